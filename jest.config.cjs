@@ -1,0 +1,32 @@
+const transform = {
+  '^.+\\.[cm]?[jt]s$': ['@swc/jest', {
+    jsc: { target: 'es2022', parser: { syntax: 'typescript' }, keepClassNames: true },
+    module: { type: 'commonjs' },
+  }],
+};
+/** ESM-only libraries that jest's CommonJS runtime needs transformed. */
+const esm = ['execa', '@sindresorhus', 'figures', 'get-stream', 'human-signals', 'is-plain-obj', 'is-stream', 'is-unicode-supported',
+  'npm-run-path', 'parse-ms', 'path-key', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant'];
+const base = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform,
+  transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
+  moduleNameMapper: {
+    '^nx-(health|env-sync|build-manifest)$': '<rootDir>/packages/nx-$1/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/[^/]+/dist', '<rootDir>/tmp'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+};
+/** @type {import('jest').Config} */
+module.exports = {
+  projects: [
+    { ...base, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps,tools,e2e}/**/*.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, '\\.contract\\.spec\\.ts$', '\\.e2e\\.spec\\.ts$'] },
+    { ...base, displayName: 'contract', testMatch: ['<rootDir>/packages/**/*.contract.spec.ts'] },
+    { ...base, displayName: 'e2e', testMatch: ['<rootDir>/e2e/**/*.e2e.spec.ts'] },
+  ],
+  testTimeout: 60000,
+  collectCoverageFrom: ['packages/*/src/**/*.ts', '!**/*.spec.ts', '!**/files/**', '!**/index.ts'],
+  coverageReporters: ['text-summary', 'json-summary', 'json', 'lcov'],
+};

@@ -1,0 +1,99 @@
+/**
+ * The one error type of this package. Every error says what happened, where, why and what to do next,
+ * and carries a code that docs/errors.md explains.
+ */
+
+/** How a command ends because of the error; the bin's exit code follows from it (see commands/outcome.ts). */
+export type Severity = 'refused' | 'failed' | 'not-restored';
+
+/** Every code that can reach a user. A test compares this list with docs/errors.md. */
+export const ERROR_CODES = {
+  'ND-ABILITY-MISSING': 'refused',
+  'ND-AGENT-FAILED': 'failed',
+  'ND-AGENT-VERSION': 'refused',
+  'ND-APPROVAL-UNSUPPORTED': 'refused',
+  'ND-ARTIFACT-MISSING': 'refused',
+  'ND-ARTIFACT-UNSAFE': 'refused',
+  'ND-CANCELLED': 'failed',
+  'ND-CONFIG-INVALID': 'refused',
+  'ND-CONFIG-MISSING': 'refused',
+  'ND-DEADLINE': 'failed',
+  'ND-ENVIRONMENT-INVALID': 'refused',
+  'ND-ENVIRONMENT-UNKNOWN': 'refused',
+  'ND-HOOK-FAILED': 'failed',
+  'ND-INTERNAL': 'failed',
+  'ND-INTERRUPTED': 'failed',
+  'ND-LISTEN-CONFLICT': 'refused',
+  'ND-LOCKED': 'refused',
+  'ND-NOT-DEPLOYED': 'refused',
+  'ND-NOT-READY': 'failed',
+  'ND-NOT-RESTORED': 'not-restored',
+  'ND-OPTION-INVALID': 'refused',
+  'ND-OWNER-CONFLICT': 'refused',
+  'ND-PORT-TAKEN': 'refused',
+  'ND-PROJECT-UNKNOWN': 'refused',
+  'ND-RELEASE-UNKNOWN': 'refused',
+  'ND-STATE-DAMAGED': 'refused',
+  'ND-STATE-NEWER': 'refused',
+} as const satisfies Record<string, Severity>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The parts of an error message. `problems` are lines of their own, each `where: what`. */
+export interface ErrorParts {
+  /** What happened, one sentence without a full stop. */
+  readonly what: string;
+  /** File and key, command or address the error is about. */
+  readonly where?: string;
+  readonly why?: string;
+  readonly problems?: readonly string[];
+  /** What to do next. */
+  readonly next?: string;
+}
+
+export class DeployError extends Error {
+  override readonly name = 'DeployError';
+  readonly code: ErrorCode;
+  readonly parts: ErrorParts;
+
+  constructor(code: ErrorCode, parts: ErrorParts, options?: { cause?: unknown }) {
+    super(parts.why === undefined ? parts.what : `${parts.what}: ${parts.why}`, options);
+    this.code = code;
+    this.parts = parts;
+  }
+
+  get severity(): Severity {
+    return ERROR_CODES[this.code];
+  }
+
+  /** The JSON shape that crosses the agent's socket and stands in `--outputFile`. */
+  toJSON(): SerializedError {
+    return { code: this.code, ...this.parts };
+  }
+
+  static fromJSON(value: SerializedError): DeployError {
+    const { code, ...parts } = value;
+    return new DeployError(code in ERROR_CODES ? code : 'ND-INTERNAL', parts);
+  }
+}
+
+export type SerializedError = ErrorParts & { readonly code: ErrorCode };
+
+/** Wraps whatever was thrown; a DeployError passes through unchanged. */
+export function asDeployError(thrown: unknown): DeployError {
+  if (thrown instanceof DeployError) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  return new DeployError('ND-INTERNAL', { what: 'an unexpected error', why, next: 'report it together with the agent log (nx-deploy agent status names its path)' }, { cause: thrown });
+}
+
+/** Several lines: the code and what happened, then where, the problems, why and what next. */
+export function formatError(error: DeployError): string {
+  const { what, where, why, problems = [], next } = error.parts;
+  return [
+    `error ${error.code}: ${what}`,
+    ...(where === undefined ? [] : [`  where: ${where}`]),
+    ...problems.map((problem) => `  - ${problem}`),
+    ...(why === undefined ? [] : [`  why: ${why}`]),
+    ...(next === undefined ? [] : [`  next: ${next}`]),
+  ].join('\n');
+}

@@ -1,0 +1,21 @@
+/** What a deploy tells while it goes on: printed on a terminal, streamed as JSON, kept in the log. */
+import type { Desired, Observed } from './fleet.js';
+import type { ReleaseId } from './release.js';
+import type { Step } from './step.js';
+import type { Ms } from './time.js';
+
+/** The stages of a deploy, in order. */
+export const STAGES = ['validate', 'stage', 'preflight', 'before-hooks', 'walk', 'after-hooks', 'record'] as const;
+export type StageName = (typeof STAGES)[number];
+
+export type DeployEvent =
+  | { readonly type: 'plan'; readonly release: ReleaseId; readonly from: Desired; readonly steps: readonly Step[] }
+  | { readonly type: 'stage'; readonly stage: StageName; readonly state: 'start' | 'done' | 'failed'; readonly ms?: Ms }
+  | { readonly type: 'step'; readonly index: number; readonly of: number; readonly desired: Desired }
+  | { readonly type: 'waiting'; readonly release: ReleaseId; readonly for: string }
+  | { readonly type: 'fleet'; readonly observed: Observed }
+  | { readonly type: 'output'; readonly source: string; readonly line: string }
+  | { readonly type: 'restore'; readonly reason: string }
+  | { readonly type: 'note'; readonly text: string };
+
+export type Emit = (event: DeployEvent) => void;

@@ -1,0 +1,61 @@
+/** What the walker needs of a place where instances run. A platform is done when the contract suite (contract.ts) passes against the real thing. */
+import type { Ability, Desired, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { StateStore } from '../releases/state-store.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Ready, or the reason why not with the last lines the instances wrote. */
+export type Readiness =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly reason: string; readonly logs: readonly string[] };
+
+export interface LogLine {
+  readonly at: string;
+  readonly release: ReleaseId;
+  readonly instance: string;
+  readonly stream: 'out' | 'err';
+  readonly text: string;
+}
+
+export interface LogOptions {
+  readonly instance?: string;
+  /** ISO time; earlier lines are left out. */
+  readonly since?: string;
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** A walk that the platform performs by itself; the result is read from the state it leaves, never from an exit code. */
+export type NativeWalk = (release: Release, desired: Desired) => Promise<void>;
+
+/** One service in one environment on one target. */
+export interface Platform {
+  readonly name: string;
+  readonly can: readonly Ability[];
+  /** Refuses, before anything changes, what would fail later: a taken port, a missing runtime. */
+  preflight(): Promise<void>;
+  /** Observed, never remembered. */
+  list(): Promise<Observed>;
+  /** Settings that belong to no release (the listen address, say) and differ from what is in force; `route` brings them in line. */
+  drift(): Promise<readonly string[]>;
+  stage(release: Release): Promise<void>;
+  exists(release: ReleaseId): Promise<boolean>;
+  remove(release: ReleaseId): Promise<void>;
+  /** Starts or stops instances; surplus ones leave the traffic and drain before they stop. Resolves when the surplus is gone. */
+  scale(release: ReleaseId, processes: Processes): Promise<void>;
+  /** Every instance of the release answers its check `passes` times in a row within `deadline` ms, and the listener is that instance. */
+  ready(release: ReleaseId, deadline: Ms): Promise<Readiness>;
+  /** Reaches the release directly, for a smoke check at weight 0. */
+  address(release: ReleaseId): Promise<Address | undefined>;
+  /** One atomic change of the share of every release, percent. */
+  route(weights: Readonly<Record<ReleaseId, number>>): Promise<void>;
+  /** Where the service answers. */
+  url(): Promise<string | undefined>;
+  metrics?(release: ReleaseId, window: Ms): Promise<Metrics>;
+  logs(release: ReleaseId | undefined, options: LogOptions): AsyncIterable<LogLine>;
+  readonly native?: Partial<Record<StrategyName, NativeWalk>>;
+  readonly state: StateStore;
+}

@@ -1,0 +1,124 @@
+/** What a target remembers of one service in one environment. Each platform keeps it beside what it describes. */
+import type { ConfigRef, Desired, Ms, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { SerializedError } from '../errors.js';
+
+/** The newest layout of stored state that this version reads; state of a later one is refused (ND-STATE-NEWER). */
+export const STATE_SCHEMA = 1;
+
+export type Action = 'deploy' | 'rollback';
+
+/** Who asked, from where: shown to whoever meets the lock, kept in the ledger. */
+export interface Actor {
+  readonly user: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export type EffectKind = 'stage' | 'scale' | 'ready' | 'route' | 'gate' | 'hook' | 'commit' | 'restore';
+
+/** The one record of a change under way, replaced before each side effect. */
+export interface JournalRecord {
+  readonly schema: typeof STATE_SCHEMA;
+  readonly run: string;
+  readonly action: Action;
+  readonly actor: Actor;
+  readonly startedAt: string;
+  /** Grows by one with each replacement. */
+  readonly epoch: number;
+  readonly effect: { readonly kind: EffectKind; readonly key: string };
+  readonly from: Desired;
+  readonly to: Desired;
+  /** Whole records of every release in `from` and `to`. */
+  readonly releases: Readonly<Record<ReleaseId, Release>>;
+  readonly committed: boolean;
+}
+
+export type LedgerOutcome = 'done' | 'restored' | 'not-restored' | 'interrupted';
+
+interface LedgerCommon {
+  readonly run: string;
+  readonly action: Action;
+  readonly release: ReleaseId;
+  readonly at: string;
+  readonly actor: Actor;
+}
+
+export interface LedgerStart extends LedgerCommon {
+  readonly kind: 'start';
+  readonly strategy: StrategyName;
+  readonly previous?: ReleaseId;
+}
+
+export interface LedgerEnd extends LedgerCommon {
+  readonly kind: 'end';
+  readonly outcome: LedgerOutcome;
+  readonly previous?: ReleaseId;
+  readonly durationMs: Ms;
+  readonly error?: SerializedError;
+  readonly traffic?: { readonly requests: number; readonly errors: number };
+}
+
+export type LedgerBody = LedgerStart | LedgerEnd;
+
+/** `hash` is the SHA-256 of `prev` and the canonical JSON of the rest; the first `prev` is 64 zeros. */
+export type LedgerEntry = LedgerBody & { readonly schema: typeof STATE_SCHEMA; readonly seq: number; readonly prev: string; readonly hash: string };
+
+export interface LedgerVerdict {
+  readonly ok: boolean;
+  readonly entries: number;
+  readonly head: string;
+  /** Where the chain breaks: file, line, and what is wrong. */
+  readonly broken?: string;
+}
+
+export interface Ledger {
+  append(body: LedgerBody): Promise<LedgerEntry>;
+  entries(): Promise<readonly LedgerEntry[]>;
+  verify(): Promise<LedgerVerdict>;
+}
+
+export interface Journal {
+  read(): Promise<JournalRecord | undefined>;
+  write(record: JournalRecord): Promise<void>;
+  clear(): Promise<void>;
+}
+
+export interface LockHolder {
+  readonly run: string;
+  readonly action: Action;
+  readonly actor: Actor;
+  readonly since: string;
+}
+
+export interface Lease {
+  /** Rejects once the lease is lost; called before each side effect. */
+  assert(): Promise<void>;
+  release(): Promise<void>;
+}
+
+export interface Lock {
+  /** Rejects with ND-LOCKED, naming the holder, since when and from which host. */
+  acquire(holder: LockHolder): Promise<Lease>;
+  holder(): Promise<LockHolder | undefined>;
+}
+
+export interface SealedConfig {
+  seal(values: Readonly<Record<string, string>>): Promise<ConfigRef>;
+  /** Rejects with ND-STATE-DAMAGED when the values are gone or do not match their digest. */
+  open(ref: ConfigRef): Promise<Readonly<Record<string, string>>>;
+}
+
+export interface ReleaseRecords {
+  put(release: Release): Promise<void>;
+  get(id: ReleaseId): Promise<Release | undefined>;
+  list(): Promise<readonly Release[]>;
+  remove(id: ReleaseId): Promise<void>;
+}
+
+export interface StateStore {
+  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly lock: Lock;
+  readonly config: SealedConfig;
+  readonly releases: ReleaseRecords;
+}

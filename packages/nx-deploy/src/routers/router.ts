@@ -1,0 +1,51 @@
+/** What every router does for platforms that have none of their own. It knows releases and addresses, nothing of how instances run. */
+import type { Metrics, Ms, ReleaseId } from '../model/index.js';
+
+/** Where the public reaches a service. Without `host` the route takes every request of its port that no other route's host matches. */
+export interface Listen {
+  /** Address to bind, `127.0.0.1` or `0.0.0.0`, say. */
+  readonly address: string;
+  readonly port: number;
+  /** Lower-case host name without port. */
+  readonly host?: string;
+}
+
+export interface Target {
+  /** Unique within the route: the instance's id. */
+  readonly id: string;
+  readonly release: ReleaseId;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The whole truth of one service and environment; replaced as a whole, so that a change is atomic. */
+export interface Route {
+  /** Unique name of the route (the service key). */
+  readonly key: string;
+  readonly listen: Listen;
+  /** Percent per release. A release with weight 0 or without targets gets nothing. */
+  readonly weights: Readonly<Record<ReleaseId, number>>;
+  readonly targets: readonly Target[];
+}
+
+export interface Router {
+  /**
+   * Puts the route in force, opening its listener first if it is new. One synchronous switch once the listener is open: requests that arrived before
+   * finish where they began. Rejects, with the earlier route still in force, when the port is taken (ND-PORT-TAKEN) or when another route has
+   * the same address, port and host (ND-LISTEN-CONFLICT).
+   */
+  set(route: Route): Promise<void>;
+  /** Takes the route away; its listener closes when no other route uses it. Requests in flight finish. */
+  remove(key: string): Promise<void>;
+  route(key: string): Route | undefined;
+  /** Requests, streams and upgraded connections that a target has not finished. */
+  inFlight(key: string, targetId: string): number;
+  /** Resolves true when the target, already out of the route, has nothing in flight; false when `deadline` ms passed first. */
+  drained(key: string, targetId: string, deadline: Ms): Promise<boolean>;
+  /** Cuts what a target still has in flight (after its drain deadline). */
+  cut(key: string, targetId: string): void;
+  /** Counted since the router started, per release, over at most the last `window` ms. */
+  metrics(key: string, release: ReleaseId, window: Ms): Metrics;
+  /** Stops accepting, answers what is in flight with `Connection: close`, and resolves when all is done or `deadline` ms passed. */
+  close(deadline: Ms): Promise<void>;
+}
