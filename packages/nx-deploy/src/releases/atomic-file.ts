@@ -1,0 +1,84 @@
+/** Files that are there whole or not at all, whatever kills the writer. */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { DeployError } from '../errors.js';
+import { STATE_SCHEMA } from './state-store.js';
+
+export const PRIVATE_FILE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+
+/** Temp file, fsync, rename, fsync of the folder. */
+export async function writeAtomically(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+  const temp = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const handle = await open(temp, 'wx', PRIVATE_FILE);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temp, file);
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(file));
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The text of a file, or undefined when there is none. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** Reads a state file and checks its schema version and shape: damaged or newer state is refused, never taken for empty. */
+export async function readState<T extends { readonly schema: number }>(file: string, valid: (value: object) => value is T): Promise<T | undefined> {
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  return parseState(text, file, valid);
+}
+
+export function parseState<T extends { readonly schema: number }>(text: string, file: string, valid: (value: object) => value is T): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged(file, 'it is not JSON');
+  }
+  if (value === null || typeof value !== 'object') throw damaged(file, 'it is not a JSON object');
+  if ('schema' in value && typeof value.schema === 'number' && value.schema > STATE_SCHEMA) {
+    throw new DeployError('ND-STATE-NEWER', {
+      what: 'the stored state was written by a newer version', where: file,
+      why: `it has schema ${value.schema}, this version reads ${STATE_SCHEMA}`, next: 'use the newer nx-deploy for this target',
+    });
+  }
+  if (!valid(value)) throw damaged(file, 'it lacks fields that it must have');
+  return value;
+}
+
+export function damaged(file: string, why: string): DeployError {
+  return new DeployError('ND-STATE-DAMAGED', {
+    what: 'the stored state is damaged', where: file, why,
+    next: 'restore the file from a backup, or move it away: what runs is found again from the processes themselves',
+  });
+}

@@ -1,0 +1,72 @@
+/** The state of one service and environment as files below one folder. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RELEASE_ID_PATTERN, type Release } from '../model/index.js';
+import { isMissing, PRIVATE_FOLDER, readState, writeAtomically } from './atomic-file.js';
+import { fileLedger } from './ledger.js';
+import { fileSealedConfig } from './sealed-config.js';
+import { STATE_SCHEMA, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
+
+export interface FileStateOptions {
+  /** Folder of this service and environment. */
+  readonly folder: string;
+  /** Key of the whole target. */
+  readonly keyFile: string;
+  readonly lock: Lock;
+}
+
+export function fileStateStore(options: FileStateOptions): StateStore {
+  const { folder } = options;
+  return {
+    ledger: fileLedger(join(folder, 'ledger')),
+    journal: fileJournal(join(folder, 'journal.json')),
+    lock: options.lock,
+    config: fileSealedConfig(join(folder, 'config'), options.keyFile),
+    releases: fileReleases(join(folder, 'releases')),
+  };
+}
+
+function fileJournal(file: string): Journal {
+  return {
+    read: () => readState(file, isJournal),
+    write: (record) => writeAtomically(file, JSON.stringify(record)),
+    clear: () => rm(file, { force: true }),
+  };
+}
+
+function isJournal(value: object): value is JournalRecord {
+  return 'run' in value && 'from' in value && 'to' in value && 'releases' in value && 'effect' in value;
+}
+
+type StoredRelease = Release & { readonly schema: typeof STATE_SCHEMA };
+
+function isRelease(value: object): value is StoredRelease {
+  return 'id' in value && 'artifact' in value && 'config' in value && 'spec' in value;
+}
+
+function fileReleases(folder: string): ReleaseRecords {
+  const fileOf = (id: string): string => join(folder, `${id}.json`);
+  const get = async (id: string): Promise<Release | undefined> => {
+    if (!RELEASE_ID_PATTERN.test(id)) return undefined;
+    const stored = await readState(fileOf(id), isRelease);
+    if (stored === undefined) return undefined;
+    const { schema: _schema, ...release } = stored;
+    return release;
+  };
+  return {
+    async put(release) {
+      await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+      await writeAtomically(fileOf(release.id), JSON.stringify({ schema: STATE_SCHEMA, ...release } satisfies StoredRelease));
+    },
+    get,
+    async list() {
+      const names = await readdir(folder).catch((error: unknown) => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
+      const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length)).sort();
+      return (await Promise.all(ids.map(get))).filter((release): release is Release => release !== undefined);
+    },
+    remove: (id) => rm(fileOf(id), { force: true }),
+  };
+}

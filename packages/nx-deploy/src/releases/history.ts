@@ -1,0 +1,41 @@
+import type { ReleaseId } from '../model/index.js';
+import type { LedgerEntry } from './state-store.js';
+
+/** Successful releases in the order they were deployed, and which of them is current: undo history, as in an editor. */
+export interface History {
+  readonly releases: readonly ReleaseId[];
+  /** Index of the current one in `releases`; -1 when nothing was deployed. */
+  readonly current: number;
+}
+
+/**
+ * Reads the pointer off the ledger. A deploy cuts what lay ahead of the pointer and goes on top; a rollback only moves the pointer, so that a
+ * second rollback goes one further back.
+ */
+export function history(entries: readonly LedgerEntry[]): History {
+  let releases: ReleaseId[] = [];
+  let current = -1;
+  for (const entry of entries) {
+    if (entry.kind !== 'end' || entry.outcome !== 'done') continue;
+    const known = releases.lastIndexOf(entry.release);
+    if (entry.action === 'rollback' && known !== -1) {
+      current = known;
+    } else if (releases[current] !== entry.release) {
+      releases = [...releases.slice(0, current + 1), entry.release];
+      current = releases.length - 1;
+    }
+  }
+  return { releases, current };
+}
+
+/** Where a plain rollback goes: the nearest earlier release that differs from the current one. */
+export function previousRelease(past: History): ReleaseId | undefined {
+  const now = past.releases[past.current];
+  return past.releases.slice(0, Math.max(past.current, 0)).reverse().find((id) => id !== now);
+}
+
+/** The last `count` distinct releases that succeeded, newest first: what prune keeps. */
+export function lastSucceeded(entries: readonly LedgerEntry[], count: number): readonly ReleaseId[] {
+  const ids = entries.filter((entry) => entry.kind === 'end' && entry.outcome === 'done').map((entry) => entry.release).reverse();
+  return [...new Set(ids)].slice(0, count);
+}

@@ -1,0 +1,30 @@
+import { DeployError } from '../errors.js';
+import type { Lease, Lock, LockHolder } from './state-store.js';
+
+/** A mutex inside one process: it ends with the process, so a crash frees it. */
+export function memoryLock(what: string): Lock {
+  let held: LockHolder | undefined;
+  return {
+    holder: () => Promise.resolve(held),
+    acquire(holder) {
+      if (held !== undefined) return Promise.reject(lockedError(what, held));
+      held = holder;
+      const lease: Lease = {
+        assert: () => Promise.resolve(),
+        release: () => {
+          if (held === holder) held = undefined;
+          return Promise.resolve();
+        },
+      };
+      return Promise.resolve(lease);
+    },
+  };
+}
+
+export function lockedError(what: string, holder: LockHolder): DeployError {
+  return new DeployError('ND-LOCKED', {
+    what: `${what} is locked by another ${holder.action}`,
+    why: `${holder.actor.user}@${holder.actor.host} (process ${holder.actor.pid}) holds it since ${holder.since}, run ${holder.run}`,
+    next: 'wait until it has ended (status shows it), or press Ctrl-C where it runs to have it restored',
+  });
+}

@@ -1,0 +1,68 @@
+/** Values of a release's configuration, kept on the target in files that only its owner reads. */
+import { createHmac, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { canonicalJson, type ConfigRef } from '../model/index.js';
+import { damaged, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, readState, writeAtomically } from './atomic-file.js';
+import { STATE_SCHEMA, type SealedConfig } from './state-store.js';
+
+interface SealedFile {
+  readonly schema: typeof STATE_SCHEMA;
+  readonly digest: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** `keyFile` holds the target's own key; equal values give equal digests on this target and cannot be guessed from them elsewhere. */
+export function fileSealedConfig(folder: string, keyFile: string): SealedConfig {
+  return {
+    async seal(values) {
+      const ref = configRef(values, await targetKey(keyFile));
+      await writeAtomically(fileOf(folder, ref.digest), JSON.stringify({ schema: STATE_SCHEMA, digest: ref.digest, values } satisfies SealedFile));
+      return ref;
+    },
+    async open(ref) {
+      const file = fileOf(folder, ref.digest);
+      const sealed = await readState(file, isSealedFile);
+      if (sealed === undefined) throw damaged(file, 'the sealed configuration of this release is gone');
+      if (configRef(sealed.values, await targetKey(keyFile)).digest !== ref.digest) throw damaged(file, 'the values do not match their digest');
+      return sealed.values;
+    },
+  };
+}
+
+/** The digest of all values together, and one per key so that a change can be named without telling values. */
+export function configRef(values: Readonly<Record<string, string>>, key: Buffer): ConfigRef {
+  const mac = (text: string): string => createHmac('sha256', key).update(text).digest('hex');
+  return {
+    digest: mac(canonicalJson(values)),
+    keys: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, mac(canonicalJson([name, value])).slice(0, 16)])),
+  };
+}
+
+function fileOf(folder: string, digest: string): string {
+  return join(folder, `${digest.slice(0, 32)}.json`);
+}
+
+function isSealedFile(value: object): value is SealedFile {
+  return 'digest' in value && 'values' in value && typeof value.values === 'object' && value.values !== null;
+}
+
+/** Makes the key at first use; two processes that do so at once get the same one, because a link never replaces. */
+async function targetKey(keyFile: string): Promise<Buffer> {
+  const there = await readIfThere(keyFile);
+  if (there !== undefined) {
+    if (!/^[0-9a-f]{64}\n$/.test(there)) throw damaged(keyFile, 'the key of this target has another form');
+    return Buffer.from(there.trim(), 'hex');
+  }
+  await mkdir(join(keyFile, '..'), { recursive: true, mode: PRIVATE_FOLDER });
+  const temp = `${keyFile}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  await writeFile(temp, `${randomBytes(32).toString('hex')}\n`, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
+  try {
+    await link(temp, keyFile);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    await rm(temp, { force: true });
+  }
+  return targetKey(keyFile);
+}

@@ -1,0 +1,74 @@
+/** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
+import { execa } from 'execa';
+import { createInterface } from 'node:readline';
+import type { Ms } from '../model/index.js';
+
+export interface RunOptions {
+  readonly cwd: string;
+  /** The whole environment of the program; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout: Ms;
+  readonly signal?: AbortSignal;
+  /** Called for each line of either stream; a line is cut at 2,000 characters. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface RunResult {
+  /** Undefined when a signal ended it or it never started. */
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly timedOut: boolean;
+  readonly cancelled: boolean;
+  /** Why it could not be started (no such file, not executable). */
+  readonly startError?: string;
+}
+
+const LINE_LIMIT = 2_000;
+
+/**
+ * The program leads a process group of its own, so that its children end with it: at the timeout and on abort the whole group gets SIGKILL.
+ * Resolves also when the program fails; only a bug rejects.
+ */
+export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
+  const [file = '', ...args] = argv;
+  let timedOut = false;
+  const child = execa(file, args, {
+    cwd: options.cwd, env: options.env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false,
+    stdin: 'ignore', stdout: 'pipe', stderr: 'pipe',
+  });
+  const end = (): void => killGroup(child.pid);
+  const timer = setTimeout(() => { timedOut = true; end(); }, options.timeout);
+  options.signal?.addEventListener('abort', end, { once: true });
+  if (options.signal?.aborted === true) end();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => options.onLine?.(line.slice(0, LINE_LIMIT)));
+  }
+  const result = await child;
+  clearTimeout(timer);
+  options.signal?.removeEventListener('abort', end);
+  return {
+    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+    ...(result.signal === undefined ? {} : { signal: result.signal }),
+    ...(result.exitCode === undefined && result.signal === undefined && !timedOut ? { startError: result.shortMessage ?? 'it could not be started' } : {}),
+    timedOut,
+    cancelled: options.signal?.aborted === true,
+  };
+}
+
+/** One line of text that a program prints, for facts such as a git setting; undefined when it fails for any reason. */
+export async function readLine(argv: readonly string[], cwd: string, timeout: Ms): Promise<string | undefined> {
+  let first: string | undefined;
+  const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', HOME: process.env['HOME'] ?? '/' };
+  const result = await run(argv, { cwd, env, timeout, onLine: (line) => { first ??= line; } });
+  return result.exitCode === 0 ? first : undefined;
+}
+
+/** Ends a process and all its children that stayed in its group; silent when they are gone. */
+export function killGroup(pid: number | undefined, signal: NodeJS.Signals = 'SIGKILL'): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: all of them have ended.
+  }
+}
