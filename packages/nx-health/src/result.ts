@@ -1,0 +1,31 @@
+import { isNativeError } from 'node:util/types';
+
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
+
+export interface CheckResult {
+  readonly status: HealthStatus;
+  /** How long the check took, milliseconds on the monotonic clock. */
+  readonly ms: number;
+  /** Printable ASCII on one line; set whenever the status is not `healthy`. */
+  readonly reason?: string;
+}
+
+/** The share of an answer's body that a reason may quote, in characters. */
+export const QUOTE_LENGTH = 200;
+
+/** Foreign text on one line of printable ASCII: runs of white space become one space, everything else unprintable a `?`. */
+export function printable(text: string, length: number): string {
+  const line = text.slice(0, length * 4).replace(/\s+/g, ' ').trim().replace(/[^\x20-\x7e]/gu, '?');
+  return line.length > length ? `${line.slice(0, length - 3)}...` : line;
+}
+
+/** The reason of a failed connection: system errors by their code, several addresses side by side. */
+export function describeError(error: unknown): string {
+  if (!isNativeError(error)) return printable(String(error), QUOTE_LENGTH);
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) {
+    return [...new Set(error.errors.map((inner: unknown) => describeError(inner)))].join('; ');
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const text = error.message === '' ? (code ?? error.name) : error.message;
+  return printable(code === undefined || text.includes(code) ? text : `${text} (${code})`, QUOTE_LENGTH);
+}
