@@ -1,0 +1,243 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeployError } from '../errors.js';
+import type { ErrorParts } from '../errors.js';
+import { loadConfig, parseConfig, parseDefaults } from './load.js';
+
+const MINIMAL = '{ "artifact": { "type": "files" }, "environments": { "staging": {} } }';
+
+function failure(run: () => unknown): ErrorParts & { code: string } {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof DeployError) return { code: error.code, ...error.parts };
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+function problems(text: string): readonly string[] {
+  const { code, problems: found } = failure(() => parseConfig(text, '/w/deploy.json'));
+  expect(code).toBe('ND-CONFIG-INVALID');
+  return found ?? [];
+}
+
+function withEnvironment(environment: string, rest = ''): string {
+  return `{ "artifact": { "type": "files" }, ${rest} "environments": { "staging": ${environment} } }`;
+}
+
+describe('deploy.json as text', () => {
+  it('accepts comments, trailing commas and a byte order mark', () => {
+    const { config } = parseConfig(`\uFEFF// why\n{ "artifact": { "type": "files", }, /* here */ "environments": { "staging": { "instances": 2, }, }, }`, 'f');
+    expect(config.environments['staging']?.instances).toBe(2);
+  });
+
+  it.each([
+    ['', 'must hold a JSON object, got an empty file'],
+    [' \n\t', 'must hold a JSON object, got an empty file'],
+    ['// only this', '1:13: is not JSON, value expected'],
+    ['[]', 'the file (1:1): must be an object, got an empty list'],
+    ['null', 'the file (1:1): must be an object, got null'],
+    ['"text"', 'the file (1:1): must be an object, got "text"'],
+  ])('refuses %j', (text, expected) => {
+    expect(problems(text).join('\n')).toContain(expected);
+  });
+
+  it('says where the syntax breaks', () => {
+    expect(problems('{\n  "artifact": { "type" "files" }\n}')).toEqual([expect.stringContaining('2:24: is not JSON, colon expected')]);
+  });
+
+  it('refuses a key that stands twice, also under different spelling of the same text', () => {
+    expect(problems('{ "artifact": {}, "arti\\u0066act": {}, "environments": {} }')).toEqual(['artifact (1:19): stands twice']);
+  });
+
+  it('survives nesting that would exhaust the stack', () => {
+    expect(problems('{"a":' + '['.repeat(200_000))).toEqual([expect.stringContaining('at most 64 levels')]);
+  });
+
+  it('refuses a file too large to be a description', () => {
+    expect(problems(`${MINIMAL}${' '.repeat(1_000_001)}`)).toEqual([expect.stringContaining('at most 1000000 characters')]);
+  });
+
+  it('treats __proto__ as an unknown key and pollutes nothing', () => {
+    const text = '{ "__proto__": { "polluted": true }, "artifact": { "type": "files" }, "environments": { "staging": { "__proto__": {} }, "__proto__": {} } }';
+    const found = problems(text);
+    expect(found).toEqual(expect.arrayContaining([expect.stringMatching(/^__proto__ \(1:3\): unknown key/), expect.stringMatching(/^environments\.staging\.__proto__ .*unknown key/)]));
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+});
+
+describe('problems', () => {
+  it('come all at once, in the order of the text, with line and column', () => {
+    const text = [
+      '{',
+      '  "artifact": { "type": "files", "entyr": "x.js" },',
+      '  "drain": "soon",',
+      '  "environments": {',
+      '    "staging": { "instances": "two", "listen": 70000 }',
+      '  }',
+      '}',
+    ].join('\n');
+    expect(problems(text)).toEqual([
+      'artifact.entyr (2:34): unknown key; did you mean "entry"?',
+      'drain (3:12): must be a duration like "500ms", "60s", "10m" or "24h", got "soon"',
+      'environments.staging.instances (5:31): must be a whole number from 1 to 1000, got "two"',
+      'environments.staging.listen (5:48): must be a whole number from 1 to 65535, got 70000',
+    ]);
+  });
+
+  it('name what is missing', () => {
+    expect(problems('{ }')).toEqual([
+      'artifact (1:1): must be an object, but is missing',
+      'environments (1:1): must be an object of environments by name, but is missing',
+    ]);
+  });
+
+  it.each(['blue-green', 'canary'])('say that %s is not available yet, as text and as object', (name) => {
+    const expected = `must be "rolling" or "recreate"; "${name}" is not available yet in this version`;
+    expect(problems(withEnvironment(`{ "strategy": "${name}" }`))).toEqual([expect.stringContaining(expected)]);
+    expect(problems(withEnvironment(`{ "strategy": { "type": "${name}", "steps": [] } }`))).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('look into the object form of a key that has two forms', () => {
+    expect(problems(withEnvironment('{ "listen": { "prot": 1 } }'))).toEqual([expect.stringMatching(/listen\.prot .*did you mean "port"/)]);
+    expect(problems(withEnvironment('{ "strategy": { "type": "rolling", "batch": 0 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*from 1 to 100, got 0/)]);
+    expect(problems(withEnvironment('{ "strategy": { "type": "recreate", "batch": 5 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*unknown key/)]);
+    expect(problems(withEnvironment('{ "hooks": { "preDeploy": [{ "run": [] }] } }'))).toEqual([expect.stringMatching(/hooks\.preDeploy\[0\]\.run .*list of words/)]);
+    expect(problems(withEnvironment('{ "platform": { "type": "docker" } }'))).toEqual([expect.stringMatching(/must be "local"/)]);
+    expect(problems(withEnvironment('{ "platform": "docker" }'))).toEqual([expect.stringMatching(/must be "local".*got "docker"/)]);
+  });
+
+  it('say where a key belongs that stands too high', () => {
+    expect(problems(withEnvironment('{}', '"instances": 2,'))).toEqual([expect.stringContaining('it belongs into an environment')]);
+  });
+
+  it('list the known keys when nothing is near', () => {
+    expect(problems(withEnvironment('{}', '"after": [],'))).toEqual([expect.stringMatching(/^after .*unknown key; known here: .*artifact/)]);
+  });
+
+  it.each([
+    ['"port": 1e999', /port .*whole number from 0 to 65535, got Infinity/],
+    ['"port": -1', /port .*got -1/],
+    ['"port": 80.5', /port .*got 80\.5/],
+    ['"drain": "400d"', /at most 24 days/],
+    ['"health": { "interval": "1ms" }', /at least 10ms/],
+    ['"health": { "path": "health" }', /begins with "\/"/],
+    ['"health": { "path": "/a b" }', /printable ASCII/],
+    ['"limits": { "memory": "512" }', /size like/],
+    ['"limits": { "memory": "1KB" }', /at least 1MB/],
+    ['"command": "node main.js"', /list of words/],
+    ['"command": [""]', /name of a program/],
+    ['"command": ["node", "a\\u0000b"]', /without NUL/],
+    ['"service": "My Api"', /lower-case letters.*got "My Api"/],
+    ['"service": "../x"', /lower-case letters/],
+    ['"processes": { "web": {} }', /web is the process/],
+    ['"processes": { "Mail Worker": {} }', /processes\["Mail Worker"\] .*the name must be a name/],
+    ['"hooks": { "preDeploy": ["node x.js"] }', /command as a list of words, or an object/],
+    ['"hooks": { "preDeploy": [{ "run": ["x"], "env": ["A-B"] }] }', /environment variable/],
+  ])('refuse %s', (rest, expected) => {
+    const found = problems(withEnvironment('{}', `${rest},`));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(expected);
+  });
+
+  it.each([
+    ['{ "listen": { "address": "localhost" } }', /IP address/],
+    ['{ "listen": { "host": "http://x" } }', /host name/],
+    ['{ "listen": { "host": "-x" } }', /host name/],
+    ['{ "listen": 0 }', /from 1 to 65535, got 0/],
+    ['{ "listen": "8080" }', /port \(1 to 65535\) or an object.*got "8080"/],
+    ['{ "instances": 0 }', /from 1 to 1000/],
+    ['{ "processes": { "web": { "instances": 3 } } }', /environments\.staging\.processes\.web/],
+  ])('refuse the environment %s', (environment, expected) => {
+    expect(problems(withEnvironment(environment)).join()).toMatch(expected);
+  });
+
+  it.each(['/abs', '..\\\\x', 'C:/x', ''])('refuse the artifact path %j', (path) => {
+    expect(problems(`{ "artifact": { "type": "files", "path": "${path}" }, "environments": { "a": {} } }`)).toHaveLength(1);
+  });
+
+  it.each(['../main.js', 'a/../../b.js', '/main.js', 'a\\\\b.js'])('refuse the entry %j', (entry) => {
+    expect(problems(`{ "artifact": { "type": "files", "entry": "${entry}" }, "environments": { "a": {} } }`)).toHaveLength(1);
+  });
+
+  it('refuse environments with unsafe names, and none at all', () => {
+    expect(problems('{ "artifact": { "type": "files" }, "environments": { "../prod": {}, "Prod": {} } }')).toHaveLength(2);
+    expect(problems('{ "artifact": { "type": "files" }, "environments": {} }')).toEqual([expect.stringContaining('at least one environment')]);
+  });
+
+  it('accept names that are members of every object', () => {
+    const { config } = parseConfig('{ "artifact": { "type": "files" }, "environments": { "constructor": { "instances": 2 } } }', 'f');
+    expect(config.environments['constructor']?.instances).toBe(2);
+  });
+
+  it('are ASCII, short, and repeat no long text', () => {
+    const [line = ''] = problems(withEnvironment('{}', `"service": "gr\u00fc\u00dfe \u202e${'x'.repeat(500)}",`));
+    expect(line).toMatch(/^[ -~]+$/);
+    expect(line.length).toBeLessThan(300);
+  });
+});
+
+describe('two environments on one port', () => {
+  const both = (a: string, b: string): string => `{ "artifact": { "type": "files" }, "environments": { "a": { "listen": ${a} }, "b": { "listen": ${b} } } }`;
+
+  it.each([
+    ['8080', '8080'],
+    ['8080', '{ "port": 8080 }'],
+    ['{ "port": 80, "host": "x.test" }', '{ "port": 80, "host": "X.TEST" }'],
+    ['8080', '{ "port": 8080, "address": "0.0.0.0" }'],
+  ])('is refused for %s and %s', (a, b) => {
+    expect(problems(both(a, b))).toEqual([expect.stringMatching(/^environments\.b\.listen .*must differ from environments\.a\.listen/)]);
+  });
+
+  it.each([
+    ['8080', '8081'],
+    ['8080', '{ "port": 8080, "host": "b.test" }'],
+    ['{ "host": "a.test" }', '{ "host": "a.test" }'],
+    ['8080', '{ "port": 8080, "address": "127.0.0.2" }'],
+  ])('is accepted for %s and %s', (a, b) => {
+    expect(() => parseConfig(both(a, b), 'f')).not.toThrow();
+  });
+});
+
+describe('the file', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'nd load "\' '));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is read from the project folder', () => {
+    writeFileSync(join(folder, 'deploy.json'), MINIMAL);
+    expect(loadConfig(folder, 'api').file).toBe(join(folder, 'deploy.json'));
+  });
+
+  it('says how to create it when there is none', () => {
+    expect(failure(() => loadConfig(folder, 'api'))).toMatchObject({ code: 'ND-CONFIG-MISSING', next: expect.stringContaining('nx g nx-deploy:setup api') });
+  });
+
+  it('says when it is no file', () => {
+    mkdirSync(join(folder, 'deploy.json'));
+    expect(failure(() => loadConfig(folder, 'api'))).toMatchObject({ code: 'ND-CONFIG-MISSING', why: 'EISDIR' });
+  });
+
+  it('names a problem of a key with its place', () => {
+    writeFileSync(join(folder, 'deploy.json'), MINIMAL);
+    expect(loadConfig(folder, 'api').describe(['environments', 'staging', 'drain'], 'is odd')).toBe('environments.staging.drain (1:54): is odd');
+  });
+});
+
+describe('defaults of nx.json', () => {
+  it('may be absent', () => {
+    expect(parseDefaults(undefined)).toEqual({});
+  });
+
+  it('are checked like deploy.json', () => {
+    const error = failure(() => parseDefaults({ drian: '5s', keep: 0 }));
+    expect(error.where).toContain('nx.json');
+    expect(error.problems).toEqual(['keep: must be a whole number from 1 to 1000, got 0', 'drian: unknown key; did you mean "drain"?']);
+  });
+});

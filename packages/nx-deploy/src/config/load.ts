@@ -1,0 +1,122 @@
+/** Reads deploy.json and reports everything that is wrong with it at once. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeployError } from '../errors.js';
+import { readDocument } from './document.js';
+import type { Document, Path } from './document.js';
+import { describe, describeIssues } from './problems.js';
+import { defaultsSchema, deploySchema } from './schema.js';
+import type { Defaults, DeployConfig, ListenConfig } from './schema.js';
+
+export const CONFIG_FILE = 'deploy.json';
+const NEXT = 'correct the file; docs/deploy-json.md lists every key, and an editor shows problems as you type once "$schema" is set';
+
+/** deploy.json as it was written, valid on its own; `resolveEnvironment` takes it further. */
+export interface DeployFile {
+  /** Absolute path. */
+  readonly file: string;
+  readonly config: DeployConfig;
+  /** A problem of a key, with its line and column. */
+  readonly describe: (path: Path, problem: string) => string;
+}
+
+/**
+ * Reads `<projectRoot>/deploy.json` (`projectRoot` absolute).
+ * Throws ND-CONFIG-MISSING when there is none or it cannot be read, ND-CONFIG-INVALID with all problems when it is not valid.
+ */
+export function loadConfig(projectRoot: string, projectName: string): DeployFile {
+  const file = join(projectRoot, CONFIG_FILE);
+  return parseConfig(read(file, projectName), file);
+}
+
+function read(file: string, projectName: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = typeof error === 'object' && error !== null && 'code' in error ? error.code : error;
+    const missing = reason === 'ENOENT' || reason === 'ENOTDIR';
+    throw new DeployError('ND-CONFIG-MISSING', {
+      what: missing ? `project ${projectName} has no ${CONFIG_FILE}` : `${CONFIG_FILE} of project ${projectName} cannot be read`,
+      where: file,
+      ...(missing ? {} : { why: String(reason) }),
+      next: missing ? `create it with: nx g nx-deploy:setup ${projectName}` : 'make it a file that you may read',
+    }, { cause: error });
+  }
+}
+
+/** Throws ND-CONFIG-INVALID with every problem of the text; `file` only names it. */
+export function parseConfig(text: string, file: string): DeployFile {
+  const reading = readDocument(text);
+  if (!reading.ok) throw invalid(file, reading.problems);
+  const { document } = reading;
+  const result = deploySchema.safeParse(document.value);
+  if (!result.success) throw invalid(file, describeIssues(result.error.issues, { value: document.value, document }));
+  const problems = crossProblems(result.data, document);
+  if (problems.length > 0) throw invalid(file, problems);
+  return { file, config: result.data, describe: (path, problem) => describe(path, problem, { document }) };
+}
+
+/** Workspace-wide defaults from the plugin's options in nx.json; throws ND-CONFIG-INVALID with every problem. */
+export function parseDefaults(value: unknown): Defaults {
+  const given = value ?? {};
+  const result = defaultsSchema.safeParse(given);
+  if (result.success) return result.data;
+  throw invalid('nx.json: plugins, nx-deploy/plugin, options.defaults', describeIssues(result.error.issues, { value: given }));
+}
+
+/** The error of a deploy.json with problems. */
+export function invalid(where: string, problems: readonly string[]): DeployError {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  return new DeployError('ND-CONFIG-INVALID', { what: `the deploy configuration has ${count}`, where, problems, next: NEXT });
+}
+
+/** The environments of a deploy.json, in the order in which they stand there. */
+export function environmentNames(config: DeployConfig): readonly string[] {
+  return Object.keys(config.environments);
+}
+
+/** What the schema cannot say because it concerns several keys. */
+function crossProblems(config: DeployConfig, document: Document): readonly string[] {
+  return [...webTwice(config), ...listenTwice(config)].map(({ path, text }) => describe(path, text, { document }));
+}
+
+interface Found {
+  readonly path: Path;
+  readonly text: string;
+}
+
+function webTwice(config: DeployConfig): readonly Found[] {
+  const places = [
+    { path: ['processes'], processes: config.processes },
+    ...Object.entries(config.environments).map(([name, environment]) => ({ path: ['environments', name, 'processes'], processes: environment.processes })),
+  ];
+  return places
+    .filter(({ processes }) => processes !== undefined && Object.hasOwn(processes, 'web'))
+    .map(({ path }) => ({ path: [...path, 'web'], text: 'must not stand here: web is the process that gets the traffic, set by "command" and "instances"' }));
+}
+
+function listenTwice(config: DeployConfig): readonly Found[] {
+  const seen: { name: string; key: NonNullable<ReturnType<typeof listenKey>> }[] = [];
+  const found: Found[] = [];
+  for (const [name, environment] of Object.entries(config.environments)) {
+    const key = listenKey(environment.listen);
+    if (key === undefined) continue;
+    const other = seen.find((each) => each.key.port === key.port && each.key.host === key.host && overlap(each.key.address, key.address));
+    if (other !== undefined) {
+      const host = key.host === undefined ? '' : ` and host ${key.host}`;
+      found.push({ path: ['environments', name, 'listen'], text: `must differ from environments.${other.name}.listen: both have port ${key.port}${host}; choose another port, or give each its own "host"` });
+    }
+    seen.push({ name, key });
+  }
+  return found;
+}
+
+function listenKey(listen: ListenConfig | undefined): { port: number; host: string | undefined; address: string } | undefined {
+  const { port, host, address } = typeof listen === 'number' ? { port: listen } : { ...listen };
+  return port === undefined ? undefined : { port, host: host?.toLowerCase(), address: address ?? '127.0.0.1' };
+}
+
+function overlap(a: string, b: string): boolean {
+  const every = ['0.0.0.0', '::'];
+  return a === b || every.includes(a) || every.includes(b);
+}

@@ -1,0 +1,79 @@
+/** Turns what the schema found into lines that a person can act on: `where: must be ..., got ...`. */
+import type * as z from 'zod';
+import { pathText, quoted } from './document.js';
+import type { Document, Path } from './document.js';
+import { ENVIRONMENT_ONLY } from './schema.js';
+import { suggest } from './suggest.js';
+
+type Issue = z.core.$ZodIssue;
+
+/** Where the text that is being checked comes from; without a document a problem has no line. */
+export interface Source {
+  readonly value: unknown;
+  readonly document?: Document;
+}
+
+interface Problem {
+  readonly path: Path;
+  readonly text: string;
+  readonly at: 'key' | 'value';
+}
+
+/** All problems, in the order in which they stand in the text. */
+export function describeIssues(issues: readonly Issue[], source: Source): readonly string[] {
+  const problems = issues.flatMap((issue) => explain(issue, [], source.value));
+  const lines = problems.map((problem) => ({ text: describe(problem.path, problem.text, source, problem.at), place: source.document?.place(problem.path, problem.at) }));
+  lines.sort((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0));
+  return [...new Set(lines.map(({ text }) => text))];
+}
+
+/** One problem with its place: `environments.staging.instances (7:20): must be ...`. */
+export function describe(path: Path, text: string, source: Pick<Source, 'document'>, at: 'key' | 'value' = 'value'): string {
+  const place = source.document?.place(path, at);
+  const where = path.length === 0 ? 'the file' : pathText(path);
+  return place === undefined ? `${where}: ${text}` : `${where} (${place.line}:${place.column}): ${text}`;
+}
+
+function explain(issue: Issue, base: Path, root: unknown): readonly Problem[] {
+  const path: Path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? part.toString() : part))];
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.split(' ');
+    return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(key, known, path), at: 'key' }));
+  }
+  if (issue.code === 'invalid_key') {
+    const [first] = issue.issues;
+    return [{ path, text: `the name ${first?.message ?? issue.message}`, at: 'key' }];
+  }
+  const given = valueAt(root, path);
+  // A union's own message speaks of its forms. Once an object is given, the problems inside it say more.
+  if (issue.code === 'invalid_union' && isObject(given)) {
+    const inner = issue.errors.at(-1) ?? [];
+    if (inner.length > 0) return inner.flatMap((each) => explain(each, path, root));
+  }
+  return [{ path, text: given === undefined ? `${issue.message}, but is missing` : `${issue.message}, got ${shown(given)}`, at: 'value' }];
+}
+
+function unknownKey(key: string, known: readonly string[], path: Path): string {
+  if (path.length === 0 && ENVIRONMENT_ONLY.some((name) => name === key)) return 'unknown key here; it belongs into an environment (environments.<name>)';
+  const near = suggest(key, known);
+  return near === undefined ? `unknown key; known here: ${known.join(', ')}` : `unknown key; did you mean "${near}"?`;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, part) => {
+    if (Array.isArray(value)) return value[Number(part)] as unknown;
+    return isObject(value) && Object.hasOwn(value, part) ? value[String(part)] : undefined;
+  }, root);
+}
+
+/** What was found, short, in ASCII. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (isObject(value)) return Object.keys(value).length === 0 ? 'an empty object' : 'an object';
+  return String(value);
+}

@@ -1,0 +1,188 @@
+/** deploy.json, the workspace's defaults and the built-in ones become what one environment is: the nearest wins. */
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { DeployError } from '../errors.js';
+import { parseDuration, WEB } from '../model/index.js';
+import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+import { pathText } from './document.js';
+import type { Path } from './document.js';
+import { environmentNames, invalid, parseDefaults } from './load.js';
+import type { DeployFile } from './load.js';
+import { serviceName } from './names.js';
+import { HOOK_NAMES } from './resolved.js';
+import type { ArtifactOption, Hook, Hooks, ListenOption, ResolvedEnvironment, StrategyOptions } from './resolved.js';
+import { AVAILABLE_STRATEGIES, strategyProblem } from './schema.js';
+import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig, StrategyConfig } from './schema.js';
+import { suggest } from './suggest.js';
+import { parseSize } from './values.js';
+
+export interface ResolveRequest extends Pick<DeployFile, 'file' | 'config'>, Partial<Pick<DeployFile, 'describe'>> {
+  readonly environment: string | undefined;
+  /** `defaults` of the plugin's options in nx.json, not yet checked. */
+  readonly defaults?: unknown;
+  /** Absolute, or relative to `workspaceRoot`. */
+  readonly projectRoot: string;
+  /** Absolute. */
+  readonly workspaceRoot: string;
+  readonly projectName: string;
+  readonly overrides?: { readonly strategy?: string | undefined };
+}
+
+const DEFAULT_BATCH = 25;
+
+/** The layers of one environment, nearest first. */
+interface Layers {
+  readonly environment: EnvironmentConfig;
+  readonly file: DeployConfig;
+  readonly defaults: Defaults;
+}
+
+/**
+ * Throws ND-ENVIRONMENT-UNKNOWN without a known environment, ND-OPTION-INVALID for a strategy that does not exist,
+ * ND-CONFIG-INVALID with every problem of keys that do not go together.
+ */
+export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment {
+  const name = knownEnvironment(request);
+  const environment = request.config.environments[name] ?? {};
+  const layers: Layers = { environment, file: request.config, defaults: parseDefaults(request.defaults) };
+  const problems: { path: Path; text: string }[] = [];
+  const complain = (path: Path, text: string): void => void problems.push({ path, text });
+  const resolved: ResolvedEnvironment = {
+    service: request.config.service ?? serviceName(request.projectName),
+    environment: name,
+    file: request.file,
+    platform: { type: 'local' },
+    artifact: artifactOf(request, complain),
+    port: nearest(layers, 'port') ?? 0,
+    health: healthOf(layers),
+    drain: ms(nearest(layers, 'drain'), 30_000),
+    stopTimeout: ms(nearest(layers, 'stopTimeout'), 10_000),
+    limits: limitsOf(layers),
+    strategy: strategyOf(nearest(layers, 'strategy'), request.overrides?.strategy),
+    processes: processesOf(layers, name, complain),
+    listen: listenOf(environment.listen),
+    hooks: hooksOf(layers),
+    deadline: ms(nearest(layers, 'deadline'), 1_200_000),
+    keep: nearest(layers, 'keep') ?? 5,
+  };
+  checkPort(resolved, complain);
+  checkHealth(resolved, complain);
+  const say = request.describe ?? ((path, text) => `${pathText(path)}: ${text}`);
+  if (problems.length > 0) throw invalid(request.file, problems.map(({ path, text }) => say(path, text)));
+  return resolved;
+}
+
+type Complain = (path: Path, text: string) => void;
+
+function knownEnvironment(request: ResolveRequest): string {
+  const { environment, config, projectName, file } = request;
+  if (environment !== undefined && Object.hasOwn(config.environments, environment)) return environment;
+  const known = environmentNames(config);
+  const near = environment === undefined ? undefined : suggest(environment, known);
+  throw new DeployError('ND-ENVIRONMENT-UNKNOWN', {
+    what: environment === undefined ? 'no environment was named' : `there is no environment ${JSON.stringify(environment)}`,
+    where: file,
+    problems: [`environments of ${projectName}: ${known.join(', ')}`],
+    next: `${near === undefined ? '' : `did you mean "${near}"? `}name one with --configuration=<name>, for example --configuration=${near ?? known[0] ?? 'staging'}`,
+  });
+}
+
+function nearest<Key extends keyof Defaults & keyof EnvironmentConfig>(layers: Layers, key: Key): EnvironmentConfig[Key] | Defaults[Key] {
+  const own: EnvironmentConfig[Key] = layers.environment[key];
+  if (own !== undefined) return own;
+  const file: Partial<Defaults> = layers.file;
+  return file[key] ?? layers.defaults[key];
+}
+
+function ms(text: string | undefined, otherwise: Ms): Ms {
+  return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
+}
+
+function artifactOf({ config, workspaceRoot, projectRoot, file }: ResolveRequest, complain: Complain): ArtifactOption {
+  const { path = 'dist', entry = 'main.js', dependencies = 'bundled' } = config.artifact;
+  const project = resolve(workspaceRoot, projectRoot);
+  const spelled = path.replace(/^\{workspaceRoot\}/, workspaceRoot).replace(/^\{projectRoot\}/, project);
+  const absolute = resolve(project, spelled);
+  const inside = relative(workspaceRoot, absolute);
+  if (/[{}]/.test(path.replace(/^\{(workspaceRoot|projectRoot)\}/, ''))) {
+    complain(['artifact', 'path'], 'must have no token but {workspaceRoot} or {projectRoot} at its beginning');
+  } else if (isAbsolute(inside) || inside === '..' || inside.startsWith(`..${sep}`)) {
+    complain(['artifact', 'path'], `must lie in the workspace of ${file}`);
+  }
+  return { type: 'files', path: absolute, entry, dependencies };
+}
+
+function healthOf(layers: Layers): HealthSpec {
+  const given = { ...layers.defaults.health, ...layers.file.health, ...layers.environment.health };
+  return { path: given.path ?? '/health', timeout: ms(given.timeout, 60_000), interval: ms(given.interval, 500), passes: given.passes ?? 2 };
+}
+
+function limitsOf(layers: Layers): Limits {
+  const { memory } = { ...layers.defaults.limits, ...layers.file.limits, ...layers.environment.limits };
+  const bytes = memory === undefined ? undefined : parseSize(memory);
+  return bytes === undefined ? {} : { memory: bytes };
+}
+
+function strategyOf(given: StrategyConfig | undefined, override: string | undefined): StrategyOptions {
+  const spelled = typeof given === 'object' ? given : { type: given ?? 'rolling' };
+  const batch = 'batch' in spelled ? spelled.batch : undefined;
+  const type = AVAILABLE_STRATEGIES.find((name) => name === (override ?? spelled.type));
+  if (type === undefined) {
+    throw new DeployError('ND-OPTION-INVALID', { what: 'the option --strategy cannot be used so', why: `it ${strategyProblem(override)}`, next: `choose one of: ${AVAILABLE_STRATEGIES.join(', ')}` });
+  }
+  return type === 'recreate' ? { type } : { type, batch: batch ?? DEFAULT_BATCH };
+}
+
+type ResolvedProcesses = Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>;
+
+function processesOf(layers: Layers, environment: string, complain: Complain): ResolvedProcesses {
+  const { entry = 'main.js' } = layers.file.artifact;
+  const web = { scale: { fixed: layers.environment.instances ?? layers.defaults.instances ?? 1 }, spec: { command: layers.file.command ?? ['node', entry] } };
+  const result: ResolvedProcesses = { web };
+  const levels = [layers.defaults.processes, layers.file.processes, layers.environment.processes];
+  for (const name of new Set(levels.flatMap((level) => Object.keys(level ?? {})))) {
+    if (name === WEB) continue;
+    const given = Object.assign({}, ...levels.map((level) => (level !== undefined && Object.hasOwn(level, name) ? level[name] : {}))) as NonNullable<Defaults['processes']>[string];
+    const declared = layers.file.processes !== undefined && Object.hasOwn(layers.file.processes, name);
+    if (given.command === undefined) complain([...(declared ? [] : ['environments', environment]), 'processes', name], 'must have a "command", here or at the top');
+    result[name] = { scale: { fixed: given.instances ?? 1 }, spec: { command: given.command ?? [], ...(given.early === undefined ? {} : { early: given.early }) } };
+  }
+  return result;
+}
+
+function listenOf(listen: ListenConfig | undefined): ListenOption {
+  const { port, host, address } = typeof listen === 'number' ? { port: listen } : { ...listen };
+  return { address: address ?? '127.0.0.1', ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host: host.toLowerCase() }) };
+}
+
+function hooksOf(layers: Layers): Hooks {
+  const given = { ...layers.defaults.hooks, ...layers.file.hooks, ...layers.environment.hooks };
+  return Object.fromEntries(HOOK_NAMES.flatMap((name) => {
+    const hooks = given[name];
+    return hooks === undefined ? [] : [[name, hooks.map(hookOf)]];
+  }));
+}
+
+function hookOf(hook: HookConfig): Hook {
+  const { run, env, timeout } = 'run' in hook ? hook : { run: hook };
+  return { run, env: env ?? [], timeout: ms(timeout, 300_000) };
+}
+
+/** A fixed port belongs to one process at a time: neither a second instance nor an overlapping release can have it. */
+function checkPort(resolved: ResolvedEnvironment, complain: Complain): void {
+  if (resolved.port === 0) return;
+  const web = resolved.processes[WEB]?.scale;
+  const instances = web !== undefined && 'fixed' in web ? web.fixed : 1;
+  const path = ['environments', resolved.environment];
+  const instead = 'leave "port" out (or 0) so that each instance gets a port of its own by the variable PORT';
+  if (instances > 1) complain([...path, 'instances'], `must be 1 with the fixed port ${resolved.port}, because two instances cannot share a port; ${instead}`);
+  if (resolved.strategy.type === 'rolling') {
+    complain([...path, 'strategy'], `must be "recreate" with the fixed port ${resolved.port}, because rolling runs a second instance beside the first and two cannot share a port; or ${instead}`);
+  }
+  if (resolved.port === resolved.listen.port) complain([...path, 'listen'], `must differ from the service's own port ${resolved.port}: the router listens there`);
+}
+
+function checkHealth({ health, environment }: ResolvedEnvironment, complain: Complain): void {
+  if (health.interval * (health.passes - 1) >= health.timeout) {
+    complain(['environments', environment, 'health'], `must leave time for ${health.passes} passes: with an interval of ${health.interval}ms they do not fit into the timeout of ${health.timeout}ms`);
+  }
+}

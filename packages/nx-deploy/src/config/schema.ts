@@ -1,0 +1,160 @@
+/** deploy.json as a schema: the one source of the types, of the problems and of deploy.schema.json. */
+import * as z from 'zod';
+import { HOOK_NAMES } from './resolved.js';
+import type { HookName } from './resolved.js';
+import { address, argv, duration, HOST_PATTERN, name, section, size, text, whole } from './values.js';
+
+export const AVAILABLE_STRATEGIES = ['rolling', 'recreate'] as const;
+export const AVAILABLE_PLATFORMS = ['local'] as const;
+const PLANNED_STRATEGIES = ['blue-green', 'canary'];
+
+/** What to say of a strategy's name that cannot be used. */
+export function strategyProblem(given: unknown): string {
+  const known = 'must be "rolling" or "recreate"';
+  return typeof given === 'string' && PLANNED_STRATEGIES.includes(given) ? `${known}; "${given}" is not available yet in this version` : known;
+}
+
+function typeOf(given: unknown): unknown {
+  return typeof given === 'object' && given !== null && 'type' in given ? given.type : given;
+}
+
+const strategyError = (issue: { readonly input?: unknown }): string => strategyProblem(typeOf(issue.input));
+
+const strategy = z.union([
+  z.enum(AVAILABLE_STRATEGIES),
+  z.discriminatedUnion('type', [
+    section({
+      type: z.literal('rolling').meta({ description: 'Replaces the instances batch by batch; the new ones are ready before the old ones stop.' }),
+      batch: whole(1, 100, { description: 'Percent of the instances that are replaced at a time; at least one instance.', default: 25 }).optional(),
+    }),
+    section({ type: z.literal('recreate').meta({ description: 'Stops the old instances, then starts the new ones: with an interruption.' }) }),
+  ], { error: strategyError }),
+], { error: strategyError }).meta({ description: 'How the new release takes over.', default: 'rolling', examples: ['rolling', 'recreate', { type: 'rolling', batch: 50 }] });
+
+const platformError = 'must be "local", the platform of this version';
+const platform = z.union([
+  z.enum(AVAILABLE_PLATFORMS),
+  z.discriminatedUnion('type', [
+    section({ type: z.literal('local').meta({ description: 'Processes on this machine behind the embedded router.' }) }),
+  ], { error: platformError }),
+], { error: platformError }).meta({ description: 'Where the instances run.', default: 'local', examples: ['local', { type: 'local' }] });
+
+const listenError = 'must be a port (1 to 65535) or an object with "port", "host" and "address"';
+const listen = z.union([
+  whole(1, 65_535, { description: 'Public port on 127.0.0.1.' }),
+  section({
+    port: whole(1, 65_535, { description: 'Public port. Left out, the platform picks one and keeps it.', examples: [8080] }).optional(),
+    host: text(HOST_PATTERN, 'a host name like "api.example.com", without scheme and port', {
+      description: 'Only requests for this host name; several services may share a port by it.', examples: ['api.example.com'],
+    }).optional(),
+    address: address({ description: 'IP address to bind; "0.0.0.0" opens the port to every network.', default: '127.0.0.1', examples: ['0.0.0.0'] }).optional(),
+  }),
+], { error: listenError }).meta({ description: 'Where the public reaches the service.', examples: [8080, { port: 8080, host: 'api.localhost' }] });
+
+const health = section({
+  path: text('^/[!-~]*$', 'a path that begins with "/", in printable ASCII without spaces', { description: 'Path that answers 2xx when an instance is ready.', default: '/health', examples: ['/ready'] }).optional(),
+  timeout: duration(100, { description: 'How long an instance may take to become ready.', default: '60s' }).optional(),
+  interval: duration(10, { description: 'Pause between two checks.', default: '500ms' }).optional(),
+  passes: whole(1, 100, { description: 'Consecutive passes that count as ready.', default: 2 }).optional(),
+}).meta({ description: 'When an instance counts as ready.' });
+
+const limits = section({
+  memory: size({ description: 'Resident memory of an instance with all its children; above it the instance is killed and started again.', examples: ['512MB', '1GiB'] }).optional(),
+}).meta({ description: 'What an instance may use.' });
+
+const ENV_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
+const hookError = 'must be a command as a list of words, or an object with "run"';
+const hook = z.union([
+  argv({ description: 'A command without a shell, run in the project folder.', examples: [['node', 'migrate.js']] }),
+  section({
+    run: argv({ description: 'The command as a list of words.', examples: [['node', 'migrate.js']] }),
+    env: z.array(text(ENV_NAME, 'the name of an environment variable', { description: 'Name of a variable.' }), { error: 'must be a list of variable names' })
+      .meta({ description: 'Variables of the command\'s own environment that the hook may see.', default: [], examples: [['DATABASE_URL']] }).optional(),
+    timeout: duration(100, { description: 'How long the hook may run.', default: '5m' }).optional(),
+  }),
+], { error: hookError });
+
+const HOOK_TEXT: Readonly<Record<HookName, string>> = {
+  preDeploy: 'Before anything changes; a failure stops the deploy. Runs at least once.',
+  postDeploy: 'After the new release carries the traffic. Runs at least once.',
+  preRollback: 'Before a rollback changes anything; a failure stops it. Runs at least once.',
+  postRollback: 'After a rollback. Runs at least once.',
+};
+const hookList = z.array(hook, { error: 'must be a list of commands' });
+type HookShape = Record<HookName, z.ZodOptional<typeof hookList>>;
+const hooks = section(Object.fromEntries(HOOK_NAMES.map((key) => [key, hookList.meta({ description: HOOK_TEXT[key] }).optional()])) as HookShape)
+  .meta({ description: 'Commands that run around a deploy or a rollback, with its facts in NX_DEPLOY_* variables.', examples: [{ preDeploy: [['node', 'migrate.js']] }] });
+
+const processes = z.record(name({ description: 'Name of the process.' }), section({
+  command: argv({ description: 'The command as a list of words, run in the artifact folder.', examples: [['node', 'worker.js']] }).optional(),
+  instances: whole(0, 1000, { description: 'How many run.', default: 1 }).optional(),
+  early: z.boolean({ error: 'must be true or false' }).meta({ description: 'Start with the first instances of a release instead of at its switch.', default: false }).optional(),
+}), { error: 'must be an object of processes by name' })
+  .meta({ description: 'Processes beside web, which gets the traffic and is set by "command" and "instances".', examples: [{ worker: { command: ['node', 'worker.js'], instances: 2 } }] });
+
+/** What may stand at the top, in an environment, and among the workspace's defaults; the nearest wins. */
+const shared = {
+  port: whole(0, 65_535, { description: 'The service\'s own port; 0: each instance gets a port of its own by the variable PORT.', default: 0, examples: [3000] }).optional(),
+  health: health.optional(),
+  drain: duration(0, { description: 'How long requests in flight may take before an instance stops.', default: '30s' }).optional(),
+  stopTimeout: duration(0, { description: 'From SIGTERM to SIGKILL.', default: '10s' }).optional(),
+  limits: limits.optional(),
+  strategy: strategy.optional(),
+  processes: processes.optional(),
+  hooks: hooks.optional(),
+  deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back.', default: '20m' }).optional(),
+  keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
+};
+
+const placed = {
+  platform: platform.optional(),
+  instances: whole(1, 1000, { description: 'Instances of web.', default: 1, examples: [2] }).optional(),
+};
+
+const RELATIVE = '^(?!/)(?![A-Za-z]:)[^\\0\\\\]+$';
+const ENTRY = '^(?!/)(?!(.*/)?\\.\\.(/|$))(?![A-Za-z]:)[^\\0\\\\]+$';
+const artifact = section({
+  type: z.literal('files', { error: 'must be "files"' }).meta({ description: 'The files of a built project.' }),
+  path: text(RELATIVE, 'a folder with "/" between its parts, relative to the project or beginning with {workspaceRoot} or {projectRoot}', {
+    description: 'Folder of the build\'s output, relative to the project.', default: 'dist', examples: ['dist', '{workspaceRoot}/dist/apps/api'],
+  }).optional(),
+  entry: text(ENTRY, 'a file below "path", with "/" between its parts', { description: 'File that starts the service, relative to "path".', default: 'main.js' }).optional(),
+  dependencies: z.enum(['bundled', 'traced'], { error: 'must be "bundled" or "traced"' })
+    .meta({ description: 'bundled: "path" holds all that runs. traced: the modules that "entry" loads are found and taken along.', default: 'bundled' }).optional(),
+}).meta({ description: 'What is deployed.' });
+
+export const environmentSchema = section({
+  ...placed,
+  listen: listen.optional(),
+  ...shared,
+}).meta({ description: 'One place to deploy to. Keys that also stand at the top win over them here.' });
+
+/** Workspace-wide defaults: `defaults` of the plugin's options in nx.json. */
+export const defaultsSchema = section({ ...placed, ...shared });
+
+export const deploySchema = section({
+  $schema: z.string({ error: 'must be text' }).meta({ description: 'Where editors find the schema.' }).optional(),
+  service: name({ description: 'Name of the service; default: the project\'s name, made safe (@org/api becomes org-api).', examples: ['api'] }).optional(),
+  artifact,
+  command: argv({ description: 'What starts an instance of web, in the artifact folder; default: node and the entry.', examples: [['node', '--enable-source-maps', 'main.js']] }).optional(),
+  ...shared,
+  environments: z.record(name({ description: 'Name of the environment.' }), environmentSchema, { error: 'must be an object of environments by name' })
+    .refine((environments) => Object.keys(environments).length > 0, { error: 'must have at least one environment, for example "staging"' })
+    .meta({ description: 'Every environment becomes a configuration of the inferred targets.', minProperties: 1, examples: [{ staging: { instances: 2, listen: 8080 } }] }),
+});
+
+export type DeployConfig = z.output<typeof deploySchema>;
+export type EnvironmentConfig = z.output<typeof environmentSchema>;
+export type Defaults = z.output<typeof defaultsSchema>;
+export type StrategyConfig = z.output<typeof strategy>;
+export type ListenConfig = z.output<typeof listen>;
+export type HookConfig = z.output<typeof hook>;
+
+/** Keys that stand only in an environment; at the top they are a common slip. */
+export const ENVIRONMENT_ONLY = ['platform', 'instances', 'listen'] as const;
+
+/** The schema that editors read, published as deploy.schema.json. */
+export function jsonSchema(): object {
+  const generated = z.toJSONSchema(deploySchema, { target: 'draft-7', io: 'input' });
+  return { ...generated, title: 'deploy.json of nx-deploy', description: 'How one service is deployed, and where to.' };
+}

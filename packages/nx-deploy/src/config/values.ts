@@ -1,0 +1,82 @@
+/** Schemas of single values, each with the phrase that its problem prints (`must be ...`). */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { DURATION_PATTERN, parseDuration } from '../model/index.js';
+import type { Ms } from '../model/index.js';
+import { NAME_PATTERN, NAME_RULE } from './names.js';
+
+/** Node's timers hold no more than this (2^31 - 1 ms); a longer wait would fire at once. */
+export const LONGEST: Ms = 24 * 86_400_000;
+const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const SIZE_PATTERN = '^(\\d{1,12}(\\.\\d{1,6})?)(B|KB|MB|GB|KiB|MiB|GiB)$';
+
+/** Bytes of `"512MB"` (10^6) or `"512MiB"` (2^20); undefined when the text has another form. */
+export function parseSize(text: string): number | undefined {
+  const match = new RegExp(SIZE_PATTERN).exec(text);
+  const unit = UNITS[match?.[3] ?? ''];
+  return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
+}
+
+const durationRule = 'must be a duration like "500ms", "60s", "10m" or "24h"';
+
+/** A duration of `least` to 24 days. */
+export function duration(least: Ms, described: { description: string; default?: string; examples?: string[] }) {
+  return z.string({ error: durationRule })
+    .regex(new RegExp(DURATION_PATTERN), { error: durationRule, abort: true })
+    .refine((text) => (parseDuration(text) ?? 0) <= LONGEST, { error: 'must be a duration of at most 24 days', abort: true })
+    .refine((text) => (parseDuration(text) ?? 0) >= least, { error: `must be a duration of at least ${least}ms` })
+    .meta(described);
+}
+
+/** A size in bytes of at least 1 MB: less than that no process fits into. */
+export function size(described: { description: string; examples?: string[] }) {
+  const rule = 'must be a size like "512MB" or "1GiB", at least 1MB';
+  return z.string({ error: rule })
+    .regex(new RegExp(SIZE_PATTERN), { error: rule, abort: true })
+    .refine((text) => (parseSize(text) ?? 0) >= 1e6, { error: rule })
+    .meta(described);
+}
+
+export function whole(least: number, most: number, described: { description: string; default?: number; examples?: number[] }) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error }).meta(described);
+}
+
+export function name(described: { description: string; examples?: string[] }) {
+  const error = `must be ${NAME_RULE}`;
+  return z.string({ error }).regex(new RegExp(NAME_PATTERN), { error }).meta(described);
+}
+
+/** Text without NUL that matches the pattern. */
+export function text(pattern: string, rule: string, described: { description: string; default?: string; examples?: string[] }) {
+  const error = `must be ${rule}`;
+  return z.string({ error }).regex(new RegExp(pattern), { error }).meta(described);
+}
+
+const WORD = z.string({ error: 'must be text' }).regex(/^[^\0]*$/, { error: 'must be text without NUL' });
+
+/** A command as a list of its words: no shell reads it. */
+export function argv(described: { description: string; default?: string[]; examples?: string[][] }) {
+  const error = 'must be a command as a list of words, for example ["node", "main.js"]';
+  return z.array(WORD, { error }).min(1, { error })
+    .refine((words) => words[0] !== '', { error: 'must begin with the name of a program' })
+    .meta(described);
+}
+
+const HOST_LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
+export const HOST_PATTERN = `^(?=.{1,253}$)${HOST_LABEL}(\\.${HOST_LABEL})*$`;
+
+export function address(described: { description: string; default?: string; examples?: string[] }) {
+  const error = 'must be an IP address to bind, for example "127.0.0.1" (this machine only) or "0.0.0.0" (every network)';
+  return z.string({ error }).refine((candidate) => isIP(candidate) !== 0, { error }).meta(described);
+}
+
+/**
+ * An object with these keys and no others. For unknown keys the message is the list of known ones, from which
+ * problems.ts makes one problem per unknown key.
+ */
+export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : 'must be an object'),
+  });
+}
