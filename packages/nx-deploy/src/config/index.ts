@@ -6,3 +6,6 @@ export * from './resolved.js';
 export { jsonSchema } from './schema.js';
 export type { DeployConfig } from './schema.js';
 export { serviceName } from './names.js';
+export { pluginOptions, targetNames } from './plugin-options.js';
+export type { NxJson, PluginOptions, TargetNames } from './plugin-options.js';
+export { shadowedTargets, shadowing } from './shadowed.js';

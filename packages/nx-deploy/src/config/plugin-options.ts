@@ -1,0 +1,48 @@
+/** The plugin's options in nx.json: names of the inferred targets, and defaults for every deploy.json of the workspace. */
+
+export const PLUGIN = 'nx-deploy/plugin';
+
+/** Each inferred target and its usual name. */
+export const TARGETS = { deploy: 'deploy', rollback: 'rollback', status: 'status', logs: 'logs', envValidate: 'env-validate' } as const;
+export type TargetKey = keyof typeof TARGETS;
+export type TargetNames = Readonly<Record<TargetKey, string>>;
+
+export interface PluginOptions {
+  readonly targetNames?: Partial<TargetNames>;
+  /** Target that builds a project; deploy depends on it where a project has it. Default `build`. */
+  readonly buildTargetName?: string;
+  /** Keys of deploy.json that hold for the whole workspace unless a deploy.json says otherwise. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
+  /** Tells workspaces on one target apart. Default: the name in the root package.json. */
+  readonly workspaceId?: string;
+}
+
+/** The parts of nx.json that are read. */
+export interface NxJson {
+  readonly plugins?: readonly unknown[];
+}
+
+/** All names of the inferred targets; an empty name counts as none given. */
+export function targetNames(options: PluginOptions | undefined): TargetNames {
+  const given = options?.targetNames ?? {};
+  return {
+    deploy: given.deploy || TARGETS.deploy,
+    rollback: given.rollback || TARGETS.rollback,
+    status: given.status || TARGETS.status,
+    logs: given.logs || TARGETS.logs,
+    envValidate: given.envValidate || TARGETS.envValidate,
+  };
+}
+
+/** The options of the first registration in nx.json; undefined when the plugin is not there. */
+export function pluginOptions(nxJson: NxJson | null | undefined): PluginOptions | undefined {
+  for (const entry of nxJson?.plugins ?? []) {
+    if (entry === PLUGIN) return {};
+    if (isObject(entry) && entry['plugin'] === PLUGIN) return isObject(entry['options']) ? entry['options'] : {};
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

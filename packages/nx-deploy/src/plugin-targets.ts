@@ -1,0 +1,53 @@
+/** The targets of a project with a deploy.json: nothing in them depends on the machine or the time. */
+import type { TargetConfiguration } from '@nx/devkit';
+import { targetNames } from './config/plugin-options.js';
+import type { PluginOptions, TargetKey } from './config/plugin-options.js';
+
+/** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
+export interface Finding {
+  readonly environments?: readonly string[];
+  /** How many problems the file has. */
+  readonly problems: number;
+}
+
+interface Kind {
+  readonly executor: string;
+  readonly description: string;
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const KINDS: Readonly<Record<TargetKey, Kind>> = {
+  deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
+  rollback: { executor: 'nx-deploy:rollback', description: 'Brings an earlier release back, by default the previous one', example: { to: 'r0123456789ab' } },
+  status: { executor: 'nx-deploy:status', description: 'Shows what runs, its traffic and health, and the last releases', example: { outputFile: 'status.json' } },
+  logs: { executor: 'nx-deploy:logs', description: 'Shows what the instances write', example: { follow: true } },
+  envValidate: { executor: 'nx-env-sync:validate', description: 'Checks the values of an environment against their schema', example: {} },
+};
+
+/** The inferred targets by name. A file with problems gives targets without configurations: running one shows the problems. */
+export function inferTargets(finding: Finding, options: PluginOptions): Record<string, TargetConfiguration> {
+  const names = targetNames(options);
+  const first = finding.environments?.[0] ?? '<environment>';
+  const targets = (Object.keys(KINDS) as TargetKey[]).map((key): [string, TargetConfiguration] => {
+    const { executor, description, example } = KINDS[key];
+    const dependsOn = key === 'deploy' ? { dependsOn: [options.buildTargetName || 'build', names.envValidate] } : {};
+    const configurations = finding.environments === undefined ? {} : { configurations: configurationsOf(finding.environments) };
+    return [names[key], {
+      executor,
+      options: {},
+      ...configurations,
+      ...dependsOn,
+      cache: false,
+      metadata: {
+        description: finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`,
+        technologies: ['nx-deploy'],
+        help: { command: `npx nx run {projectName}:${names[key]} --configuration=${first}`, example: { options: { ...example } } },
+      },
+    }];
+  });
+  return Object.fromEntries(targets);
+}
+
+function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {
+  return Object.fromEntries(environments.map((environment) => [environment, { environment }]));
+}

@@ -1,0 +1,52 @@
+/** Inference: a deploy.json beside a project.json or package.json gives that project its deploy targets. */
+import { createNodesFromFiles } from '@nx/devkit';
+import type { CreateNodes, CreateNodesContext } from '@nx/devkit';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { environmentNames, parseConfig } from './config/load.js';
+import type { PluginOptions } from './config/plugin-options.js';
+import { asDeployError } from './errors.js';
+import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
+import { inferTargets } from './plugin-targets.js';
+import type { Finding } from './plugin-targets.js';
+
+export type { PluginOptions as NxDeployPluginOptions } from './config/plugin-options.js';
+export { shadowedTargets } from './config/shadowed.js';
+
+export const name = 'nx-deploy';
+
+export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async (files, options, context) => {
+  const given = options ?? {};
+  const mine = files.filter((file) => besideProject(file, context));
+  const roots = mine.map((file) => dirname(file));
+  const hashes = await calculateHashesForCreateNodes(roots, given, context);
+  const cache = openCache<Finding>(given);
+  try {
+    return await createNodesFromFiles((file, _options, _context, index) => {
+      const key = `${hashes[index] ?? ''}_${file}`;
+      const known = cache.get(key);
+      const finding = known ?? examine(join(context.workspaceRoot, file));
+      if (known === undefined) cache.set(key, finding);
+      return { projects: { [dirname(file)]: { targets: inferTargets(finding, given) } } };
+    }, mine, given, context);
+  } finally {
+    cache.writeToDisk();
+  }
+}];
+
+/** The name that versions of Nx before 23 look for. */
+export const createNodesV2 = createNodes;
+
+function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boolean {
+  const folder = join(workspaceRoot, dirname(file));
+  return existsSync(join(folder, 'project.json')) || existsSync(join(folder, 'package.json'));
+}
+
+/** A broken file is a finding, not an error: it must not take the graph of the other projects with it. */
+function examine(file: string): Finding {
+  try {
+    return { environments: environmentNames(parseConfig(readFileSync(file, 'utf8'), file).config), problems: 0 };
+  } catch (thrown) {
+    return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
+  }
+}
