@@ -1,1 +1,4 @@
-export {};
+export { isEnvironmentName, knownEnvironments } from './environment-name.js';
+export { isReservedName, loadEnvironment, type EnvironmentQuery, type LoadedEnvironment } from './load-environment.js';
+export { isVariableName, parseEnvFile, type EnvEntry, type ParsedEnvFile } from './parse-env-file.js';
+export { formatProblem, type EnvProblem } from './problem.js';

@@ -1,0 +1,20 @@
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/** Folder of environment files, in the workspace and in each project. */
+export const ENVIRONMENTS_FOLDER = 'environments';
+const EXTENSION = '.env';
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** A name becomes a file name: so no separators, no leading dot, at most 63 characters. */
+export function isEnvironmentName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** Names of all environments that have a file in the workspace or the project, sorted. */
+export async function knownEnvironments(folders: { workspaceRoot: string; projectRoot: string }): Promise<string[]> {
+  const roots = [folders.workspaceRoot, resolve(folders.workspaceRoot, folders.projectRoot)];
+  const listings = await Promise.all(roots.map(async (root) => readdir(join(root, ENVIRONMENTS_FOLDER)).catch(() => [])));
+  const names = listings.flat().filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
+  return [...new Set(names)].filter(isEnvironmentName).sort();
+}
