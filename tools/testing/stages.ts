@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { judgeCoverage, mergeCoverage } from './coverage.js';
+import { runProgram, type Ending } from './run-program.js';
+import { nothing, oneFailed, onePassed, readTally, sum, type Tally } from './tally.js';
+
+/** One program of a run. A check counts as one test; a jest stage counts its tests. */
+export interface Stage {
+  readonly name: string;
+  readonly kind: 'check' | 'jest' | 'jest with coverage';
+  /** JavaScript file that node runs, and its arguments. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** ms */
+  readonly deadline: number;
+}
+
+export interface Surroundings {
+  readonly root: string;
+  /** Empty folder for reports. */
+  readonly scratch: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborted when the run is interrupted: the running stage is ended and the others are not started. */
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+const reportFile = (scratch: string, stage: Stage): string => join(scratch, `${stage.name}.json`);
+const coverageFolder = (scratch: string, stage: Stage): string => join(scratch, `${stage.name}-coverage`);
+
+function argumentsOf(stage: Stage, scratch: string): string[] {
+  if (stage.kind === 'check') return [...stage.args];
+  const report = ['--json', `--outputFile=${reportFile(scratch, stage)}`];
+  const coverage = ['--coverage', '--coverageReporters=json', `--coverageDirectory=${coverageFolder(scratch, stage)}`];
+  return [...stage.args, ...report, ...(stage.kind === 'jest' ? [] : coverage)];
+}
+
+function describeEnding({ code, signal, late }: Ending, deadline: number): string {
+  if (late) return `did not end within ${Math.round(deadline / 1000)} s`;
+  if (signal !== null) return `was ended by ${signal}`;
+  return code === null ? 'could not be started' : `ended with exit code ${code}`;
+}
+
+async function runStage(stage: Stage, surroundings: Surroundings): Promise<Tally> {
+  const { root, scratch, env, signal, print } = surroundings;
+  print(`-- ${stage.name}`);
+  const started = performance.now();
+  const ending = await runProgram({ file: stage.file, args: argumentsOf(stage, scratch), cwd: root, env, deadline: stage.deadline }, signal);
+  const ended = ending.code === 0 && !ending.late;
+  const tally = stage.kind === 'check' ? (ended ? onePassed : oneFailed) : readTally(reportFile(scratch, stage), ended);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  print(`-- ${stage.name}: ${tally.failed === 0 ? 'passed' : `failed, ${describeEnding(ending, stage.deadline)}`}, ${seconds} s`);
+  return tally;
+}
+
+function checkCoverage(stages: readonly Stage[], { root, scratch, print }: Surroundings): Tally {
+  const measured = stages.filter(({ kind }) => kind === 'jest with coverage');
+  if (measured.length === 0) return nothing;
+  print('-- coverage');
+  try {
+    const map = mergeCoverage(measured.map((stage) => join(coverageFolder(scratch, stage), 'coverage-final.json')));
+    const { enough, lines } = judgeCoverage(map, root);
+    for (const line of lines) print(line);
+    return enough ? onePassed : oneFailed;
+  } catch (error) {
+    print(`coverage: failed, it could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    return oneFailed;
+  }
+}
+
+/** Runs every stage in order, also after one has failed, and then judges the coverage of those that measured it. */
+export async function runStages(stages: readonly Stage[], surroundings: Surroundings): Promise<Tally> {
+  const tallies: Tally[] = [];
+  for (const stage of stages) {
+    if (surroundings.signal.aborted) break;
+    tallies.push(await runStage(stage, surroundings));
+  }
+  if (surroundings.signal.aborted) return sum([...tallies, ...(tallies.some(({ failed }) => failed > 0) ? [] : [oneFailed])]);
+  return sum([...tallies, checkCoverage(stages, surroundings)]);
+}
