@@ -27,11 +27,12 @@ const KINDS: Readonly<Record<TargetKey, Kind>> = {
 /** The inferred targets by name. A file with problems gives targets without configurations: running one shows the problems. */
 export function inferTargets(finding: Finding, options: PluginOptions): Record<string, TargetConfiguration> {
   const names = targetNames(options);
-  const first = finding.environments?.[0] ?? '<environment>';
   const targets = (Object.keys(KINDS) as TargetKey[]).map((key): [string, TargetConfiguration] => {
     const { executor, description, example } = KINDS[key];
-    const dependsOn = key === 'deploy' ? { dependsOn: [options.buildTargetName || 'build', names.envValidate] } : {};
-    const configurations = finding.environments === undefined ? {} : { configurations: configurationsOf(finding.environments) };
+    const usable = finding.environments !== undefined;
+    // With an unusable file nothing runs before deploy: a task that fails first would hide what is wrong with the file.
+    const dependsOn = key === 'deploy' && usable ? { dependsOn: [options.buildTargetName || 'build', names.envValidate] } : {};
+    const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
       options: {},
@@ -41,7 +42,7 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
       metadata: {
         description: finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`,
         technologies: ['nx-deploy'],
-        help: { command: `npx nx run {projectName}:${names[key]} --configuration=${first}`, example: { options: { ...example } } },
+        help: { command: `npx nx ${names[key]} --help`, example: { options: { ...example } } },
       },
     }];
   });

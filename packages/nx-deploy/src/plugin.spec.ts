@@ -1,0 +1,141 @@
+import type { CreateNodesResult } from '@nx/devkit';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { shadowedTargets, shadowing } from './config/shadowed.js';
+import type { PluginOptions } from './config/plugin-options.js';
+
+const GOOD = '{ "artifact": { "type": "files" }, "environments": { "staging": {}, "production": {} } }';
+const BROKEN = '{ "artifact": { "type": "image" }, "environments": {} }';
+
+let root = '';
+let data = '';
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(join(root, file), text);
+}
+
+/** Nx reads the place of its data once, when it is loaded; every test gets fresh modules and a folder of its own. */
+async function infer(files: string[], options?: PluginOptions): Promise<Record<string, NonNullable<CreateNodesResult['projects']>[string]>> {
+  jest.resetModules();
+  const { createNodes } = await import('./plugin.js');
+  const results = await createNodes[1](files, options, { workspaceRoot: root, nxJsonConfiguration: {} });
+  return Object.assign({}, ...results.map(([, { projects }]) => projects));
+}
+
+// Each fresh copy of Nx listens for the end of the process.
+const listeners = process.getMaxListeners();
+beforeAll(() => process.setMaxListeners(100));
+afterAll(() => process.setMaxListeners(listeners));
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'nd-plugin-'));
+  data = join(root, '.data');
+  process.env['NX_WORKSPACE_DATA_DIRECTORY'] = data;
+});
+
+afterEach(() => {
+  delete process.env['NX_WORKSPACE_DATA_DIRECTORY'];
+  rmSync(root, { recursive: true, force: true });
+});
+
+describe('inference', () => {
+  it('gives a project with a deploy.json its targets, with one configuration per environment', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    write('apps/api/deploy.json', GOOD);
+    const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'status', 'logs', 'env-validate']);
+    for (const target of Object.values(project?.targets ?? {})) {
+      expect(target).toMatchObject({ cache: false, options: {}, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
+      expect(target).not.toHaveProperty('defaultConfiguration');
+      expect(target.metadata).toMatchObject({ technologies: ['nx-deploy'], help: { command: expect.stringMatching(/^npx nx /) } });
+    }
+    expect(project?.targets?.['deploy']).toMatchObject({ executor: 'nx-deploy:deploy', dependsOn: ['build', 'env-validate'] });
+    expect(project?.targets?.['env-validate']).toMatchObject({ executor: 'nx-env-sync:validate' });
+    expect(project?.targets?.['rollback']).not.toHaveProperty('dependsOn');
+  });
+
+  it('tells nothing of the machine', async () => {
+    write('apps/api/package.json', '{ "name": "api" }');
+    write('apps/api/deploy.json', GOOD);
+    expect(JSON.stringify(await infer(['apps/api/deploy.json']))).not.toContain(root);
+  });
+
+  it('leaves a deploy.json alone that stands beside no project', async () => {
+    write('fixtures/deploy.json', GOOD);
+    expect(await infer(['fixtures/deploy.json'])).toEqual({});
+    expect(await infer([])).toEqual({});
+  });
+
+  it('gives a project with a broken file targets that show the problem, and the others theirs', async () => {
+    write('apps/api/project.json', '{}');
+    write('apps/api/deploy.json', GOOD);
+    write('apps/bad/project.json', '{}');
+    write('apps/bad/deploy.json', BROKEN);
+    const projects = await infer(['apps/api/deploy.json', 'apps/bad/deploy.json', 'apps/gone/deploy.json']);
+    expect(projects['apps/api']?.targets?.['deploy']).toHaveProperty('configurations.staging');
+    const deploy = projects['apps/bad']?.targets?.['deploy'];
+    expect(deploy).not.toHaveProperty('configurations');
+    expect(deploy).not.toHaveProperty('dependsOn');
+    expect(deploy?.metadata?.description).toContain('deploy.json has problems');
+  });
+
+  it('survives a deploy.json that vanishes between the search and the reading', async () => {
+    write('apps/api/project.json', '{}');
+    const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
+    expect(project?.targets?.['deploy']?.metadata?.description).toContain('deploy.json has problems');
+  });
+
+  it('takes the names of targets from the options', async () => {
+    write('api/project.json', '{}');
+    write('api/deploy.json', GOOD);
+    const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
+    const { api } = await infer(['api/deploy.json'], options);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'status', 'logs', 'check-env']);
+    expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
+  });
+
+  it('remembers what it found, and sees a change', async () => {
+    write('api/project.json', '{}');
+    write('api/deploy.json', GOOD);
+    await infer(['api/deploy.json']);
+    const [cache = ''] = readdirSync(data).filter((name) => name.startsWith('nx-deploy-'));
+    expect(readFileSync(join(data, cache), 'utf8')).toContain('staging');
+    write('api/deploy.json', GOOD.replace('staging', 'testing'));
+    const { api } = await infer(['api/deploy.json']);
+    expect(Object.keys(api?.targets?.['deploy']?.configurations ?? {})).toEqual(['testing', 'production']);
+  });
+
+  it('answers from what it remembers', async () => {
+    write('api/project.json', '{}');
+    write('api/deploy.json', GOOD);
+    await infer(['api/deploy.json']);
+    const [cache = ''] = readdirSync(data).filter((name) => name.startsWith('nx-deploy-'));
+    const file = join(data, cache);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"staging"', '"remembered"'));
+    const { api } = await infer(['api/deploy.json']);
+    expect(Object.keys(api?.targets?.['deploy']?.configurations ?? {})).toContain('remembered');
+  });
+});
+
+describe('shadowed targets', () => {
+  it('are those that a script of package.json replaces', () => {
+    write('package.json', '{ "scripts": { "deploy": "x", "status": "y", "start": "z" } }');
+    expect(shadowedTargets(root)).toEqual(['deploy', 'status']);
+    expect(shadowedTargets(root, { targetNames: { status: 'deploy-status' } })).toEqual(['deploy']);
+  });
+
+  it('are none without a readable package.json', () => {
+    expect(shadowedTargets(root)).toEqual([]);
+    write('package.json', '{ broken');
+    expect(shadowedTargets(root)).toEqual([]);
+    expect(shadowing(null)).toEqual([]);
+    expect(shadowing({ scripts: 'none' })).toEqual([]);
+  });
+
+  it('leave out scripts that Nx does not turn into targets', () => {
+    expect(shadowing({ scripts: { deploy: 'x', logs: 'y' }, nx: { includedScripts: ['logs'] } })).toEqual(['logs']);
+    expect(shadowing({ scripts: { deploy: 'x' }, nx: { includedScripts: [] } })).toEqual([]);
+  });
+});
