@@ -17,11 +17,12 @@ function write(file: string, text: string): void {
 }
 
 /** Nx reads the place of its data once, when it is loaded; every test gets fresh modules and a folder of its own. */
-async function infer(files: string[], options?: PluginOptions): Promise<Record<string, NonNullable<CreateNodesResult['projects']>[string]>> {
+type Projects = Record<string, NonNullable<CreateNodesResult['projects']>[string]>;
+async function infer(files: string[], options?: PluginOptions): Promise<Projects> {
   jest.resetModules();
   const { createNodes } = await import('./plugin.js');
   const results = await createNodes[1](files, options, { workspaceRoot: root, nxJsonConfiguration: {} });
-  return Object.assign({}, ...results.map(([, { projects }]) => projects));
+  return Object.fromEntries(results.flatMap(([, { projects }]) => Object.entries(projects ?? {})));
 }
 
 // Each fresh copy of Nx listens for the end of the process.

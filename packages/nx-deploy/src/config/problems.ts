@@ -30,7 +30,7 @@ export function describeIssues(issues: readonly Issue[], source: Source): readon
 /** One problem with its place: `environments.staging.instances (7:20): must be ...`. */
 export function describe(path: Path, text: string, source: Pick<Source, 'document'>, at: 'key' | 'value' = 'value'): string {
   const place = source.document?.place(path, at);
-  const where = path.length === 0 ? 'the file' : pathText(path);
+  const where = path.length > 0 ? pathText(path) : source.document === undefined ? 'the value' : 'the file';
   return place === undefined ? `${where}: ${text}` : `${where} (${place.line}:${place.column}): ${text}`;
 }
 

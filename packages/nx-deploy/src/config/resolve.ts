@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
-import { pathText } from './document.js';
+import { pathText, quoted } from './document.js';
 import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
 import type { DeployFile } from './load.js';
@@ -79,7 +79,7 @@ function knownEnvironment(request: ResolveRequest): string {
   const known = environmentNames(config);
   const near = environment === undefined ? undefined : suggest(environment, known);
   throw new DeployError('ND-ENVIRONMENT-UNKNOWN', {
-    what: environment === undefined ? 'no environment was named' : `there is no environment ${JSON.stringify(environment)}`,
+    what: environment === undefined ? 'no environment was named' : `there is no environment ${quoted(environment)}`,
     where: file,
     problems: [`environments of ${projectName}: ${known.join(', ')}`],
     next: `${near === undefined ? '' : `did you mean "${near}"? `}name one with --configuration=<name>, for example --configuration=${near ?? known[0] ?? 'staging'}`,
@@ -100,7 +100,7 @@ function ms(text: string | undefined, otherwise: Ms): Ms {
 function artifactOf({ config, workspaceRoot, projectRoot, file }: ResolveRequest, complain: Complain): ArtifactOption {
   const { path = 'dist', entry = 'main.js', dependencies = 'bundled' } = config.artifact;
   const project = resolve(workspaceRoot, projectRoot);
-  const spelled = path.replace(/^\{workspaceRoot\}/, workspaceRoot).replace(/^\{projectRoot\}/, project);
+  const spelled = path.replace(/^\{workspaceRoot\}/, () => workspaceRoot).replace(/^\{projectRoot\}/, () => project);
   const absolute = resolve(project, spelled);
   const inside = relative(workspaceRoot, absolute);
   if (/[{}]/.test(path.replace(/^\{(workspaceRoot|projectRoot)\}/, ''))) {

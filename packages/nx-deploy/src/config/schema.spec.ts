@@ -1,0 +1,90 @@
+import { Ajv } from 'ajv';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig } from './load.js';
+import { jsonSchema } from './schema.js';
+
+const PUBLISHED = join(__dirname, '../../deploy.schema.json');
+const UPDATE = 'UPDATE_SCHEMA=1 npx jest --selectProjects=unit --testPathPatterns config/schema.spec';
+
+function generated(): string {
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+}
+
+const base = { artifact: { type: 'files' }, environments: { staging: {} } };
+
+const GOOD: readonly object[] = [
+  base,
+  { ...base, $schema: './x.json', service: 'api', command: ['node', 'main.js'], port: 3000, drain: '0s', keep: 1, health: { passes: 3 } },
+  { ...base, artifact: { type: 'files', path: '{workspaceRoot}/dist/apps/api', entry: 'src/main.cjs', dependencies: 'traced' } },
+  { ...base, hooks: { preDeploy: [['node', 'x.js'], { run: ['node', 'y.js'], env: ['DATABASE_URL'], timeout: '1m' }] } },
+  { ...base, processes: { worker: { command: ['node', 'w.js'], instances: 0, early: true } } },
+  { ...base, environments: { a: { platform: { type: 'local' }, strategy: { type: 'rolling', batch: 50 }, listen: { host: 'api.test' } }, b: { strategy: 'recreate', listen: 80, limits: { memory: '1.5GiB' } } } },
+];
+
+const BAD: readonly object[] = [
+  {},
+  { ...base, after: [] },
+  { ...base, instances: 2 },
+  { ...base, service: 'Api' },
+  { ...base, artifact: { type: 'image' } },
+  { ...base, artifact: { type: 'files', entry: '../main.js' } },
+  { ...base, environments: {} },
+  { ...base, environments: { Staging: {} } },
+  { ...base, environments: { staging: { strategy: 'canary' } } },
+  { ...base, environments: { staging: { strategy: { type: 'recreate', batch: 3 } } } },
+  { ...base, environments: { staging: { listen: 0 } } },
+  { ...base, environments: { staging: { listen: { host: 'a b' } } } },
+  { ...base, command: [] },
+  { ...base, drain: '30 s' },
+  { ...base, limits: { memory: 512 } },
+  { ...base, hooks: { beforeDeploy: [] } },
+  { ...base, processes: { 'two words': {} } },
+];
+
+describe('deploy.schema.json', () => {
+  const validate = new Ajv({ allErrors: true, strict: true, strictTypes: false }).compile(jsonSchema());
+
+  it('is what the code says', () => {
+    if (process.env['UPDATE_SCHEMA'] === '1') writeFileSync(PUBLISHED, generated());
+    const published = readFileSync(PUBLISHED, 'utf8');
+    if (published !== generated()) throw new Error(`deploy.schema.json is not what config/schema.ts says; write it anew with: ${UPDATE}`);
+    expect(published).toMatch(/^[ -~\n]+$/);
+  });
+
+  it.each(GOOD.map((sample) => [JSON.stringify(sample), sample]))('accepts %s, as the loader does', (text, sample) => {
+    expect(validate(sample)).toBe(true);
+    expect(() => parseConfig(String(text), 'f')).not.toThrow();
+  });
+
+  it.each(BAD.map((sample) => [JSON.stringify(sample), sample]))('refuses %s, as the loader does', (text, sample) => {
+    expect(validate(sample)).toBe(false);
+    expect(() => parseConfig(String(text), 'f')).toThrow('the deploy configuration has');
+  });
+
+  it('describes every key, and gives examples that are valid', () => {
+    const bare: string[] = [];
+    visit(jsonSchema(), '', (key, node) => {
+      if (typeof node['description'] !== 'string') bare.push(key);
+      const samples = [...(Array.isArray(node['examples']) ? node['examples'] as unknown[] : []), ...('default' in node ? [node['default']] : [])];
+      const check = new Ajv({ strict: false }).compile(node);
+      for (const sample of samples) expect({ key, sample, valid: check(sample) }).toEqual({ key, sample, valid: true });
+    });
+    expect(bare).toEqual([]);
+  });
+});
+
+type Node = Readonly<Record<string, unknown>>;
+
+function visit(schema: unknown, at: string, see: (key: string, node: Node) => void): void {
+  if (typeof schema !== 'object' || schema === null) return;
+  if (Array.isArray(schema)) return schema.forEach((each: unknown) => visit(each, at, see));
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === 'properties') {
+      for (const [name, node] of Object.entries(value as Record<string, Node>)) {
+        see(`${at}/${name}`, node);
+        visit(node, `${at}/${name}`, see);
+      }
+    } else if (['additionalProperties', 'items', 'anyOf', 'oneOf'].includes(key)) visit(value, at, see);
+  }
+}
