@@ -1,0 +1,125 @@
+/** From the build's output to the list of files that a release consists of. */
+import { lstat, realpath, stat } from 'node:fs/promises';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import type { ArtifactOption } from '../config/resolved.js';
+import { DeployError } from '../errors.js';
+import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, type ManifestFile, type ManifestLink } from './manifest.js';
+import { FILES_AT_ONCE, mapLimited } from './parallel.js';
+import { readSource } from './source-file.js';
+import { trace } from './trace.js';
+import { walk, type Found } from './walk.js';
+
+export interface CollectedFile extends ManifestFile {
+  /** Absolute path of the file in the build's output. */
+  readonly source: string;
+}
+
+export interface CollectedFiles {
+  /** Sorted by path. */
+  readonly files: readonly (CollectedFile | ManifestLink)[];
+  /** What is started, relative to `cwd`. */
+  readonly entry: string;
+  /** Working directory, relative to the root of the laid-out files: `.`, or for a traced artifact the folder of the entry's package.json. */
+  readonly cwd: string;
+  /** `sha256:` and 64 hexadecimal digits. */
+  readonly digest: string;
+  readonly bytes: number;
+  /** Files and links. */
+  readonly count: number;
+  /** What may be missing when it runs, one line each. */
+  readonly warnings: readonly string[];
+}
+
+interface Laid extends Found {
+  readonly root: string;
+  readonly entry: string;
+  readonly cwd: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Lists and hashes what the artifact consists of; the same files give the same digest on every machine. Rejects with ND-ARTIFACT-MISSING when there
+ * is no build, ND-ARTIFACT-UNSAFE for links that leave the artifact and for sockets, pipes and devices, ND-ARTIFACT-CHANGED when a build goes on meanwhile.
+ */
+export async function collectFiles(options: { artifact: ArtifactOption; workspaceRoot: string }): Promise<CollectedFiles> {
+  const { artifact } = options;
+  const folder = await buildFolder(artifact);
+  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder);
+  const problems = [...laid.problems].sort();
+  if (problems.length > 0) throw unsafe(problems, artifact.path);
+  const hashed = await mapLimited(laid.files, FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
+    const source = join(laid.root, path);
+    const { size, sha256, executable } = await readSource(source);
+    return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
+  });
+  const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.links]);
+  assertSafe(files, artifact.path);
+  return {
+    files, entry: laid.entry, cwd: laid.cwd,
+    digest: manifestDigest(files),
+    bytes: hashed.reduce((sum, file) => sum + file.size, 0),
+    count: files.length,
+    warnings: [...laid.warnings, ...danglingLinks(laid)],
+  };
+}
+
+/** The real path of the build's output; the entry is known to be there. */
+async function buildFolder(artifact: ArtifactOption): Promise<string> {
+  const folder = await realpath(artifact.path).catch(() => undefined);
+  if (folder === undefined) throw missing(artifact, 'the folder does not exist');
+  if (!(await lstat(folder)).isDirectory()) throw missing(artifact, 'it is no folder');
+  const entry = await stat(join(folder, artifact.entry)).catch(() => undefined);
+  if (entry === undefined) throw missing(artifact, `it holds no ${quoted(artifact.entry)}`);
+  if (!entry.isFile()) throw missing(artifact, `${quoted(artifact.entry)} in it is no file`);
+  return folder;
+}
+
+function missing(artifact: ArtifactOption, why: string): DeployError {
+  return new DeployError('ND-ARTIFACT-MISSING', {
+    what: 'there is nothing to deploy', where: artifact.path, why,
+    next: 'run the build first; if it writes elsewhere, correct artifact.path and artifact.entry in deploy.json',
+  });
+}
+
+async function layBundled(artifact: ArtifactOption, root: string): Promise<Laid> {
+  const entry = inside(root, join(root, artifact.entry), artifact);
+  return { ...await walk(root), root, entry, cwd: '.', warnings: [] };
+}
+
+/** The whole build output at its place in the workspace, and with it what the entry loads from elsewhere: node_modules, workspace libraries. */
+async function layTraced(artifact: ArtifactOption, folder: string, root: string): Promise<Laid> {
+  const base = inside(root, folder, artifact);
+  const entry = await realpath(join(folder, artifact.entry));
+  const cwd = await packageFolder(root, dirname(inside(root, entry, artifact)));
+  const own = await walk(folder, new Set(['node_modules']));
+  const traced = await trace(root, entry, join(root, cwd));
+  const links = new Map([...own.links.map((one) => ({ ...one, path: posix.join(base, one.path) })), ...traced.links].map((one) => [one.path, one]));
+  return {
+    root, cwd, entry: posix.relative(cwd, inside(root, entry, artifact)),
+    files: [...new Set([...own.files.map((path) => posix.join(base, path)), ...traced.files])],
+    links: [...links.values()],
+    problems: [...own.problems, ...traced.problems],
+    warnings: traced.warnings,
+  };
+}
+
+function inside(root: string, path: string, artifact: ArtifactOption): string {
+  const found = relative(root, path).split(sep).join('/');
+  if (found === '..' || found.startsWith('../')) throw unsafe([`${quoted(path)} lies outside ${quoted(root)}`], artifact.path);
+  return found === '' ? '.' : found;
+}
+
+/** The nearest folder upwards that holds a package.json. */
+async function packageFolder(root: string, from: string): Promise<string> {
+  for (let folder = from; folder !== '.'; folder = posix.dirname(folder)) {
+    const found = await lstat(join(root, folder, 'package.json')).catch(() => undefined);
+    if (found !== undefined) return folder;
+  }
+  return '.';
+}
+
+function danglingLinks({ files, links }: Found): string[] {
+  const targets = new Map(links.map(({ path, link }) => [path, link]));
+  const known = new Set(['', ...[...files, ...targets.keys()].flatMap((path) => [path, ...parents(path)])]);
+  return links.filter(({ path }) => !known.has(follow(path, targets) ?? '')).map(({ path, link }) => `the link ${quoted(path)} points to ${quoted(link)}, which is not part of the artifact`).sort();
+}

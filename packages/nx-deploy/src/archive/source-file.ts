@@ -1,0 +1,66 @@
+/** Reading a file of the build's output: its bytes once, and proof that they did not change meanwhile. */
+import { createHash } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { lstat, open, type FileHandle } from 'node:fs/promises';
+import { changedError, errorCode } from './storage-error.js';
+import { unsafe } from './manifest.js';
+
+const CHUNK = 1024 * 1024;
+
+export interface SourceContent {
+  readonly size: number;
+  readonly sha256: string;
+  readonly executable: boolean;
+}
+
+/**
+ * Hands every chunk of the file to `take`, in order and awaited, and resolves with size and digest. Never follows a link, never hangs on a pipe.
+ * Rejects with ND-ARTIFACT-CHANGED when the file was written, replaced or removed between the first and the last look.
+ */
+export async function readSource(source: string, take?: (chunk: Buffer) => Promise<void>): Promise<SourceContent> {
+  const handle = await openSource(source);
+  try {
+    const before = await handle.stat({ bigint: true });
+    if (!before.isFile()) throw changedError(source, 'it is no regular file any more');
+    const hash = createHash('sha256');
+    const size = await readAll(handle, Number(before.size), async (chunk) => {
+      hash.update(chunk);
+      await take?.(chunk);
+    });
+    const after = await lstat(source, { bigint: true }).catch(() => undefined);
+    if (after === undefined) throw changedError(source, 'it was removed');
+    if (BigInt(size) !== before.size || !same(before, after)) throw changedError(source, 'its size, date or identity differs from when the reading began');
+    return { size, sha256: hash.digest('hex'), executable: (before.mode & 0o111n) !== 0n };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openSource(source: string): Promise<FileHandle> {
+  try {
+    return await open(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw changedError(source, 'it was removed');
+    if (code === 'ELOOP' || code === 'ENXIO') throw changedError(source, 'it is no regular file any more');
+    if (code === 'EACCES' || code === 'EPERM') throw unsafe([`it cannot be read (${code})`], source);
+    throw error;
+  }
+}
+
+async function readAll(handle: FileHandle, expected: number, take: (chunk: Buffer) => Promise<void>): Promise<number> {
+  // One byte more than expected shows a file that grew.
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK, expected + 1));
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return size;
+    size += bytesRead;
+    await take(buffer.subarray(0, bytesRead));
+    if (size > expected) return size;
+  }
+}
+
+function same(before: BigIntStats, after: BigIntStats): boolean {
+  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ino === after.ino && before.dev === after.dev;
+}

@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { ArtifactOption } from '../config/resolved.js';
+import { collectFiles } from './collect.js';
+
+let root: string;
+beforeEach(async () => { root = await realpath(await mkdtemp(join(tmpdir(), 'nd trace '))); });
+afterEach(async () => { await rm(root, { recursive: true, force: true }); });
+
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+}
+
+const collect = (path = 'ws/apps/api/dist', entry = 'main.js', workspaceRoot = join(root, 'ws')): ReturnType<typeof collectFiles> => {
+  const artifact: ArtifactOption = { type: 'files', path: join(root, path), entry, dependencies: 'traced' };
+  return collectFiles({ artifact, workspaceRoot });
+};
+
+describe('collectFiles, traced', () => {
+  it('takes along what the entry loads, at its place in the workspace', async () => {
+    await write({
+      'ws/apps/api/package.json': '{"name":"api"}',
+      'ws/apps/api/src/main.ts': 'not taken',
+      'ws/apps/api/dist/main.js': 'require("lib"); require("third"); require("./own");',
+      'ws/apps/api/dist/own.js': '',
+      'ws/apps/api/dist/static/page.html': 'taken, though nothing loads it',
+      'ws/apps/api/dist/node_modules/unused/index.js': '',
+      'ws/packages/lib/package.json': '{"name":"lib","main":"dist/index.js"}',
+      'ws/packages/lib/dist/index.js': 'require("third")',
+      'ws/packages/lib/src/index.ts': 'not taken',
+      'ws/node_modules/third/package.json': '{"name":"third"}',
+      'ws/node_modules/third/index.js': '',
+      'ws/node_modules/third/README.md': 'not taken',
+      'ws/node_modules/unused/index.js': '',
+    });
+    await symlink('../packages/lib', join(root, 'ws/node_modules/lib'));
+    const result = await collect();
+    expect(result.files.map((file) => ('link' in file ? `${file.path} -> ${file.link}` : file.path))).toEqual([
+      'apps/api/dist/main.js', 'apps/api/dist/own.js', 'apps/api/dist/static/page.html', 'apps/api/package.json',
+      'node_modules/lib -> ../packages/lib', 'node_modules/third/index.js', 'node_modules/third/package.json',
+      'packages/lib/dist/index.js', 'packages/lib/package.json',
+    ]);
+    expect(result).toMatchObject({ cwd: 'apps/api', entry: 'dist/main.js', warnings: [] });
+  });
+
+  it('reports what could not be traced', async () => {
+    await write({
+      'ws/apps/api/dist/main.js': 'require("./gone"); try { require("optional") } catch {} require("../../../../outside.js");',
+      'outside.js': '',
+    });
+    const result = await collect();
+    expect(result).toMatchObject({ cwd: '.', entry: 'apps/api/dist/main.js' });
+    expect(result.warnings).toEqual([
+      '"../outside.js" lies outside the workspace and was left out',
+      "Failed to resolve dependency \"./gone\": Cannot find module 'apps/api/dist/gone' loaded from apps/api/dist/main.js",
+      "Failed to resolve dependency \"optional\": Cannot find module 'optional' loaded from apps/api/dist/main.js",
+    ]);
+  });
+
+  it('follows the layout of pnpm and a workspace behind a link', async () => {
+    await write({
+      'ws/apps/api/package.json': '{}',
+      'ws/apps/api/dist/main.js': 'require("third")',
+      'ws/node_modules/.pnpm/third@1/node_modules/third/package.json': '{"main":"./lib/index.js"}',
+      'ws/node_modules/.pnpm/third@1/node_modules/third/lib/index.js': 'require("fourth")',
+      'ws/node_modules/.pnpm/fourth@1/node_modules/fourth/index.js': '',
+    });
+    await mkdir(join(root, 'ws/apps/api/node_modules'));
+    await symlink('../../../node_modules/.pnpm/third@1/node_modules/third', join(root, 'ws/apps/api/node_modules/third'));
+    await symlink('../../fourth@1/node_modules/fourth', join(root, 'ws/node_modules/.pnpm/third@1/node_modules/fourth'));
+    await symlink('ws', join(root, 'alias'));
+    const result = await collect('alias/apps/api/dist', 'main.js', join(root, 'alias'));
+    expect(result.warnings).toEqual([]);
+    expect(result.files.map(({ path }) => path)).toEqual([
+      'apps/api/dist/main.js', 'apps/api/node_modules/third', 'apps/api/package.json',
+      'node_modules/.pnpm/fourth@1/node_modules/fourth/index.js',
+      'node_modules/.pnpm/third@1/node_modules/fourth',
+      'node_modules/.pnpm/third@1/node_modules/third/lib/index.js',
+      'node_modules/.pnpm/third@1/node_modules/third/package.json',
+    ]);
+  });
+
+  it('refuses a build output outside the workspace', async () => {
+    await write({ 'dist/main.js': '', 'ws/x': '' });
+    await expect(collect('dist')).rejects.toMatchObject({ code: 'ND-ARTIFACT-UNSAFE' });
+  });
+
+  it('leaves out a library that lies outside the workspace, and refuses the link to it', async () => {
+    await write({ 'ws/apps/api/dist/main.js': 'require("linked")', 'elsewhere/index.js': '' });
+    await mkdir(join(root, 'ws/node_modules'));
+    await symlink('../../elsewhere', join(root, 'ws/node_modules/linked'));
+    await expect(collect()).rejects.toMatchObject({ code: 'ND-ARTIFACT-UNSAFE', parts: { problems: ['"node_modules/linked": the link to "../../elsewhere" leaves the artifact or never ends'] } });
+  });
+});

@@ -1,0 +1,44 @@
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { isAbsolute, join, posix, relative, sep } from 'node:path';
+import { errorCode } from './storage-error.js';
+import { quoted } from './manifest.js';
+
+/** What was found, relative to the folder that the walk began in. */
+export interface Found {
+  readonly files: readonly string[];
+  readonly links: readonly { readonly path: string; readonly link: string }[];
+  /** What cannot be deployed, one line each. */
+  readonly problems: readonly string[];
+}
+
+/** Lists a folder with everything below it. Links are read, never followed; empty folders leave no trace. `skip`: names of folders to leave out. */
+export async function walk(root: string, skip: ReadonlySet<string> = new Set()): Promise<Found> {
+  const files: string[] = [];
+  const links: { path: string; link: string }[] = [];
+  const problems: string[] = [];
+  const folders = [''];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+      const path = posix.join(folder, entry.name);
+      if (entry.name.includes('\ufffd') && !await there(join(root, path))) problems.push(`${quoted(path)}: the name is no valid UTF-8`);
+      else if (entry.isDirectory()) {
+        if (!skip.has(entry.name)) folders.push(path);
+      } else if (entry.isFile()) files.push(path);
+      else if (entry.isSymbolicLink()) links.push({ path, link: await readLink(root, path) });
+      else problems.push(`${quoted(path)}: it is a ${entry.isSocket() ? 'socket' : entry.isFIFO() ? 'named pipe' : 'device'}`);
+    }
+  }
+  return { files, links, problems };
+}
+
+/** The target of a link. One that is absolute but inside `root` becomes relative, so that it survives the move. */
+export async function readLink(root: string, path: string): Promise<string> {
+  const target = await readlink(join(root, path));
+  if (!isAbsolute(target)) return target;
+  const inside = relative(root, target);
+  return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? target : posix.relative(posix.dirname(path), inside) || '.';
+}
+
+async function there(path: string): Promise<boolean> {
+  return lstat(path).then(() => true, (error: unknown) => errorCode(error) !== 'ENOENT');
+}
