@@ -1,0 +1,3 @@
+export { openBlobStore, type BlobStore } from './blob-store.js';
+export { collectFiles, type CollectedFile, type CollectedFiles } from './collect.js';
+export { assertSafe, manifestDigest, type ManifestEntry, type ManifestFile, type ManifestLink } from './manifest.js';
