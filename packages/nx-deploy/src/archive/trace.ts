@@ -1,4 +1,6 @@
+import type * as Nft from '@vercel/nft';
 import { lstat, realpath } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { quoted } from './manifest.js';
 import { readLink, type Found } from './walk.js';
@@ -10,8 +12,7 @@ export interface Traced extends Found {
 
 /** Finds what the entry loads (@vercel/nft), as paths relative to the workspace. `root` and `entry` must be real paths. */
 export async function trace(root: string, entry: string, cwd: string): Promise<Traced> {
-  // Loaded only here: parsing JavaScript is 3 MB of code that a bundled artifact never needs.
-  const { nodeFileTrace } = await import('@vercel/nft');
+  const { nodeFileTrace } = loadTracer();
   const result = await nodeFileTrace([entry], { base: root, processCwd: cwd });
   const files = new Set<string>();
   const links = new Map<string, string>();
@@ -28,6 +29,15 @@ export async function trace(root: string, entry: string, cwd: string): Promise<T
   const outside = [...result.reasons].filter(([, reason]) => reason.ignored).map(([path]) => `${quoted(path)} lies outside the workspace and was left out`);
   const unresolved = [...result.warnings].map((warning) => warning.message.replaceAll(`${root}/`, '').replace(/\s+/g, ' '));
   return { files: [...files], links: [...links].map(([path, link]) => ({ path, link })), problems, warnings: [...unresolved, ...outside].sort() };
+}
+
+/**
+ * Loaded on use: parsing JavaScript is 3 MB of code that a bundled artifact never needs. Not by `import`, which a bundler would follow:
+ * the agent's single file shares this folder and never traces.
+ */
+function loadTracer(): typeof Nft {
+  const load = createRequire(__filename);
+  return load('@vercel/nft') as typeof Nft;
 }
 
 /** The path with every folder link on its way followed: the file is laid out once, where it really lies. */
