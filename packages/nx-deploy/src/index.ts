@@ -1,4 +1,4 @@
 export * from './model/index.js';
 export { DeployError, ERROR_CODES, formatError } from './errors.js';
 export type { ErrorCode, ErrorParts } from './errors.js';
-export type { Platform, Readiness, Address, LogLine, LogOptions } from './platforms/platform.js';
+export type { Platform, Readiness, Address } from './platforms/platform.js';

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogLine, LogOptions } from '../platforms/platform.js';
+import type { LogLine, LogOptions } from '../model/index.js';
 import { isMissing } from '../releases/index.js';
 import { LOG_MAX_FILES, rotated } from './log-file.js';
 

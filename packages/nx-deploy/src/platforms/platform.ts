@@ -1,5 +1,5 @@
 /** What the walker needs of a place where instances run. A platform is done when the contract suite (contract.ts) passes against the real thing. */
-import type { Ability, Desired, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { Ability, Desired, LogLine, LogOptions, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
 import type { StateStore } from '../releases/state-store.js';
 
 export interface Address {
@@ -11,22 +11,6 @@ export interface Address {
 export type Readiness =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string; readonly logs: readonly string[] };
-
-export interface LogLine {
-  readonly at: string;
-  readonly release: ReleaseId;
-  readonly instance: string;
-  readonly stream: 'out' | 'err';
-  readonly text: string;
-}
-
-export interface LogOptions {
-  readonly instance?: string;
-  /** ISO time; earlier lines are left out. */
-  readonly since?: string;
-  readonly follow?: boolean;
-  readonly signal?: AbortSignal;
-}
 
 /** A walk that the platform performs by itself; the result is read from the state it leaves, never from an exit code. */
 export type NativeWalk = (release: Release, desired: Desired) => Promise<void>;

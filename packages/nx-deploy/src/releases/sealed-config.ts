@@ -10,14 +10,16 @@ interface SealedFile {
   readonly schema: typeof STATE_SCHEMA;
   readonly digest: string;
   readonly values: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
 }
 
 /** `keyFile` holds the target's own key; equal values give equal digests on this target and cannot be guessed from them elsewhere. */
 export function fileSealedConfig(folder: string, keyFile: string): SealedConfig {
   return {
-    async seal(values) {
+    ref: async ({ values }) => configRef(values, await targetKey(keyFile)),
+    async seal({ values, secrets }) {
       const ref = configRef(values, await targetKey(keyFile));
-      await writeAtomically(fileOf(folder, ref.digest), JSON.stringify({ schema: STATE_SCHEMA, digest: ref.digest, values } satisfies SealedFile));
+      await writeAtomically(fileOf(folder, ref.digest), JSON.stringify({ schema: STATE_SCHEMA, digest: ref.digest, values, secrets } satisfies SealedFile));
       return ref;
     },
     async open(ref) {
@@ -25,8 +27,9 @@ export function fileSealedConfig(folder: string, keyFile: string): SealedConfig 
       const sealed = await readState(file, isSealedFile);
       if (sealed === undefined) throw damaged(file, 'the sealed configuration of this release is gone');
       if (configRef(sealed.values, await targetKey(keyFile)).digest !== ref.digest) throw damaged(file, 'the values do not match their digest');
-      return sealed.values;
+      return { values: sealed.values, secrets: sealed.secrets };
     },
+    remove: (ref) => rm(fileOf(folder, ref.digest), { force: true }),
   };
 }
 
@@ -44,7 +47,7 @@ function fileOf(folder: string, digest: string): string {
 }
 
 function isSealedFile(value: object): value is SealedFile {
-  return 'digest' in value && 'values' in value && typeof value.values === 'object' && value.values !== null;
+  return 'digest' in value && 'values' in value && typeof value.values === 'object' && value.values !== null && 'secrets' in value && Array.isArray(value.secrets);
 }
 
 /** Makes the key at first use; two processes that do so at once get the same one, because a link never replaces. */

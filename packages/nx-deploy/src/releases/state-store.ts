@@ -1,5 +1,5 @@
 /** What a target remembers of one service in one environment. Each platform keeps it beside what it describes. */
-import type { ConfigRef, Desired, Ms, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
 import type { SerializedError } from '../errors.js';
 
 /** The newest layout of stored state that this version reads; state of a later one is refused (ND-STATE-NEWER). */
@@ -47,6 +47,10 @@ export interface LedgerStart extends LedgerCommon {
   readonly kind: 'start';
   readonly strategy: StrategyName;
   readonly previous?: ReleaseId;
+  /** The instances that were wanted. */
+  readonly processes: Processes;
+  /** Commit and version that the release was built from, where known. */
+  readonly manifest?: ManifestRef;
 }
 
 export interface LedgerEnd extends LedgerCommon {
@@ -102,10 +106,19 @@ export interface Lock {
   holder(): Promise<LockHolder | undefined>;
 }
 
+/** The variables of a release and which of them are secret (those are replaced by their names in logs). */
+export interface ConfigValues {
+  readonly values: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+}
+
 export interface SealedConfig {
-  seal(values: Readonly<Record<string, string>>): Promise<ConfigRef>;
+  /** The name that these values would get, without keeping them. */
+  ref(config: ConfigValues): Promise<ConfigRef>;
+  seal(config: ConfigValues): Promise<ConfigRef>;
   /** Rejects with ND-STATE-DAMAGED when the values are gone or do not match their digest. */
-  open(ref: ConfigRef): Promise<Readonly<Record<string, string>>>;
+  open(ref: ConfigRef): Promise<ConfigValues>;
+  remove(ref: ConfigRef): Promise<void>;
 }
 
 export interface ReleaseRecords {

@@ -1,0 +1,130 @@
+/** All instances of one service in one environment. It keeps as many running as it was told, and knows nothing of traffic. */
+import { join } from 'node:path';
+import { WEB, type Release, type ReleaseId } from '../model/index.js';
+import { readState, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
+import { Instance, type InstanceRecord } from './instance.js';
+import { freePort, isFree } from './ports.js';
+import { watchWeb, watchWorker } from './readiness.js';
+import type { ShimOrder } from './shim.js';
+
+export interface SupervisorOptions {
+  /** Folder of the service. */
+  readonly folder: string;
+  readonly shim: string;
+  readonly node: string;
+  readonly release: (id: ReleaseId) => Promise<Release>;
+  readonly order: (release: Release, instance: InstanceRecord) => Promise<Pick<ShimOrder, 'argv' | 'cwd' | 'env' | 'secrets'>>;
+  /** Ports that instances of other services have. */
+  readonly takenPorts: () => ReadonlySet<number>;
+  readonly onChange: () => void;
+}
+
+interface InstancesFile {
+  readonly schema: typeof STATE_SCHEMA;
+  readonly instances: readonly InstanceRecord[];
+}
+
+export class Supervisor {
+  private readonly instances = new Set<Instance>();
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: SupervisorOptions) {}
+
+  all(): readonly Instance[] {
+    return [...this.instances];
+  }
+
+  of(release: ReleaseId): readonly Instance[] {
+    return this.all().filter((instance) => instance.record.release === release);
+  }
+
+  get logFolder(): string {
+    return join(this.options.folder, 'logs');
+  }
+
+  private get file(): string {
+    return join(this.options.folder, 'instances.json');
+  }
+
+  /** Finds the processes of an earlier agent again. Those that ended meanwhile are started afresh. */
+  async restore(): Promise<void> {
+    const stored = await readState(this.file, isInstancesFile);
+    await Promise.all((stored?.instances ?? []).map(async (record) => {
+      const instance = await this.create(record);
+      if (!await instance.adopt()) await instance.start();
+    }));
+    await this.save();
+  }
+
+  /** Starts one more instance of a process and returns once its process exists. */
+  async grow(release: Release, process: string): Promise<void> {
+    const slots = this.of(release.id).filter((instance) => instance.record.process === process).map((instance) => instance.record.slot);
+    const slot = [...slots.keys(), slots.length].map((index) => index + 1).find((candidate) => !slots.includes(candidate)) ?? slots.length + 1;
+    const port = process !== WEB ? 0 : release.spec.port === 0 ? await this.pickPort() : release.spec.port;
+    const instance = await this.create({ id: `${process}.${slot}`, release: release.id, process, slot, port });
+    try {
+      await instance.start();
+    } catch (error) {
+      this.instances.delete(instance);
+      throw error;
+    }
+    await this.save();
+  }
+
+  /** Stops an instance that has left the traffic, and forgets it. */
+  async stop(instance: Instance): Promise<void> {
+    await instance.stop();
+    this.instances.delete(instance);
+    await this.save();
+  }
+
+  /** Leaves all processes running and stops watching them. */
+  async forsake(): Promise<void> {
+    for (const instance of this.instances) instance.forsake();
+    await this.saving;
+  }
+
+  ports(): readonly number[] {
+    return this.all().map((instance) => instance.record.port);
+  }
+
+  private async pickPort(): Promise<number> {
+    const taken = new Set([...this.options.takenPorts(), ...this.ports()]);
+    return freePort(taken);
+  }
+
+  private async create(record: InstanceRecord): Promise<Instance> {
+    const release = await this.options.release(record.release);
+    const name = join(this.logFolder, record.release, record.id);
+    const instance = new Instance(record, {
+      shim: this.options.shim,
+      node: this.options.node,
+      logFile: `${name}.log`,
+      exitFile: `${name}.exit`,
+      port: async (current) => (release.spec.port !== 0 || await isFree(current) ? current : this.pickPort()),
+      order: (current) => this.options.order(release, current),
+      stopTimeout: release.spec.stopTimeout,
+      limits: release.spec.limits,
+      watch: (self, signal) => (record.process === WEB ? watchWeb(self, release.spec.health, signal) : watchWorker(self, signal)),
+      onChange: () => {
+        void this.save();
+        this.options.onChange();
+      },
+    });
+    this.instances.add(instance);
+    return instance;
+  }
+
+  /** One writer at a time; a later call writes what is true by then. */
+  private save(): Promise<void> {
+    this.saving = this.saving.then(async () => {
+      const instances = this.all().map((instance) => instance.record);
+      await writeAtomically(this.file, JSON.stringify({ schema: STATE_SCHEMA, instances } satisfies InstancesFile));
+    }).catch(() => undefined);
+    return this.saving;
+  }
+}
+
+function isInstancesFile(value: object): value is InstancesFile {
+  return 'instances' in value && Array.isArray(value.instances);
+}

@@ -1,0 +1,82 @@
+/** The command line of the bin, read by node:util's parseArgs; everything unknown is refused with a suggestion. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { suggest } from '../config/suggest.js';
+import { DeployError } from '../errors.js';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+const COMMON = {
+  configuration: { type: 'string', short: 'c' },
+  json: { type: 'boolean' },
+  outputFile: { type: 'string' },
+  color: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies Options;
+
+const CHANGE = { ...COMMON, 'dry-run': { type: 'boolean' }, strategy: { type: 'string' } } as const satisfies Options;
+
+/** What each command takes. The words are those of the executors' options. */
+export const COMMANDS = {
+  deploy: CHANGE,
+  rollback: { ...CHANGE, to: { type: 'string' } },
+  status: { ...COMMON, verify: { type: 'boolean' } },
+  logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
+  agent: { ...COMMON, 'keep-instances': { type: 'boolean' } },
+} as const satisfies Record<string, Options>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export interface Arguments {
+  readonly command: CommandName;
+  readonly positionals: readonly string[];
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+export function readArguments(argv: readonly string[]): Arguments {
+  const [command = '', ...rest] = argv;
+  if (!isCommand(command)) throw unknown('command', command, Object.keys(COMMANDS));
+  const options: Options = COMMANDS[command];
+  const { tokens } = parseArgs({ args: rest, options, strict: false, allowPositionals: true, allowNegative: true, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'option' && !Object.hasOwn(options, token.name.replace(/^no-/, ''))) throw unknown('option', token.rawName, Object.keys(options).map((name) => `--${name}`));
+  }
+  try {
+    const { values, positionals } = parseArgs({ args: rest, options, strict: true, allowPositionals: true, allowNegative: true });
+    return { command, positionals, values: values as Arguments['values'] };
+  } catch (error) {
+    throw new DeployError('ND-OPTION-INVALID', { what: error instanceof Error ? error.message.split('. ')[0] ?? '' : String(error), next: `nx-deploy ${command} --help lists the options` });
+  }
+}
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+function unknown(kind: string, given: string, known: readonly string[]): DeployError {
+  const near = suggest(given, known);
+  return new DeployError('ND-OPTION-INVALID', {
+    what: given === '' ? `no ${kind} was given` : `there is no ${kind} ${JSON.stringify(given)}`,
+    ...(near === undefined ? {} : { why: `did you mean ${near}?` }),
+    next: `known: ${known.join(', ')}`,
+  });
+}
+
+export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [options]
+
+Commands:
+  deploy <project>     bring the built project into service
+  rollback <project>   bring an earlier release back (--to <release>)
+  status <project>     what runs, weights, health, last releases (--verify)
+  logs <project>       what the instances wrote (--follow, --since, --instance, --release)
+  agent <action>       status, start, stop or restart the background agent (stop: --keep-instances)
+
+Options:
+  -c, --configuration <name>   environment of deploy.json
+  --dry-run                    show the plan and change nothing (deploy, rollback)
+  --strategy <name>            override the strategy of deploy.json (deploy, rollback)
+  --json                       print the result as JSON and nothing else
+  --outputFile <file>          write the result as JSON to a file
+  --no-color                   no colour
+
+Exit codes: 0 done or nothing to do, 1 failed and restored, 2 failed and NOT restored, 3 refused
+`;

@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+/** The commands of the executors outside Nx: the same code, with exact exit codes and pure JSON. */
+import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
+import { commandContext } from '../commands/context.js';
+import { deploy } from '../commands/deploy.js';
+import { logs } from '../commands/logs.js';
+import { findProject, findWorkspace } from '../commands/project.js';
+import { failure, type CommandResult } from '../commands/result.js';
+import { rollback } from '../commands/rollback.js';
+import { status } from '../commands/status.js';
+import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
+import type { Output } from '../commands/output.js';
+import { asDeployError, DeployError } from '../errors.js';
+import { readArguments, USAGE, type Arguments } from './arguments.js';
+
+/** Never rejects; what it resolves with is the exit code. */
+export async function main(argv: readonly string[], cwd: string, variables: NodeJS.ProcessEnv): Promise<number> {
+  if (argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help') {
+    process.stdout.write(USAGE);
+    return argv.length === 0 ? 3 : 0;
+  }
+  let output: Output = terminalOutput({ color: undefined, variables });
+  let json = argv.includes('--json');
+  let result: CommandResult;
+  try {
+    const given = readArguments(argv);
+    if (given.values['help'] === true) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const { color } = given.values;
+    json = given.values['json'] === true;
+    // Log lines are JSON by themselves: they stream, and nothing is printed behind them.
+    output = json && given.command !== 'logs' ? silentOutput() : terminalOutput({ color: typeof color === 'boolean' ? color : undefined, variables });
+    result = await dispatch(given, output, cwd, variables);
+    json &&= given.command !== 'logs';
+  } catch (thrown) {
+    const error = asDeployError(thrown);
+    if (!json) output.error(error);
+    result = failure(error);
+  }
+  if (json) process.stdout.write(`${JSON.stringify(result.document)}\n`);
+  return result.exitCode;
+}
+
+async function dispatch(given: Arguments, output: Output, cwd: string, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
+  const text = (name: string): string | undefined => (typeof given.values[name] === 'string' ? given.values[name] : undefined);
+  const flag = (name: string): boolean => given.values[name] === true;
+  const [subject = '', ...surplus] = given.positionals;
+  if (surplus.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: `one name is expected, not also ${surplus.join(' ')}`, next: 'nx-deploy --help shows the form' });
+  if (given.command === 'agent') return agentCommand(agentAction(subject), { keepInstances: flag('keep-instances') }, output, variables);
+  if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project> -c <environment>` });
+  const workspaceRoot = findWorkspace(cwd);
+  const projectRoot = await findProject(workspaceRoot, subject);
+  const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
+  const common = optional({ outputFile: text('outputFile') });
+  const change = { ...common, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
+  switch (given.command) {
+    case 'deploy': return deploy(context, change);
+    case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
+    case 'status': return status(context, { ...common, verify: flag('verify') });
+    case 'logs': return logs(context, {
+      ...common, follow: flag('follow'), json: flag('json'),
+      ...optional({ since: text('since'), instance: text('instance'), release: text('release') }),
+    });
+  }
+}
+
+/** Leaves out what was not given, as exact optional properties want it. */
+function optional<T extends Readonly<Record<string, string | undefined>>>(values: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };
+}
+
+function agentAction(word: string): AgentAction {
+  const action = AGENT_ACTIONS.find((known) => known === word);
+  if (action !== undefined) return action;
+  throw new DeployError('ND-OPTION-INVALID', { what: `there is no agent action ${JSON.stringify(word)}`, next: `known: ${AGENT_ACTIONS.join(', ')}` });
+}
+
+if (require.main === module) {
+  void main(process.argv.slice(2), process.cwd(), process.env).then((code) => { process.exitCode = code; });
+}

@@ -1,0 +1,46 @@
+/** The background agent itself: what it runs, how to end it. */
+import { agentHome } from '../agent/home.js';
+import { connectAgent } from '../control/launch.js';
+import { findAgent } from '../control/client.js';
+import { agentLines } from '../terminal/index.js';
+import type { Output } from './output.js';
+import type { CommandResult } from './result.js';
+
+export const AGENT_ACTIONS = ['status', 'start', 'stop', 'restart'] as const;
+export type AgentAction = (typeof AGENT_ACTIONS)[number];
+
+export interface AgentCommandOptions {
+  /** With `stop`: leave the instances running; the next command finds them again. */
+  readonly keepInstances?: boolean;
+}
+
+export async function agentCommand(action: AgentAction, options: AgentCommandOptions, output: Output, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
+  const home = agentHome(variables);
+  if (action === 'stop' || action === 'restart') {
+    const running = await findAgent(home);
+    const keep = action === 'restart' || options.keepInstances === true;
+    const stopped = await running?.call('stop', { instances: !keep });
+    if (running !== undefined) await gone(running.hello.pid);
+    output.line(running === undefined ? 'no agent runs' : `agent stopped (process ${running.hello.pid}), ${stopped?.stopped ?? 0} instances ended`);
+    if (action === 'stop') return done({ stopped: stopped?.stopped ?? 0 });
+  }
+  const agent = action === 'status' ? await findAgent(home) : await connectAgent(home);
+  const services = await agent?.call('services', {}) ?? [];
+  for (const line of agentLines(agent?.hello, services, home.folder)) output.line(line);
+  return done({ running: agent !== undefined, ...agent?.hello, services });
+}
+
+function done(facts: object): CommandResult {
+  return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...facts } };
+}
+
+async function gone(pid: number): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,84 @@
+/** Sends a change to the agent, shows what happens, and asks for a restore when the user leaves. */
+import { randomBytes } from 'node:crypto';
+import { commitsBetween } from 'nx-build-manifest';
+import { connectAgent } from '../control/launch.js';
+import type { AgentClient } from '../control/client.js';
+import type { RunRequest } from '../control/protocol.js';
+import type { ChangeResult } from '../engine/request.js';
+import { DeployError } from '../errors.js';
+import type { PreparedHook } from '../hooks/run-hooks.js';
+import type { Hook } from '../config/index.js';
+import { pick } from '../shell/environment.js';
+import { summaryLines } from '../terminal/index.js';
+import { projectFolder, type CommandContext } from './context.js';
+import { EXIT_CODES, type CommandResult } from './result.js';
+
+/** How long a command that was told to end waits for the restore before it leaves it to the agent. Nx ends an executor after 5 s. */
+const GRACE_MS = 4_000;
+
+export function newRun(): string {
+  return `run-${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(3).toString('hex')}`;
+}
+
+/** Hooks see only the variables that they name. */
+export function prepareHooks(context: CommandContext, hooks: readonly Hook[] | undefined): readonly PreparedHook[] {
+  return (hooks ?? []).map((hook) => ({ run: hook.run, env: pick(context.variables, hook.env), timeout: hook.timeout, cwd: projectFolder(context) }));
+}
+
+export async function submit(context: CommandContext, run: RunRequest): Promise<CommandResult> {
+  const agent = await connectAgent(context.home);
+  const release = cancelOnSignals(context, agent, run);
+  try {
+    const result = await Promise.race([follow(context, agent, run), release.left]);
+    context.output.end();
+    await show(context, result);
+    const exitCode = EXIT_CODES[result.outcome];
+    return { exitCode, document: { ...result, exitCode } };
+  } finally {
+    release.dispose();
+  }
+}
+
+async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest): Promise<ChangeResult> {
+  for await (const message of agent.stream('run', run)) {
+    if (message.type === 'result') return message.result;
+    output.event(message.event);
+  }
+  throw new DeployError('ND-INTERRUPTED', { what: 'the agent ended the run without a result', next: 'run status: it shows what runs' });
+}
+
+/** Ctrl-C, SIGTERM and SIGHUP ask the agent to restore. It does so whether or not this command still watches. */
+function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { request }: RunRequest): { readonly left: Promise<never>; dispose(): void } {
+  let leave: (error: DeployError) => void = () => undefined;
+  const left = new Promise<never>((_resolve, reject) => { leave = reject; });
+  left.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (timer !== undefined) return;
+    output.line(`${signal}: asking the agent to restore what ran before`);
+    agent.call('cancel', { run: request.run }).catch(() => undefined);
+    timer = setTimeout(() => leave(new DeployError('ND-NOT-RESTORED', {
+      what: `the restore after ${signal} is still under way`, why: 'this command was told to end before it was done',
+      next: `the agent goes on by itself; watch it with status (run ${request.run})`,
+    })), GRACE_MS);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    left,
+    dispose() {
+      clearTimeout(timer);
+      for (const signal of signals) process.removeListener(signal, onSignal);
+    },
+  };
+}
+
+async function show(context: CommandContext, result: ChangeResult): Promise<void> {
+  const { now, before } = result.manifest ?? {};
+  const commits = now?.commit === undefined || before?.commit === undefined || now.commit === before.commit
+    ? [] : await commitsBetween(before.commit, now.commit, projectFolder(context)) ?? [];
+  for (const line of summaryLines({ result, commits, project: context.projectName })) context.output.line(line);
+  for (const error of [result.error, result.restoreError]) {
+    if (error !== undefined) context.output.error(DeployError.fromJSON(error));
+  }
+}

@@ -1,0 +1,79 @@
+import { openBlobStore, collectFiles, type CollectedFiles } from '../archive/index.js';
+import { buildFacts } from 'nx-build-manifest';
+import { loadEnvironment } from 'nx-env-sync';
+import { artifactRef, storedArtifacts } from '../control/artifacts.js';
+import type { ResolvedEnvironment } from '../config/index.js';
+import type { Deployable } from '../engine/request.js';
+import { DeployError } from '../errors.js';
+import type { ManifestRef, Processes, RunSpec } from '../model/index.js';
+import type { ConfigValues } from '../releases/index.js';
+import { newRun, prepareHooks, submit } from './change.js';
+import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { report, type CommandResult, type ReportOptions } from './result.js';
+
+export interface DeployOptions extends ReportOptions {
+  readonly dryRun?: boolean;
+  /** Name of a strategy; overrides deploy.json. */
+  readonly strategy?: string;
+}
+
+/** Deploys what the project's build put out. */
+export function deploy(context: CommandContext, options: DeployOptions): Promise<CommandResult> {
+  return report(context, options, async () => {
+    const resolved = resolveProject(context, options.strategy);
+    const config = await configValues(context, resolved);
+    const [collected, manifest, target] = await Promise.all([
+      collectFiles({ artifact: resolved.artifact, workspaceRoot: context.workspaceRoot }),
+      manifestRef(context),
+      serviceTarget(context, resolved),
+    ]);
+    for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
+    const artifact = options.dryRun === true ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
+    const deployable: Deployable = { artifact, config, spec: runSpec(resolved, collected), manifest };
+    return submit(context, {
+      ...target,
+      node: process.execPath,
+      listen: resolved.listen,
+      request: {
+        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
+        change: { action: 'deploy', deployable, processes: processes(resolved) },
+        strategy: resolved.strategy,
+        hooks: { before: prepareHooks(context, resolved.hooks.preDeploy), after: prepareHooks(context, resolved.hooks.postDeploy) },
+        deadline: resolved.deadline, keep: resolved.keep, dryRun: options.dryRun === true,
+      },
+    });
+  });
+}
+
+async function configValues({ workspaceRoot, projectRoot }: CommandContext, { environment }: ResolvedEnvironment): Promise<ConfigValues> {
+  const loaded = await loadEnvironment({ environment, workspaceRoot, projectRoot });
+  if (loaded.problems.length > 0) {
+    throw new DeployError('ND-ENVIRONMENT-INVALID', {
+      what: `the variables of ${environment} are not valid`, problems: loaded.problems, next: 'correct the files under environments/ and run the command again',
+    });
+  }
+  return { values: loaded.values, secrets: loaded.secrets };
+}
+
+async function manifestRef({ workspaceRoot, projectRoot, projectName }: CommandContext): Promise<ManifestRef> {
+  const { version, commit, branch, dirty } = await buildFacts({ workspaceRoot, projectRoot, projectName });
+  return {
+    version,
+    ...(commit === undefined ? {} : { commit }),
+    ...(branch === undefined ? {} : { branch }),
+    ...(dirty === undefined ? {} : { dirty }),
+  };
+}
+
+function processes({ processes: all }: ResolvedEnvironment): Processes {
+  return Object.fromEntries(Object.entries(all).map(([name, { scale }]) => [name, scale]));
+}
+
+/** How the release runs. A traced artifact keeps the workspace's layout, so its entry lies elsewhere than in the build's output. */
+function runSpec(resolved: ResolvedEnvironment, collected: CollectedFiles): RunSpec {
+  const { port, health, drain, stopTimeout, limits } = resolved;
+  const specs = Object.entries(resolved.processes).map(([name, { spec }]) => [name, {
+    ...spec, command: spec.command.map((arg) => (arg === resolved.artifact.entry ? collected.entry : arg)),
+  }]);
+  return { processes: Object.fromEntries(specs), cwd: collected.cwd, port, health, drain, stopTimeout, limits };
+}

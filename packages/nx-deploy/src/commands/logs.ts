@@ -1,0 +1,73 @@
+import { connectAgent } from '../control/launch.js';
+import { DeployError } from '../errors.js';
+import { DURATION_PATTERN, parseDuration, RELEASE_ID_PATTERN, type LogLine } from '../model/index.js';
+import { logText } from '../terminal/index.js';
+import { resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { report, type CommandResult, type ReportOptions } from './result.js';
+
+export interface LogsOptions extends ReportOptions {
+  readonly follow?: boolean;
+  /** ISO time, or a duration back from now such as `10m`. */
+  readonly since?: string;
+  /** One instance, for example `web.1`. */
+  readonly instance?: string;
+  readonly release?: string;
+  /** One JSON object a line instead of text. */
+  readonly json?: boolean;
+}
+
+/** Prints what the instances wrote, in the order of time. */
+export function logs(context: CommandContext, options: LogsOptions): Promise<CommandResult> {
+  return report(context, options, async () => {
+    const since = sinceTime(options.since, Date.now());
+    checkFilters(options);
+    const resolved = resolveProject(context);
+    const agent = await connectAgent(context.home);
+    const target = await serviceTarget(context, resolved);
+    const leave = new AbortController();
+    const stop = (): void => leave.abort();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+    let lines = 0;
+    try {
+      const stream = agent.stream('logs', {
+        ...target, follow: options.follow === true,
+        ...(since === undefined ? {} : { since }),
+        ...(options.instance === undefined ? {} : { instance: options.instance }),
+        ...(options.release === undefined ? {} : { release: options.release }),
+      }, leave.signal);
+      for await (const line of stream) {
+        lines += 1;
+        context.output.line(options.json === true ? JSON.stringify(line) : text(line));
+      }
+    } finally {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
+    }
+    return { exitCode: 0, document: { outcome: 'done', exitCode: 0, lines } };
+  });
+}
+
+function text(line: LogLine): string {
+  return logText(line);
+}
+
+export function sinceTime(since: string | undefined, now: number): string | undefined {
+  if (since === undefined) return undefined;
+  const back = parseDuration(since);
+  const at = back === undefined ? Date.parse(since) : now - back;
+  if (Number.isNaN(at)) {
+    throw new DeployError('ND-OPTION-INVALID', {
+      what: `--since=${since} is neither a time nor a duration`, why: `a duration has the form ${DURATION_PATTERN}`, next: 'write --since=10m or --since=2026-01-31T12:00:00Z',
+    });
+  }
+  return new Date(at).toISOString();
+}
+
+/** Both become parts of a path on the target. */
+function checkFilters({ instance, release }: LogsOptions): void {
+  if (instance !== undefined && !/^[a-z0-9][a-z0-9._-]*\.\d+$/.test(instance)) {
+    throw new DeployError('ND-OPTION-INVALID', { what: `--instance=${instance} is no instance`, next: 'status lists the instances; their names look like web.1' });
+  }
+  if (release !== undefined && !RELEASE_ID_PATTERN.test(release)) {
+    throw new DeployError('ND-OPTION-INVALID', { what: `--release=${release} is no release id`, next: 'status lists the releases; an id is r and 12 hexadecimal digits' });
+  }
+}

@@ -1,0 +1,13 @@
+/** Where a command's words go, and how they look. */
+import type { DeployError } from '../errors.js';
+import type { DeployEvent } from '../model/index.js';
+
+export interface Output {
+  /** One event of a run under way. */
+  event(event: DeployEvent): void;
+  /** Lines of the answer itself. */
+  line(text: string): void;
+  error(error: DeployError): void;
+  /** Ends a live line, if there is one. */
+  end(): void;
+}

@@ -1,0 +1,42 @@
+/** Finds the workspace and the project that the bin was asked for. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ProjectGraph } from '@nx/devkit';
+import { suggest } from '../config/suggest.js';
+import { DeployError } from '../errors.js';
+
+/** The nearest folder upwards that has an nx.json. */
+export function findWorkspace(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'nx.json'))) return folder;
+    if (dirname(folder) === folder) {
+      throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'this is no Nx workspace', where: from, why: 'no folder upwards has an nx.json', next: 'run the command inside a workspace' });
+    }
+  }
+}
+
+/** Root of the project, relative to the workspace. The graph is Nx's own, so that names and roots are what `nx run` knows. */
+export async function findProject(workspaceRoot: string, name: string): Promise<string> {
+  const graph = await projectGraph(workspaceRoot);
+  const node = Object.hasOwn(graph.nodes, name) ? graph.nodes[name] : undefined;
+  if (node !== undefined) return node.data.root;
+  const known = Object.keys(graph.nodes).sort();
+  const near = suggest(name, known);
+  throw new DeployError('ND-PROJECT-UNKNOWN', {
+    what: `there is no project ${JSON.stringify(name)} in this workspace`,
+    where: workspaceRoot,
+    ...(near === undefined ? {} : { why: `did you mean ${near}?` }),
+    next: `projects: ${known.join(', ')}`,
+  });
+}
+
+/** Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded. */
+async function projectGraph(workspaceRoot: string): Promise<ProjectGraph> {
+  process.chdir(workspaceRoot);
+  const { createProjectGraphAsync, readCachedProjectGraph } = await import('@nx/devkit');
+  try {
+    return readCachedProjectGraph();
+  } catch {
+    return createProjectGraphAsync({ exitOnError: false });
+  }
+}

@@ -1,0 +1,58 @@
+/** How a command ended: as an exit code for the bin and as one JSON document. */
+import { writeFile } from 'node:fs/promises';
+import { asDeployError, DeployError, type SerializedError } from '../errors.js';
+import type { Outcome } from '../engine/request.js';
+import type { CommandContext } from './context.js';
+
+/** 0 done or nothing to do; 1 failed and restored; 2 failed and NOT restored; 3 refused. */
+export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
+  done: 0, unchanged: 0, planned: 0, restored: 1, 'not-restored': 2, refused: 3,
+};
+
+export interface CommandResult {
+  readonly exitCode: number;
+  /** Plain JSON, always with `outcome` and `exitCode`. */
+  readonly document: object;
+}
+
+export interface ReportOptions {
+  /** File that gets the document. */
+  readonly outputFile?: string;
+}
+
+export function outcomeOf(error: DeployError): Outcome {
+  const outcomes = { refused: 'refused', failed: 'restored', 'not-restored': 'not-restored' } as const;
+  return outcomes[error.severity];
+}
+
+/** Runs a command; an error becomes its printed message, its document and its exit code. */
+export async function report(context: CommandContext, options: ReportOptions, work: () => Promise<CommandResult>): Promise<CommandResult> {
+  let result: CommandResult;
+  try {
+    result = await work();
+  } catch (thrown) {
+    const error = asDeployError(thrown);
+    context.output.end();
+    context.output.error(error);
+    result = failure(error);
+  }
+  if (options.outputFile !== undefined) await writeDocument(context, options.outputFile, result);
+  return result;
+}
+
+export function failure(error: DeployError): CommandResult {
+  const outcome = outcomeOf(error);
+  const exitCode = EXIT_CODES[outcome];
+  const document: { outcome: Outcome; exitCode: number; error: SerializedError } = { outcome, exitCode, error: error.toJSON() };
+  return { exitCode, document };
+}
+
+async function writeDocument(context: CommandContext, file: string, result: CommandResult): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify(result.document, undefined, 2)}\n`);
+  } catch (error) {
+    context.output.error(new DeployError('ND-OPTION-INVALID', {
+      what: `the result could not be written to ${file}`, why: error instanceof Error ? error.message : String(error), next: 'name a file in a folder that exists with --outputFile',
+    }));
+  }
+}

@@ -1,0 +1,28 @@
+import { newRun, prepareHooks, submit } from './change.js';
+import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { report, type CommandResult, type ReportOptions } from './result.js';
+
+export interface RollbackOptions extends ReportOptions {
+  /** A release id; without it the previous release. */
+  readonly to?: string;
+  readonly strategy?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Goes back to an earlier release. It needs no build and no environment files: the release brings its files and values along. */
+export function rollback(context: CommandContext, options: RollbackOptions): Promise<CommandResult> {
+  return report(context, options, async () => {
+    const resolved = resolveProject(context, options.strategy);
+    return submit(context, {
+      ...await serviceTarget(context, resolved),
+      node: process.execPath,
+      request: {
+        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
+        change: { action: 'rollback', ...(options.to === undefined ? {} : { to: options.to }) },
+        strategy: resolved.strategy,
+        hooks: { before: prepareHooks(context, resolved.hooks.preRollback), after: prepareHooks(context, resolved.hooks.postRollback) },
+        deadline: resolved.deadline, keep: resolved.keep, dryRun: options.dryRun === true,
+      },
+    });
+  });
+}

@@ -1,0 +1,27 @@
+import { connectAgent } from '../control/launch.js';
+import type { ServiceStatus } from '../control/protocol.js';
+import { DeployError } from '../errors.js';
+import { shadowedTargets } from '../config/index.js';
+import { statusLines } from '../terminal/index.js';
+import { projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { report, type CommandResult, type ReportOptions } from './result.js';
+
+export interface StatusOptions extends ReportOptions {
+  /** Fail unless the ledger's hash chain is whole. */
+  readonly verify?: boolean;
+}
+
+/** What runs, with which share of the traffic, how healthy, and what was deployed before. */
+export function status(context: CommandContext, options: StatusOptions): Promise<CommandResult> {
+  return report(context, options, async () => {
+    const resolved = resolveProject(context);
+    const agent = await connectAgent(context.home);
+    const found: ServiceStatus = await agent.call('status', await serviceTarget(context, resolved));
+    const shadowed = shadowedTargets(projectFolder(context));
+    for (const line of statusLines(found, { shadowed })) context.output.line(line);
+    if (options.verify === true && !found.ledger.ok) {
+      throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed' });
+    }
+    return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...found } };
+  });
+}

@@ -1,0 +1,73 @@
+/** The agent: one background process per user that runs instances, routes their traffic and walks deploys. */
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Server } from 'node:http';
+import { openBlobStore } from '../archive/index.js';
+import type { Home } from '../agent/home.js';
+import { createEmbeddedRouter } from '../routers/embedded/index.js';
+import { createAgentLog, type AgentLog } from './agent-log.js';
+import { PROTOCOL, type Hello } from './protocol.js';
+import { Registry } from './registry.js';
+import { openControl } from './server.js';
+import { isInCharge, takeCharge } from './sole.js';
+import { storedArtifacts } from './artifacts.js';
+
+export interface AgentOptions {
+  readonly home: Home;
+  readonly shim: string;
+  readonly version: string;
+}
+
+export interface Agent {
+  /** Resolves when the agent has left. */
+  readonly left: Promise<void>;
+  /** Leaves; with `instances`, after ending all that runs. */
+  stop(instances: boolean): Promise<void>;
+}
+
+const ROUTER_CLOSE = 10_000;
+const CHARGE_POLL = 2_000;
+
+/** Undefined when another agent is in charge of this home. */
+export async function startAgent({ home, shim, version }: AgentOptions): Promise<Agent | undefined> {
+  if (!await takeCharge(home.lockFile)) return undefined;
+  const log = createAgentLog(home.logs);
+  const router = createEmbeddedRouter();
+  const blobs = openBlobStore(home.blobs);
+  const registry = new Registry({ home, router, shim, materialise: storedArtifacts(blobs, home).materialise, log: log.warn });
+  await registry.restore();
+  const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
+  let leave: () => void = () => undefined;
+  const left = new Promise<void>((resolve) => { leave = resolve; });
+  let server: Server | undefined;
+  const stop = async (instances: boolean): Promise<void> => {
+    log.info('leaving', { instances });
+    await Promise.all(registry.all().map(async (service) => {
+      if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
+      await service.forsake();
+    }));
+    await rm(home.socket, { force: true });
+    if (await isInCharge(home.lockFile)) await rm(home.lockFile, { force: true });
+    // The answer to `stop` itself is still on its way.
+    server?.close();
+    void router.close(instances ? 0 : ROUTER_CLOSE).then(leave);
+  };
+  server = await openControl({ socket: home.socket, hello, registry, log: log.info, stop });
+  log.info('started', hello);
+  void leaveWhenReplaced(home, log, left, stop);
+  return { left, stop };
+}
+
+/** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
+async function leaveWhenReplaced(home: Home, log: AgentLog, left: Promise<void>, stop: (instances: boolean) => Promise<void>): Promise<void> {
+  let over = false;
+  void left.then(() => { over = true; });
+  while (!over) {
+    await sleep(CHARGE_POLL, undefined, { ref: false });
+    if (!over && !await isInCharge(home.lockFile)) {
+      log.warn('another agent is in charge of this home');
+      await stop(false);
+      return;
+    }
+  }
+}

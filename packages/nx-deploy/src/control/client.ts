@@ -1,0 +1,76 @@
+/** Talks to the agent; starts it when it does not run. */
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import type { IncomingMessage } from 'node:http';
+import { DeployError } from '../errors.js';
+import type { Home } from '../agent/home.js';
+import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './protocol.js';
+
+const CALL_TIMEOUT = 30_000;
+
+export interface AgentClient {
+  readonly hello: Hello;
+  call<Name extends keyof Calls>(name: Name, body: Calls[Name]['in']): Promise<Calls[Name]['out']>;
+  /** Ends when the agent ends the stream; rejects with ND-INTERRUPTED when the connection breaks first. */
+  stream<Name extends keyof Streams>(name: Name, body: Streams[Name]['in'], signal?: AbortSignal): AsyncIterable<Streams[Name]['out']>;
+}
+
+/** The running agent, or undefined when none answers. Refuses one that speaks another protocol. */
+export async function findAgent(home: Home): Promise<AgentClient | undefined> {
+  const hello = await post<Hello>(home, 'hello', {}, 2_000).catch((error: unknown) => {
+    if (error instanceof DeployError) throw error;
+    return undefined;
+  });
+  if (hello === undefined) return undefined;
+  if (hello.protocol !== PROTOCOL) throw wrongProtocol(hello);
+  return {
+    hello,
+    call: (name, body) => post(home, name, body, CALL_TIMEOUT),
+    stream: (name, body, signal) => lines(home, name, body, signal),
+  };
+}
+
+function wrongProtocol(hello: Hello): DeployError {
+  return new DeployError('ND-AGENT-VERSION', {
+    what: `the running agent (version ${hello.version}, process ${hello.pid}) speaks protocol ${hello.protocol}, this command ${PROTOCOL}`,
+    next: 'run `npx nx-deploy agent restart`: instances go on running, their address is closed for a moment',
+  });
+}
+
+function open(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      socketPath: home.socket, path: `/v1/${path}`, method: 'POST', agent: false,
+      headers: { 'content-type': 'application/json' }, ...(signal === undefined ? {} : { signal }),
+    }, resolve);
+    outgoing.on('error', reject);
+    outgoing.end(JSON.stringify(body));
+  });
+}
+
+async function post<T>(home: Home, path: string, body: object, timeout: number): Promise<T> {
+  const response = await open(home, path, body, AbortSignal.timeout(timeout));
+  const value = JSON.parse(await text(response)) as T | Failure;
+  if (response.statusCode !== 200) throw DeployError.fromJSON((value as Failure).error);
+  return value as T;
+}
+
+async function* lines<T>(home: Home, path: string, body: object, signal?: AbortSignal): AsyncIterable<T> {
+  const response = await open(home, path, body, signal);
+  if (response.statusCode !== 200) throw DeployError.fromJSON((JSON.parse(await text(response)) as Failure).error);
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) yield JSON.parse(line) as T;
+  } catch (error) {
+    if (signal?.aborted !== true) throw broken(error);
+  }
+  if (!response.complete && signal?.aborted !== true) throw broken(undefined);
+}
+
+function broken(cause: unknown): DeployError {
+  return new DeployError('ND-INTERRUPTED', {
+    what: 'the connection to the agent broke',
+    why: 'the agent ended or was killed',
+    next: 'run status: it starts the agent again and shows what runs',
+  }, { cause });
+}

@@ -1,0 +1,70 @@
+/** Starts the agent so that it outlives this command, Nx and the terminal. */
+import { createHash } from 'node:crypto';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Home } from '../agent/home.js';
+import { DeployError } from '../errors.js';
+import { baseEnvironment } from '../shell/environment.js';
+import { detach } from '../shell/detach.js';
+import { findAgent, type AgentClient } from './client.js';
+
+const START_TIMEOUT = 15_000;
+const BUNDLES = ['agent.js', 'shim.js'] as const;
+
+/** Folder with the agent's single-file programs, in the built package. */
+export const BUNDLE_FOLDER = join(__dirname, '..', 'bundles');
+
+/** The agent of this home, started if need be. Two commands at once get the same one. */
+export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise<AgentClient> {
+  const running = await findAgent(home);
+  if (running !== undefined) return running;
+  mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+  const log = join(home.logs, 'agent-start.log');
+  const output = openSync(log, 'a', 0o600);
+  try {
+    // `launch` starts the agent and ends at once: with its parent gone, ending this command's process tree does not reach the agent.
+    const launcher = await detach(process.execPath, [ownCopy(home, bundles), 'launch'], {
+      env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output,
+    });
+    await launcher.ended;
+  } finally {
+    closeSync(output);
+  }
+  return waitForAgent(home, log);
+}
+
+async function waitForAgent(home: Home, log: string): Promise<AgentClient> {
+  const end = performance.now() + START_TIMEOUT;
+  while (performance.now() < end) {
+    const agent = await findAgent(home);
+    if (agent !== undefined) return agent;
+    await sleep(20);
+  }
+  const tail = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-8);
+  throw new DeployError('ND-AGENT-FAILED', {
+    what: 'the agent did not start', where: log, problems: tail, next: 'remove the cause that the log names and run the command again',
+  });
+}
+
+/** `npm ci` deletes node_modules under a running agent, so it runs from a copy in its home, one folder per content. */
+export function ownCopy(home: Home, bundles: string): string {
+  const hash = createHash('sha256');
+  for (const name of BUNDLES) hash.update(readFileSync(join(bundles, name)));
+  const folder = join(home.code, hash.digest('hex').slice(0, 16));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const name of BUNDLES) {
+    const target = join(folder, name);
+    if (existsSync(target)) continue;
+    const temp = `${target}.${process.pid}`;
+    copyFileSync(join(bundles, name), temp);
+    renameSync(temp, target);
+  }
+  return join(folder, 'agent.js');
+}
+
+/** The shim lies beside the agent's program. */
+export function shimBeside(agentProgram: string): string {
+  return join(dirname(agentProgram), 'shim.js');
+}

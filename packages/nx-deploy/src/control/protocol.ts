@@ -1,0 +1,114 @@
+/** What crosses the agent's socket: HTTP/1.1 with JSON bodies over a unix socket that only its owner may open (mode 0600). */
+import type { SerializedError } from '../errors.js';
+import type { ChangeRequest, ChangeResult } from '../engine/request.js';
+import type { DeployEvent, LogLine, Observed, ReleaseId } from '../model/index.js';
+import type { LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
+
+/** Grows when an older command could no longer talk to the agent. */
+export const PROTOCOL = 1;
+
+export interface Hello {
+  readonly protocol: number;
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly home: string;
+  readonly log: string;
+}
+
+/** Which service a request is about. `owner` is checked against the owner that first deployed it. */
+export interface ServiceTarget {
+  readonly key: ServiceKey;
+  readonly owner: string;
+}
+
+export interface WantedListen {
+  readonly address: string;
+  readonly port?: number;
+  readonly host?: string;
+}
+
+export interface RunRequest extends ServiceTarget {
+  readonly request: ChangeRequest;
+  /** Left out for a rollback that keeps the address in force. */
+  readonly listen?: WantedListen;
+  /** Path of the Node that runs instances. */
+  readonly node: string;
+}
+
+/** One line of the answer to a run. */
+export type RunMessage =
+  | { readonly type: 'event'; readonly at: string; readonly event: DeployEvent }
+  | { readonly type: 'result'; readonly at: string; readonly result: ChangeResult };
+
+export interface ReleaseStatus {
+  readonly id: ReleaseId;
+  readonly at: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly by: string;
+  readonly version?: string;
+  readonly commit?: string;
+  /** It can be rolled back to. */
+  readonly available: boolean;
+}
+
+export interface InstanceStatus {
+  readonly id: string;
+  readonly release: ReleaseId;
+  readonly state: string;
+  readonly reason: string;
+  readonly port: number;
+  readonly pid?: number;
+  readonly crashes: number;
+}
+
+export interface ServiceStatus {
+  readonly service: string;
+  readonly environment: string;
+  readonly platform: string;
+  readonly deployed: boolean;
+  readonly url?: string;
+  readonly live?: ReleaseId;
+  readonly fleet: Observed;
+  readonly instances: readonly InstanceStatus[];
+  readonly traffic: Readonly<Record<ReleaseId, { readonly requests: number; readonly errors: number; readonly p95: number }>>;
+  /** Newest first. */
+  readonly releases: readonly ReleaseStatus[];
+  /** A change that ended without finishing its record. */
+  readonly interrupted?: { readonly run: string; readonly action: string; readonly since: string; readonly at: string };
+  readonly lock?: LockHolder;
+  readonly ledger: LedgerVerdict;
+}
+
+export interface LogsRequest extends ServiceTarget {
+  readonly release?: ReleaseId;
+  readonly instance?: string;
+  readonly since?: string;
+  readonly follow: boolean;
+}
+
+export interface ServiceSummary {
+  readonly key: ServiceKey;
+  readonly url?: string;
+  readonly instances: number;
+}
+
+/** Path of each call and what goes in and out. Streams answer with one JSON object a line. */
+export interface Calls {
+  readonly hello: { readonly in: Record<string, never>; readonly out: Hello };
+  readonly services: { readonly in: Record<string, never>; readonly out: readonly ServiceSummary[] };
+  readonly status: { readonly in: ServiceTarget; readonly out: ServiceStatus };
+  readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };
+  /** `instances`: also end all that runs. */
+  readonly stop: { readonly in: { readonly instances: boolean }; readonly out: { readonly stopped: number } };
+}
+
+export interface Streams {
+  readonly run: { readonly in: RunRequest; readonly out: RunMessage };
+  readonly logs: { readonly in: LogsRequest; readonly out: LogLine };
+}
+
+export interface Failure {
+  readonly error: SerializedError;
+}

@@ -1,0 +1,100 @@
+/** All services of this agent, by key. Opens them at start, refuses a stranger's. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Home } from '../agent/home.js';
+import { DeployError } from '../errors.js';
+import { LocalService, type LocalHost } from '../platforms/local/service.js';
+import type { ServiceRecord } from '../platforms/local/record.js';
+import { isMissing, keyName, STATE_SCHEMA } from '../releases/index.js';
+import type { Router } from '../routers/router.js';
+import type { ServiceTarget } from './protocol.js';
+
+export interface RegistryOptions {
+  readonly home: Home;
+  readonly router: Router;
+  readonly shim: string;
+  readonly materialise: LocalHost['materialise'];
+  readonly log: LocalHost['log'];
+}
+
+export class Registry {
+  private readonly services = new Map<string, Promise<LocalService>>();
+  private readonly host: LocalHost;
+
+  constructor(private readonly options: RegistryOptions) {
+    this.host = {
+      router: options.router,
+      shim: options.shim,
+      targetKey: options.home.targetKey,
+      materialise: options.materialise,
+      takenPorts: () => new Set([...this.opened.flatMap((service) => service.supervisor.ports()), ...this.listenPorts()]),
+      listenPorts: () => this.listenPorts(),
+      log: options.log,
+    };
+  }
+
+  private opened: readonly LocalService[] = [];
+
+  /** Finds what an earlier agent left. A service whose state cannot be read is named in the log and does not stop the others. */
+  async restore(): Promise<void> {
+    const folders = await readdir(this.options.home.services).catch((error: unknown) => {
+      if (isMissing(error)) return [];
+      throw error;
+    });
+    await Promise.all(folders.map(async (name) => {
+      try {
+        const service = await LocalService.restore(join(this.options.home.services, name), this.host);
+        if (service !== undefined) this.keep(name, service);
+      } catch (error) {
+        this.options.log(`the service in ${name} could not be restored`, error);
+      }
+    }));
+  }
+
+  all(): readonly LocalService[] {
+    return this.opened;
+  }
+
+  /** The service if it is known; ND-OWNER-CONFLICT when another workspace owns it. */
+  async find(target: ServiceTarget): Promise<LocalService | undefined> {
+    const service = await this.services.get(keyName(target.key));
+    if (service !== undefined) assertOwner(service, target);
+    return service;
+  }
+
+  /** The service, made if it is new. */
+  async open(target: ServiceTarget, node: string): Promise<LocalService> {
+    const name = keyName(target.key);
+    let opening = this.services.get(name);
+    if (opening === undefined) {
+      const fresh: ServiceRecord = { schema: STATE_SCHEMA, key: target.key, owner: target.owner, weights: {}, node };
+      opening = LocalService.open(join(this.options.home.services, name), fresh, this.host).then((service) => {
+        this.opened = [...this.opened, service];
+        return service;
+      });
+      this.services.set(name, opening);
+      opening.catch(() => this.services.delete(name));
+    }
+    const service = await opening;
+    assertOwner(service, target);
+    return service;
+  }
+
+  private keep(name: string, service: LocalService): void {
+    this.services.set(name, Promise.resolve(service));
+    this.opened = [...this.opened, service];
+  }
+
+  private listenPorts(): ReadonlySet<number> {
+    return new Set(this.opened.flatMap((service) => service.record.listen?.port ?? []));
+  }
+}
+
+function assertOwner(service: LocalService, target: ServiceTarget): void {
+  if (service.record.owner === target.owner) return;
+  throw new DeployError('ND-OWNER-CONFLICT', {
+    what: `another workspace with the same name ${JSON.stringify(target.key.workspace)} has deployed ${target.key.service} (${target.key.environment}) here`,
+    why: `it was deployed from ${service.record.owner}, this workspace is ${target.owner}`,
+    next: 'give one of the two workspaces a name of its own: option workspaceId of nx-deploy/plugin in nx.json',
+  });
+}

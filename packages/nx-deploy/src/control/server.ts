@@ -1,0 +1,138 @@
+/** The agent's side of its socket. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { json } from 'node:stream/consumers';
+import { dirname } from 'node:path';
+import { asDeployError, DeployError } from '../errors.js';
+import { runChange } from '../engine/change.js';
+import { localPlatform } from '../platforms/local/platform.js';
+import { readLogs } from '../agent/log-reader.js';
+import type { Calls, Hello, LogsRequest, RunMessage, RunRequest } from './protocol.js';
+import type { Registry } from './registry.js';
+import { emptyStatus, serviceStatus, summaryOf } from './status.js';
+
+export interface ControlOptions {
+  readonly socket: string;
+  readonly hello: Hello;
+  readonly registry: Registry;
+  readonly log: (message: string, facts?: object) => void;
+  /** Asked for by `agent stop`; called after the answer was sent. */
+  readonly stop: (instances: boolean) => Promise<void>;
+}
+
+type Handlers = { readonly [Name in keyof Calls]: (body: Calls[Name]['in']) => Promise<Calls[Name]['out']> };
+
+/** Runs that go on, so that they can be cancelled by name. */
+type Runs = Map<string, AbortController>;
+
+export async function openControl(options: ControlOptions): Promise<Server> {
+  const runs: Runs = new Map();
+  const calls = handlers(options, runs);
+  const server = createServer((request, response) => {
+    void answer(options, calls, runs, request, response);
+  });
+  // A run may take longer than any of node:http's own limits.
+  server.requestTimeout = 0;
+  server.headersTimeout = 0;
+  await mkdir(dirname(options.socket), { recursive: true, mode: 0o700 });
+  await rm(options.socket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.socket, resolve);
+  });
+  await chmod(options.socket, 0o600);
+  return server;
+}
+
+function handlers({ hello, registry, stop }: ControlOptions, runs: Runs): Handlers {
+  return {
+    hello: () => Promise.resolve(hello),
+    services: () => Promise.resolve(registry.all().map(summaryOf)),
+    async status(target) {
+      const service = await registry.find(target);
+      return service === undefined ? emptyStatus(target.key) : serviceStatus(service);
+    },
+    cancel({ run }) {
+      runs.get(run)?.abort();
+      return Promise.resolve({ cancelled: runs.has(run) });
+    },
+    async stop({ instances }) {
+      const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
+      await stop(instances);
+      return { stopped };
+    },
+  };
+}
+
+async function answer(options: ControlOptions, calls: Handlers, runs: Runs, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const name = /^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
+  try {
+    const body = await json(request);
+    if (name === 'run') await runStream(options, runs, body as RunRequest, response);
+    else if (name === 'logs') await logStream(options, body as LogsRequest, response);
+    else if (isCall(calls, name)) send(response, 200, await (calls[name] as (body: unknown) => Promise<unknown>)(body));
+    else throw new DeployError('ND-AGENT-VERSION', { what: `this agent does not know ${JSON.stringify(name)}`, next: 'run `npx nx-deploy agent restart`' });
+  } catch (thrown) {
+    const error = asDeployError(thrown);
+    if (error.code === 'ND-INTERNAL') options.log('a request failed', { name, error: error.stack });
+    if (response.headersSent) response.destroy();
+    else send(response, 400, { error: error.toJSON() });
+  }
+}
+
+function isCall(calls: Handlers, name: string): name is keyof Calls {
+  return Object.hasOwn(calls, name);
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(body));
+}
+
+/** Streams the events of a run and then its result. A command that goes away asks for nothing less than a cancel. */
+async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, response: ServerResponse): Promise<void> {
+  const { registry, log } = options;
+  const { request, node } = body;
+  const service = await registry.open(body, node);
+  const cancel = new AbortController();
+  runs.set(request.run, cancel);
+  response.on('close', () => {
+    if (!response.writableFinished) cancel.abort();
+  });
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
+  const write = (message: RunMessage): void => void response.write(`${JSON.stringify(message)}\n`);
+  try {
+    if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) await service.update({ node });
+    const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
+    const result = await runChange({
+      platform: localPlatform(service, listen),
+      request,
+      emit: (event) => {
+        log('event', { run: request.run, event });
+        write({ type: 'event', at: new Date().toISOString(), event });
+      },
+      signal: cancel.signal,
+    });
+    log('result', { result });
+    write({ type: 'result', at: new Date().toISOString(), result });
+    response.end();
+  } finally {
+    runs.delete(request.run);
+  }
+}
+
+async function logStream({ registry }: ControlOptions, body: LogsRequest, response: ServerResponse): Promise<void> {
+  const service = await registry.find(body);
+  if (service === undefined) {
+    throw new DeployError('ND-NOT-DEPLOYED', { what: `${body.key.service} (${body.key.environment}) was never deployed here`, next: 'deploy it first' });
+  }
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
+  const { release, instance, since, follow } = body;
+  const options = { follow, signal: gone.signal, ...(instance === undefined ? {} : { instance }), ...(since === undefined ? {} : { since }) };
+  for await (const line of readLogs(service.supervisor.logFolder, release, options)) {
+    if (gone.signal.aborted) break;
+    if (!response.write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => { response.once('drain', resolve); response.once('close', resolve); });
+  }
+  response.end();
+}

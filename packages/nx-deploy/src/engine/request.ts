@@ -1,0 +1,73 @@
+/** What a command asks of the engine, and what it gets back. Both cross the agent's socket as JSON. */
+import type { StrategyOptions } from '../config/resolved.js';
+import type { SerializedError } from '../errors.js';
+import type { PreparedHook } from '../hooks/run-hooks.js';
+import type { ArtifactRef, ManifestRef, Metrics, Ms, Processes, ReleaseId, RunSpec, StageName } from '../model/index.js';
+import type { Action, Actor, ConfigValues } from '../releases/index.js';
+
+/** The parts of a release before it has a name: its configuration is still open. */
+export interface Deployable {
+  readonly artifact: ArtifactRef;
+  readonly config: ConfigValues;
+  readonly spec: RunSpec;
+  readonly nonce?: string;
+  readonly manifest?: ManifestRef;
+}
+
+export type Change =
+  | { readonly action: 'deploy'; readonly deployable: Deployable; readonly processes: Processes }
+  | { readonly action: 'rollback'; readonly to?: ReleaseId };
+
+export interface ChangeRequest {
+  /** Names this run in the ledger, the log and the lock. */
+  readonly run: string;
+  readonly actor: Actor;
+  readonly service: string;
+  readonly environment: string;
+  readonly change: Change;
+  readonly strategy: StrategyOptions;
+  readonly hooks: { readonly before: readonly PreparedHook[]; readonly after: readonly PreparedHook[] };
+  /** Of the whole change. */
+  readonly deadline: Ms;
+  /** Successful releases that stay stored. */
+  readonly keep: number;
+  readonly dryRun: boolean;
+}
+
+/** Exit codes of the bin follow from it: 0 done, unchanged, planned; 1 restored; 2 not-restored; 3 refused. */
+export type Outcome = 'done' | 'unchanged' | 'planned' | 'restored' | 'not-restored' | 'refused';
+
+export interface KeyChanges {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+export interface ChangeResult {
+  readonly outcome: Outcome;
+  readonly run: string;
+  readonly action: Action;
+  readonly service: string;
+  readonly environment: string;
+  readonly release?: ReleaseId;
+  readonly previous?: ReleaseId;
+  readonly url?: string;
+  readonly durationMs: Ms;
+  readonly stages: Readonly<Partial<Record<StageName, Ms>>>;
+  /** What the router counted while the change went on. */
+  readonly traffic?: Pick<Metrics, 'requests' | 'errors'>;
+  readonly configuration?: KeyChanges;
+  /** Bytes of the artifact, now and before. */
+  readonly size?: { readonly bytes: number; readonly before?: number };
+  readonly manifest?: { readonly now?: ManifestRef; readonly before?: ManifestRef };
+  /** The plan as text, for a dry run. */
+  readonly plan?: string;
+  readonly error?: SerializedError;
+  readonly restoreError?: SerializedError;
+  /** Hash of the newest ledger entry; a log that keeps it shows a truncation. */
+  readonly ledgerHead?: string;
+}
+
+export function actionOf(request: ChangeRequest): Action {
+  return request.change.action;
+}

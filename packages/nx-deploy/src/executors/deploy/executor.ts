@@ -1,0 +1,10 @@
+import type { ExecutorContext } from '@nx/devkit';
+import { deploy, type DeployOptions } from '../../commands/deploy.js';
+import { runInNx, type NxOptions } from '../run-in-nx.js';
+
+export type DeployExecutorOptions = DeployOptions & NxOptions;
+
+/** `nx run <project>:deploy --configuration=<environment>` */
+export default function deployExecutor(options: DeployExecutorOptions, context: ExecutorContext): Promise<{ success: boolean }> {
+  return runInNx(options, context, (command) => deploy(command, options));
+}

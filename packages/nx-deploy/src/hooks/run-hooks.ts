@@ -1,0 +1,58 @@
+/** Runs the argv arrays of deploy.json around a walk. They run at least once: a walk that is taken up again runs them again. */
+import { DeployError } from '../errors.js';
+import type { Emit, Ms } from '../model/index.js';
+import { baseEnvironment } from '../shell/environment.js';
+import { run, type RunResult } from '../shell/run.js';
+
+/** A hook with the variables that it may see already looked up in the environment of the command. */
+export interface PreparedHook {
+  readonly run: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout: Ms;
+  readonly cwd: string;
+}
+
+/** Lines of a hook's output that are passed on; the rest is counted. */
+const LINES_SHOWN = 200;
+
+/** One after the other; the first that fails ends it with ND-HOOK-FAILED. `facts` become variables such as NX_DEPLOY_RELEASE. */
+export async function runHooks(name: string, hooks: readonly PreparedHook[], facts: Readonly<Record<string, string>>, emit: Emit, signal?: AbortSignal): Promise<void> {
+  for (const [index, hook] of hooks.entries()) {
+    const source = hooks.length === 1 ? name : `${name}[${index}]`;
+    const tail: string[] = [];
+    let lines = 0;
+    const result = await run(hook.run, {
+      cwd: hook.cwd,
+      env: { ...baseEnvironment(process.env), ...hook.env, ...facts, NX_DEPLOY_HOOK: name },
+      timeout: hook.timeout,
+      ...(signal === undefined ? {} : { signal }),
+      onLine: (line) => {
+        lines += 1;
+        if (lines <= LINES_SHOWN) emit({ type: 'output', source, line });
+        tail.push(line);
+        if (tail.length > 10) tail.shift();
+      },
+    });
+    if (lines > LINES_SHOWN) emit({ type: 'note', text: `${source}: ${lines - LINES_SHOWN} more lines of output are not shown` });
+    const fault = hookFault(result, hook);
+    if (fault !== undefined) throw hookError(source, hook, fault, tail);
+  }
+}
+
+function hookFault(result: RunResult, hook: PreparedHook): string | undefined {
+  if (result.timedOut) return `it ran longer than ${hook.timeout / 1_000}s and was ended`;
+  if (result.cancelled) return 'the deploy was cancelled';
+  if (result.startError !== undefined) return `it could not be started: ${result.startError}`;
+  if (result.signal !== undefined) return `it was ended by ${result.signal}`;
+  return result.exitCode === 0 ? undefined : `it exited with code ${result.exitCode ?? 'none'}`;
+}
+
+function hookError(source: string, hook: PreparedHook, why: string, tail: readonly string[]): DeployError {
+  return new DeployError('ND-HOOK-FAILED', {
+    what: `the hook ${source} failed`,
+    where: `deploy.json, hooks: ${JSON.stringify(hook.run)}`,
+    why,
+    problems: tail,
+    next: 'run the command by hand in the project folder to see what is wrong',
+  });
+}

@@ -1,0 +1,168 @@
+/** The local platform: instances are processes of this machine, traffic goes through the embedded router. Lives in the agent. */
+import { rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Instance } from '../../agent/instance.js';
+import { lastLines, logSources, readLogs } from '../../agent/log-reader.js';
+import { freePort, isFree } from '../../agent/ports.js';
+import { DeployError } from '../../errors.js';
+import { least, RELEASE_ID_PATTERN, WEB, type Ms, type Observed, type Processes, type ReleaseId } from '../../model/index.js';
+import type { Listen } from '../../routers/router.js';
+import type { Platform, Readiness } from '../platform.js';
+import { targetId, type LocalService } from './service.js';
+
+/** The listen address that is wanted; without a port one is picked and kept. */
+export type WantedListen = Omit<Listen, 'port'> & { readonly port?: number };
+
+const READY_POLL: Ms = 25;
+/** A release whose instance ends this often before it is ready will not get ready. */
+const CRASHES_TO_GIVE_UP = 3;
+const LOG_LINES = 12;
+
+export function localPlatform(service: LocalService, wanted: WantedListen): Platform {
+  const { supervisor, host, state } = service;
+  const weightsNow = (): Readonly<Record<ReleaseId, number>> => host.router.route(service.routeKey)?.weights ?? {};
+  return {
+    name: 'local',
+    can: ['overlap', 'split', 'many'],
+    state,
+    preflight: () => preflight(service, wanted),
+    list: () => Promise.resolve(observe(supervisor.all(), weightsNow())),
+    drift: () => Promise.resolve(drift(service.record.listen, wanted)),
+    exists: (release) => isFolder(service.appFolder(release)),
+    async stage(release) {
+      await state.releases.put(release);
+      await host.materialise(release.artifact.digest, service.appFolder(release.id));
+    },
+    remove: (release) => remove(service, release),
+    scale: (release, processes) => scale(service, release, processes),
+    ready: (release, deadline) => ready(service, release, deadline),
+    address: (release) => {
+      const instance = supervisor.of(release).find((candidate) => candidate.record.process === WEB && candidate.state === 'ready');
+      return Promise.resolve(instance === undefined ? undefined : { host: '127.0.0.1', port: instance.record.port });
+    },
+    async route(weights) {
+      await service.setRoute(await resolveListen(service, wanted), weights);
+    },
+    url: () => Promise.resolve(urlOf(service.record.listen)),
+    metrics: (release, window) => Promise.resolve(host.router.metrics(service.routeKey, release, window)),
+    logs: (release, options) => readLogs(supervisor.logFolder, release, options),
+  };
+}
+
+export function urlOf(listen: Listen | undefined): string | undefined {
+  if (listen === undefined) return undefined;
+  const everywhere = listen.address === '0.0.0.0' || listen.address === '::';
+  return `http://${everywhere ? '127.0.0.1' : listen.address}:${listen.port}`;
+}
+
+function observe(instances: readonly Instance[], weights: Readonly<Record<ReleaseId, number>>): Observed {
+  const routed = Object.keys(weights).filter((id) => (weights[id] ?? 0) > 0);
+  const releases = new Set([...instances.map((instance) => instance.record.release), ...routed]);
+  return Object.fromEntries([...releases].sort().map((id) => {
+    const mine = instances.filter((instance) => instance.record.release === id);
+    const names = [...new Set(mine.map((instance) => instance.record.process))];
+    const processes = Object.fromEntries(names.map((name) => {
+      const those = mine.filter((instance) => instance.record.process === name);
+      const draining = those.filter((instance) => instance.state === 'draining').length;
+      return [name, {
+        running: those.length - draining,
+        ready: those.filter((instance) => instance.state === 'ready' && instance.alive).length,
+        draining,
+      }];
+    }));
+    return [id, { processes, weight: weights[id] ?? 0 }];
+  }));
+}
+
+function drift(now: Listen | undefined, wanted: WantedListen): readonly string[] {
+  if (now === undefined) return [];
+  const changes: readonly (readonly [string, string | number | undefined, string | number | undefined])[] = [
+    ['listen address', now.address, wanted.address],
+    ['listen port', now.port, wanted.port ?? now.port],
+    ['listen host', now.host, wanted.host],
+  ];
+  return changes.filter(([, before, after]) => before !== after).map(([what, before, after]) => `${what} ${before ?? 'any'} becomes ${after ?? 'any'}`);
+}
+
+async function resolveListen(service: LocalService, wanted: WantedListen): Promise<Listen> {
+  const { port = service.record.listen?.port ?? await freePort(service.host.takenPorts()), ...rest } = wanted;
+  return { ...rest, port };
+}
+
+/** A port that this agent itself listens on is shared by host name; the router refuses a clash of hosts. */
+async function preflight(service: LocalService, wanted: WantedListen): Promise<void> {
+  const port = wanted.port;
+  if (port === undefined || service.host.listenPorts().has(port) || await isFree(port, wanted.address)) return;
+  throw new DeployError('ND-PORT-TAKEN', {
+    what: `port ${port} on ${wanted.address} is taken by another program`,
+    where: 'deploy.json, key listen',
+    next: 'stop that program or give the environment another port',
+  });
+}
+
+async function scale(service: LocalService, id: ReleaseId, processes: Processes): Promise<void> {
+  const release = await service.release(id);
+  const names = new Set([...Object.keys(processes), ...service.supervisor.of(id).map((instance) => instance.record.process)]);
+  const surplus: Instance[] = [];
+  for (const name of names) {
+    const mine = service.supervisor.of(id).filter((instance) => instance.record.process === name && instance.state !== 'draining');
+    const wanted = least(processes[name]);
+    for (let missing = wanted - mine.length; missing > 0; missing -= 1) await service.supervisor.grow(release, name);
+    surplus.push(...worstFirst(mine).slice(0, Math.max(0, mine.length - wanted)));
+  }
+  await Promise.all(surplus.map((instance) => retire(service, instance, release.spec.drain)));
+}
+
+function worstFirst(instances: readonly Instance[]): readonly Instance[] {
+  const rank = (instance: Instance): number => (instance.state === 'ready' ? 1 : 0);
+  return [...instances].sort((a, b) => rank(a) - rank(b) || b.record.slot - a.record.slot);
+}
+
+/** Out of the traffic, then in peace until the drain deadline, then SIGTERM. */
+async function retire(service: LocalService, instance: Instance, drain: Ms): Promise<void> {
+  const { router } = service.host;
+  instance.drain();
+  await service.settled();
+  if (!await router.drained(service.routeKey, targetId(instance), drain)) router.cut(service.routeKey, targetId(instance));
+  await service.supervisor.stop(instance);
+}
+
+async function ready(service: LocalService, id: ReleaseId, deadline: Ms): Promise<Readiness> {
+  const end = performance.now() + deadline;
+  for (;;) {
+    const instances = service.supervisor.of(id).filter((instance) => instance.state !== 'draining');
+    const lagging = instances.filter((instance) => instance.state !== 'ready');
+    if (lagging.length === 0) return { ready: true };
+    const hopeless = lagging.find((instance) => instance.crashes >= CRASHES_TO_GIVE_UP);
+    const worst = hopeless ?? (performance.now() >= end ? lagging[0] : undefined);
+    if (worst !== undefined) return notReady(service, worst, hopeless === undefined ? deadline : undefined);
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL));
+  }
+}
+
+async function notReady(service: LocalService, instance: Instance, waited: Ms | undefined): Promise<Readiness> {
+  const how = waited === undefined ? `ended ${instance.crashes} times` : `was not ready within ${Math.round(waited / 100) / 10}s`;
+  const { release, id } = instance.record;
+  const [source] = await logSources(service.supervisor.logFolder, release, id);
+  const logs = source === undefined ? [] : await lastLines(source, LOG_LINES);
+  return { ready: false, reason: `instance ${id} ${how}: ${instance.reason}`, logs };
+}
+
+/** Two steps, so that a half-removed folder never counts as an artifact that exists. */
+async function remove(service: LocalService, id: ReleaseId): Promise<void> {
+  if (!RELEASE_ID_PATTERN.test(id)) return;
+  const folder = service.appFolder(id);
+  const doomed = `${folder}.removed-${process.pid}`;
+  await rename(folder, doomed).catch(() => undefined);
+  await rm(doomed, { recursive: true, force: true });
+  await rm(join(service.supervisor.logFolder, id), { recursive: true, force: true });
+  const release = await service.state.releases.get(id);
+  await service.state.releases.remove(id);
+  if (release === undefined) return;
+  const others = await service.state.releases.list();
+  if (others.every((other) => other.config.digest !== release.config.digest)) await service.state.config.remove(release.config);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then((stats) => stats.isDirectory(), () => false);
+}

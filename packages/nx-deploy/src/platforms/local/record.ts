@@ -1,0 +1,33 @@
+/** What the local platform keeps of a service beside its releases: where it listens, who owns it, how the traffic is shared. */
+import { join } from 'node:path';
+import type { ReleaseId } from '../../model/index.js';
+import { readState, STATE_SCHEMA, writeAtomically, type ServiceKey } from '../../releases/index.js';
+import type { Listen } from '../../routers/router.js';
+
+export interface ServiceRecord {
+  readonly schema: typeof STATE_SCHEMA;
+  readonly key: ServiceKey;
+  /** Identity of the workspace's repository; another one with the same key is refused. */
+  readonly owner: string;
+  /** In force; undefined before the first route. */
+  readonly listen?: Listen;
+  readonly weights: Readonly<Record<ReleaseId, number>>;
+  /** The Node that runs instances whose command begins with `node`. */
+  readonly node: string;
+}
+
+export function recordFile(folder: string): string {
+  return join(folder, 'service.json');
+}
+
+export function readRecord(folder: string): Promise<ServiceRecord | undefined> {
+  return readState(recordFile(folder), isServiceRecord);
+}
+
+export function writeRecord(folder: string, record: ServiceRecord): Promise<void> {
+  return writeAtomically(recordFile(folder), JSON.stringify(record));
+}
+
+function isServiceRecord(value: object): value is ServiceRecord {
+  return 'key' in value && 'owner' in value && 'weights' in value && 'node' in value;
+}

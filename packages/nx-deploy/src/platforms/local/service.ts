@@ -1,0 +1,167 @@
+/** One service in one environment on this machine: its instances, its route, its state. The agent holds one of these for each. */
+import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Instance, InstanceRecord } from '../../agent/instance.js';
+import type { ShimOrder } from '../../agent/shim.js';
+import { Supervisor } from '../../agent/supervisor.js';
+import { DeployError } from '../../errors.js';
+import { WEB, type Release, type ReleaseId } from '../../model/index.js';
+import { fileStateStore, memoryLock, PRIVATE_FOLDER, type StateStore } from '../../releases/index.js';
+import type { Listen, Router, Target } from '../../routers/router.js';
+import { baseEnvironment } from '../../shell/environment.js';
+import { readRecord, writeRecord, type ServiceRecord } from './record.js';
+
+/** What all services of one agent share. */
+export interface LocalHost {
+  readonly router: Router;
+  readonly shim: string;
+  /** Key of the whole target (sealed configuration). */
+  readonly targetKey: string;
+  /** Builds the folder of an artifact from stored content; rejects when a part of it is gone. */
+  readonly materialise: (artifactDigest: string, target: string) => Promise<void>;
+  /** Ports of all instances and listeners of this agent. */
+  readonly takenPorts: () => ReadonlySet<number>;
+  /** Public ports that this agent listens on. */
+  readonly listenPorts: () => ReadonlySet<number>;
+  /** Told what goes on in the background and has nobody to tell. */
+  readonly log: (message: string, error?: unknown) => void;
+}
+
+export class LocalService {
+  readonly state: StateStore;
+  readonly supervisor: Supervisor;
+  private routing: Promise<void> = Promise.resolve();
+
+  private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
+    const { service, environment } = current.key;
+    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: memoryLock(`${service} (${environment})`) });
+    this.supervisor = new Supervisor({
+      folder,
+      shim: host.shim,
+      node: process.execPath,
+      release: (id) => this.release(id),
+      order: (release, instance) => this.order(release, instance),
+      takenPorts: host.takenPorts,
+      onChange: () => this.refresh(),
+    });
+  }
+
+  /** Opens a service that may be new. */
+  static async open(folder: string, fresh: ServiceRecord, host: LocalHost): Promise<LocalService> {
+    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    return new LocalService(folder, await readRecord(folder) ?? fresh, host);
+  }
+
+  /** Opens a service that an earlier agent left, with the processes that still run and the route it had. */
+  static async restore(folder: string, host: LocalHost): Promise<LocalService | undefined> {
+    const record = await readRecord(folder);
+    if (record === undefined) return undefined;
+    const service = new LocalService(folder, record, host);
+    await service.supervisor.restore();
+    if (record.listen !== undefined) await service.setRoute(record.listen, record.weights);
+    return service;
+  }
+
+  get record(): ServiceRecord {
+    return this.current;
+  }
+
+  async update(change: Partial<Omit<ServiceRecord, 'schema' | 'key'>>): Promise<void> {
+    this.current = { ...this.current, ...change };
+    await writeRecord(this.folder, this.current);
+  }
+
+  async release(id: ReleaseId): Promise<Release> {
+    const release = await this.state.releases.get(id);
+    if (release !== undefined) return release;
+    throw new DeployError('ND-RELEASE-UNKNOWN', { what: `release ${id} is not known here`, where: this.folder, next: 'status lists the known ones' });
+  }
+
+  appFolder(id: ReleaseId): string {
+    return join(this.folder, 'app', id);
+  }
+
+  /** Puts listen address and weights in force and remembers them. */
+  async setRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
+    await this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: this.targets() }));
+    await this.update({ listen, weights });
+  }
+
+  get routeKey(): string {
+    const { workspace, environment, service } = this.current.key;
+    return `${service} (${environment}, ${workspace})`;
+  }
+
+  /** Brings the targets of the route in line with the instances; weights and address stay. */
+  refresh(): void {
+    const change = async (): Promise<void> => {
+      const route = this.host.router.route(this.routeKey);
+      if (route !== undefined) await this.host.router.set({ ...route, targets: this.targets() });
+    };
+    this.serially(change).catch((error: unknown) => this.host.log('the route could not be refreshed', error));
+  }
+
+  /** Resolves when every change of the route so far is in force. */
+  settled(): Promise<void> {
+    return this.routing;
+  }
+
+  private serially(change: () => Promise<void>): Promise<void> {
+    const next = this.routing.then(change);
+    this.routing = next.catch(() => undefined);
+    return next;
+  }
+
+  /** Ready instances get the traffic. When a release has none, those that were ready before get it rather than nobody. */
+  private targets(): readonly Target[] {
+    const web = this.supervisor.all().filter((instance) => instance.record.process === WEB && instance.alive);
+    const releases = [...new Set(web.map((instance) => instance.record.release))];
+    return releases.flatMap((release) => {
+      const mine = web.filter((instance) => instance.record.release === release);
+      const ready = mine.filter((instance) => instance.state === 'ready');
+      return (ready.length > 0 ? ready : mine.filter((instance) => instance.state === 'unready')).map(asTarget);
+    });
+  }
+
+  /** How a process is started: command, folder, and an environment built from scratch. */
+  private async order(release: Release, instance: InstanceRecord): Promise<Pick<ShimOrder, 'argv' | 'cwd' | 'env' | 'secrets'>> {
+    const { values, secrets } = await this.state.config.open(release.config);
+    const [file = 'node', ...args] = release.spec.processes[instance.process]?.command ?? [];
+    const { service, environment } = this.current.key;
+    return {
+      argv: [file === 'node' ? this.node() : file, ...args],
+      cwd: join(this.appFolder(release.id), release.spec.cwd),
+      env: {
+        ...baseEnvironment(process.env),
+        ...values,
+        ...(instance.port === 0 ? {} : { PORT: String(instance.port), HOST: '127.0.0.1' }),
+        NX_DEPLOY_SERVICE: service,
+        NX_DEPLOY_ENVIRONMENT: environment,
+        NX_DEPLOY_RELEASE: release.id,
+        NX_DEPLOY_INSTANCE: instance.id,
+      },
+      secrets: Object.fromEntries(secrets.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]]))),
+    };
+  }
+
+  /** The Node of whoever deployed last, unless it is gone since. */
+  private node(): string {
+    return existsSync(this.current.node) ? this.current.node : process.execPath;
+  }
+
+  /** Leaves instances running and takes the route away. */
+  async forsake(): Promise<void> {
+    await this.supervisor.forsake();
+    await this.routing;
+  }
+}
+
+/** Unique across releases, so that the same slot of two releases is two targets. */
+export function targetId(instance: Instance): string {
+  return `${instance.record.release}/${instance.record.id}`;
+}
+
+function asTarget(instance: Instance): Target {
+  return { id: targetId(instance), release: instance.record.release, host: '127.0.0.1', port: instance.record.port };
+}
