@@ -54,12 +54,12 @@ describe('deploy.schema.json', () => {
 
   it.each(GOOD.map((sample) => [JSON.stringify(sample), sample]))('accepts %s, as the loader does', (text, sample) => {
     expect(validate(sample)).toBe(true);
-    expect(() => parseConfig(String(text), 'f')).not.toThrow();
+    expect(() => parseConfig(text, 'f')).not.toThrow();
   });
 
   it.each(BAD.map((sample) => [JSON.stringify(sample), sample]))('refuses %s, as the loader does', (text, sample) => {
     expect(validate(sample)).toBe(false);
-    expect(() => parseConfig(String(text), 'f')).toThrow('the deploy configuration has');
+    expect(() => parseConfig(text, 'f')).toThrow('the deploy configuration has');
   });
 
   it('describes every key, and gives examples that are valid', () => {

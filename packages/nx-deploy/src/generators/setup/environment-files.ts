@@ -1,0 +1,64 @@
+/** The environment files of a project: one per environment and a schema of the variables that its source reads. Existing ones stay. */
+import { joinPathFragments } from '@nx/devkit';
+import type { Tree } from '@nx/devkit';
+
+const SECRET = /(^|_)(SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|(API|PRIVATE|ACCESS|SIGNING|ENCRYPTION)_?KEY)(_|$)/;
+const ASSIGNED = /^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=/gm;
+
+export interface EnvironmentFiles {
+  readonly project: string;
+  /** Relative to the workspace. */
+  readonly root: string;
+  readonly environments: readonly string[];
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+export function writeEnvironmentFiles(tree: Tree, files: EnvironmentFiles): void {
+  const folder = joinPathFragments(files.root, 'environments');
+  const schema = joinPathFragments(folder, 'env.schema.json');
+  if (!tree.exists(schema)) tree.write(schema, schemaOf(tree, files, folder));
+  for (const name of files.environments) {
+    const file = joinPathFragments(folder, `${name}.env`);
+    if (!tree.exists(file)) tree.write(file, header(files.project, name));
+  }
+}
+
+function header(project: string, environment: string): string {
+  return [
+    `# Values of ${printable(project)} in ${environment}: one KEY=value a line.`,
+    '# env.schema.json beside this file says what may and what must be set.',
+    `# Values that all projects share stand in environments/${environment}.env of the workspace; the ones here win.`,
+    '# The platform sets PORT and NX_DEPLOY_*. Keep secrets out of files that are committed.',
+    '',
+  ].join('\n');
+}
+
+/** A comment stays one line of ASCII whatever a project is called. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, '?');
+}
+
+/** Also knows what existing files set already: a new schema must not turn them into problems. */
+function schemaOf(tree: Tree, { variables, environments, root }: EnvironmentFiles, folder: string): string {
+  const shared = tree.exists('environments/env.schema.json') || root === '.' ? [] : environments.map((name) => `environments/${name}.env`);
+  const own = tree.exists(folder) ? tree.children(folder).filter((name) => name.endsWith('.env')).map((name) => joinPathFragments(folder, name)) : [];
+  const known = new Map(variables);
+  for (const file of [...own, ...shared].filter((each) => tree.exists(each))) {
+    for (const name of assigned(tree.read(file, 'utf8') ?? '')) if (!known.has(name)) known.set(name, file);
+  }
+  const properties = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, file]): [string, object] => [name, {
+    type: 'string',
+    description: `${variables.has(name) ? 'Read' : 'Set'} in ${printable(file)}.`,
+    ...(SECRET.test(name.toUpperCase()) ? { 'x-secret': true } : {}),
+  }]);
+  return `${JSON.stringify({
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    type: 'object',
+    properties: Object.fromEntries(properties),
+    required: [],
+  }, null, 2)}\n`;
+}
+
+function assigned(text: string): readonly string[] {
+  return Array.from(text.matchAll(ASSIGNED), (match) => match[1] ?? '');
+}

@@ -1,0 +1,271 @@
+import { addProjectConfiguration, logger, readJson, readNxJson, updateNxJson, writeJson } from '@nx/devkit';
+import type { TargetConfiguration, Tree } from '@nx/devkit';
+import { createTreeWithEmptyWorkspace } from '@nx/devkit/testing';
+import { parseConfig } from '../../config/load.js';
+import { resolveEnvironment } from '../../config/resolve.js';
+import type { ResolvedEnvironment } from '../../config/resolved.js';
+import { setupGenerator } from './generator.js';
+import type { SetupOptions } from './generator.js';
+
+let tree: Tree;
+let said: string[];
+
+beforeEach(() => {
+  tree = createTreeWithEmptyWorkspace();
+  said = [];
+  jest.spyOn(logger, 'info').mockImplementation((text) => void said.push(String(text)));
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+interface Sample {
+  root?: string;
+  build?: TargetConfiguration;
+  files?: Readonly<Record<string, string>>;
+}
+
+const ESBUILD: TargetConfiguration = {
+  executor: '@nx/esbuild:esbuild',
+  options: { main: 'apps/api/src/main.ts', outputPath: 'apps/api/dist', format: ['cjs'], bundle: true, thirdParty: true, esbuildOptions: { outExtension: { '.js': '.js' } } },
+};
+
+function project(name: string, { root = `apps/${name}`, build, files = {} }: Sample = {}): void {
+  addProjectConfiguration(tree, name, { root, ...(build === undefined ? {} : { targets: { build } }) });
+  for (const [file, text] of Object.entries(files)) tree.write(`${root}/${file}`, text);
+}
+
+async function setup(options: Partial<SetupOptions> = {}): Promise<string> {
+  said = [];
+  await setupGenerator(tree, { project: 'api', skipFormat: true, ...options });
+  return said.join('\n');
+}
+
+function resolved(root = 'apps/api', environment = 'staging'): ResolvedEnvironment {
+  const file = `/w/${root}/deploy.json`;
+  return resolveEnvironment({ ...parseConfig(tree.read(`${root}/deploy.json`, 'utf8') ?? '', file), environment, projectRoot: root, workspaceRoot: '/w', projectName: 'x' });
+}
+
+function everything(): Record<string, string> {
+  return Object.fromEntries(tree.listChanges().map(({ path, content }) => [path, content?.toString() ?? '']));
+}
+
+const SERVER = 'app.get(\'/healthz\', ok);\nlisten(Number(process.env.PORT ?? 3000));\nconst key = process.env[\'STRIPE_API_KEY\'];\nlog(process.env.LOG_LEVEL, process.env.NX_DEPLOY_RELEASE);\n';
+
+describe('a project with an esbuild target', () => {
+  beforeEach(() => project('api', { build: ESBUILD, files: { 'src/main.ts': SERVER, 'src/main.spec.ts': 'get(\'/health\'); process.env.ONLY_IN_TESTS' } }));
+
+  it('gets a deploy.json that resolves, from its build and its source', async () => {
+    const output = await setup();
+    expect(readJson(tree, 'apps/api/deploy.json')).toEqual({
+      $schema: '../../node_modules/nx-deploy/deploy.schema.json',
+      service: 'api',
+      artifact: { type: 'files', path: 'dist', entry: 'main.js', dependencies: 'bundled' },
+      health: { path: '/healthz' },
+      environments: {
+        staging: { platform: 'local', instances: 2, strategy: 'rolling', listen: 8080 },
+        production: { platform: 'local', instances: 2, strategy: 'rolling', listen: 8081 },
+      },
+    });
+    expect(resolved()).toMatchObject({ artifact: { path: '/w/apps/api/dist' }, port: 0 });
+    expect(output).toContain('next: npx nx run api:deploy --configuration=staging --dry-run');
+    expect(output).toMatch(/^[ -~\n]+$/);
+  });
+
+  it('gets environment files and a schema of the variables it reads, secrets marked', async () => {
+    await setup();
+    expect(tree.read('apps/api/environments/staging.env', 'utf8')).toMatch(/^(#[ -~]*\n)+$/);
+    expect(tree.exists('apps/api/environments/production.env')).toBe(true);
+    expect(readJson(tree, 'apps/api/environments/env.schema.json')).toMatchObject({
+      type: 'object', required: [],
+      properties: { LOG_LEVEL: { type: 'string', description: 'Read in apps/api/src/main.ts.' }, STRIPE_API_KEY: { 'x-secret': true } },
+    });
+    const { properties } = readJson<{ properties: object }>(tree, 'apps/api/environments/env.schema.json');
+    expect(Object.keys(properties)).toEqual(['LOG_LEVEL', 'STRIPE_API_KEY']);
+  });
+
+  it('registers the plugin', async () => {
+    await setup();
+    expect(readNxJson(tree)?.plugins).toEqual([{ plugin: 'nx-deploy/plugin' }]);
+  });
+
+  it('changes nothing when it runs twice, also when files were formatted', async () => {
+    // The workspace of the test has no formatter, which Nx remarks upon.
+    jest.spyOn(console, 'warn').mockImplementation();
+    await setup({ skipFormat: false });
+    const before = everything();
+    const output = await setup({ skipFormat: false });
+    expect(everything()).toEqual(before);
+    expect(output).toContain('left as it is');
+  });
+
+  it('takes flags', async () => {
+    await setup({ environments: ['qa', ' live '], instances: 3, listen: 9000, output: 'out/api/', entry: 'server.cjs' });
+    expect(readJson(tree, 'apps/api/deploy.json')).toMatchObject({
+      artifact: { path: '{workspaceRoot}/out/api', entry: 'server.cjs' },
+      environments: { qa: { instances: 3, listen: 9000 }, live: { listen: 9001 } },
+    });
+  });
+
+  it('gives each service ports of its own', async () => {
+    project('web', { files: { 'deploy.json': '{ "artifact": { "type": "files" }, "environments": { "a": { "listen": 8080 }, "b": { "listen": { "port": 8082 } }, "c": {} } }' } });
+    project('odd', { files: { 'deploy.json': '{ "environments": 3 }' } });
+    await setup();
+    expect([resolved().listen.port, resolved('apps/api', 'production').listen.port]).toEqual([8081, 8083]);
+  });
+
+  it('sets several projects up at once', async () => {
+    project('web', { build: { executor: '@nx/webpack:webpack', options: { outputPath: 'dist/apps/web' } } });
+    await setup({ project: 'api, web' });
+    expect(resolved('apps/web')).toMatchObject({ artifact: { path: '/w/dist/apps/web', entry: 'main.js', dependencies: 'traced' }, listen: { port: 8082 } });
+  });
+
+  it('warns of scripts that replace inferred targets', async () => {
+    writeJson(tree, 'apps/api/package.json', { name: 'api', scripts: { ship: 'x', status: 'y' } });
+    updateNxJson(tree, { ...readNxJson(tree), plugins: [{ plugin: 'nx-deploy/plugin', options: { targetNames: { deploy: 'ship' } } }] });
+    const output = await setup();
+    expect(output).toContain('the script "ship" of package.json replaces');
+    expect(output).toContain('the script "status"');
+    expect(output).toContain('npx nx run api:ship');
+    expect(readNxJson(tree)?.plugins).toHaveLength(1);
+  });
+});
+
+describe('a deploy.json that a person wrote', () => {
+  const MINE = '\uFEFF// mine\n{\n\t"artifact": { "type": "files" }, // keep\n\t"environments": {\n\t\t"live": { "listen": 80 } /* prod */\n\t}\n}\n';
+
+  beforeEach(() => project('api', { build: ESBUILD, files: { 'deploy.json': MINE } }));
+
+  it('stays as it is without flags; its environments get their files', async () => {
+    await setup();
+    expect(tree.read('apps/api/deploy.json', 'utf8')).toBe(MINE);
+    expect(tree.exists('apps/api/environments/live.env')).toBe(true);
+    expect(tree.exists('apps/api/environments/staging.env')).toBe(false);
+  });
+
+  it('gets the environments that are named and missing, and keeps all else', async () => {
+    await setup({ environments: ['live', 'qa'] });
+    const text = tree.read('apps/api/deploy.json', 'utf8') ?? '';
+    expect(text.startsWith('\uFEFF// mine\n{\n\t"artifact": { "type": "files" }, // keep\n')).toBe(true);
+    expect(text).toContain('\n\t\t"live": { "listen": 80 }, /* prod */\n');
+    expect(text.endsWith('\n\t\t}\n\t}\n}\n')).toBe(true);
+    expect(text).toContain('\n\t\t"qa": {\n\t\t\t"platform": "local",');
+    expect(resolved('apps/api', 'qa').listen.port).toBe(8080);
+    await setup({ environments: ['live', 'qa'] });
+    expect(tree.read('apps/api/deploy.json', 'utf8')).toBe(text);
+  });
+
+  it('keeps its line ends and its trailing commas', async () => {
+    tree.write('apps/api/deploy.json', '{\r\n    "artifact": { "type": "files", },\r\n    "environments": {\r\n        "live": {},\r\n    },\r\n}\r\n');
+    await setup({ environments: ['qa', 'live', 'test'] });
+    const text = tree.read('apps/api/deploy.json', 'utf8') ?? '';
+    expect(text.replaceAll('\r\n', '')).not.toContain('\n');
+    expect(text).toContain('        "live": {},\r\n        "qa": {\r\n            "platform": "local",\r\n');
+    expect(text.endsWith('\r\n        },\r\n    },\r\n}\r\n')).toBe(true);
+    expect(Object.keys(parseConfig(text, 'f').config.environments)).toEqual(['live', 'qa', 'test']);
+  });
+
+  it('on one line is extended too', async () => {
+    tree.write('apps/api/deploy.json', '{ "artifact": { "type": "files" }, "environments": { "live": {} } }');
+    await setup({ environments: ['qa'] });
+    expect(tree.read('apps/api/deploy.json', 'utf8')).toBe('{ "artifact": { "type": "files" }, "environments": { "live": {}, "qa": { "platform": "local", "instances": 2, "strategy": "rolling", "listen": 8080 } } }');
+    expect(resolved('apps/api', 'qa').environment).toBe('qa');
+  });
+
+  it('keeps a comment behind its last environment, whatever stands in it', async () => {
+    tree.write('apps/api/deploy.json', '{ "artifact": { "type": "files" },\n  "environments": {\n    "live": {} // a, b }\n  } }\n');
+    await setup({ environments: ['qa'] });
+    const text = tree.read('apps/api/deploy.json', 'utf8') ?? '';
+    expect(text).toContain('    "live": {}, // a, b }\n    "qa": {\n      "platform"');
+    expect(resolved('apps/api', 'qa').environment).toBe('qa');
+  });
+
+  it('with problems is refused with all of them, and nothing is written', async () => {
+    tree.write('apps/api/deploy.json', '{ "environments": {} }');
+    await expect(setup({ environments: ['qa'] })).rejects.toMatchObject({ code: 'ND-CONFIG-INVALID', parts: { problems: { length: 2 } } });
+    expect(tree.exists('apps/api/environments')).toBe(false);
+  });
+
+  it('with a fixed port gets environments that can work with it', async () => {
+    tree.write('apps/api/deploy.json', '{ "artifact": { "type": "files" }, "port": 3000, "environments": { "live": {} } }');
+    await setup({ environments: ['qa'], instances: 4 });
+    expect(resolved('apps/api', 'qa')).toMatchObject({ port: 3000, strategy: { type: 'recreate' } });
+  });
+
+  it('has its environment files respected', async () => {
+    tree.write('apps/api/environments/live.env', 'MINE=1\n');
+    tree.write('environments/live.env', 'export SHARED_TOKEN=x\n#OLD=1\n');
+    await setup();
+    expect(tree.read('apps/api/environments/live.env', 'utf8')).toBe('MINE=1\n');
+    expect(readJson(tree, 'apps/api/environments/env.schema.json').properties).toEqual({
+      MINE: { type: 'string', description: 'Set in apps/api/environments/live.env.' },
+      SHARED_TOKEN: { type: 'string', description: 'Set in environments/live.env.', 'x-secret': true },
+    });
+  });
+
+  it('keeps its schema, and leaves shared values to a shared schema', async () => {
+    tree.write('environments/live.env', 'SHARED=x\n');
+    tree.write('environments/env.schema.json', '{ "type": "object" }');
+    await setup();
+    expect(readJson(tree, 'apps/api/environments/env.schema.json').properties).toEqual({});
+    tree.write('apps/api/environments/env.schema.json', '{ "mine": true }');
+    await setup();
+    expect(tree.read('apps/api/environments/env.schema.json', 'utf8')).toBe('{ "mine": true }');
+  });
+});
+
+describe('what the source tells', () => {
+  it('a fixed port means one instance that is recreated, and says how to do better', async () => {
+    project('api', { build: ESBUILD, files: { 'src/main.ts': 'server.listen(4000)' } });
+    const output = await setup();
+    expect(resolved()).toMatchObject({ port: 4000, strategy: { type: 'recreate' }, processes: { web: { scale: { fixed: 1 } } } });
+    expect(output).toContain('listens on port 4000 without reading process.env.PORT');
+    expect(output).toContain('no health path was found');
+  });
+
+  it('no port at all is told', async () => {
+    project('api', { build: ESBUILD, files: { 'src/main.ts': 'go("/health")', 'src/big.ts': `listen(1); .listen(5555)${' '.repeat(500_001)}` } });
+    const output = await setup();
+    expect(output).toContain('does not read process.env.PORT');
+    expect(output).not.toContain('no health path');
+    expect(resolved().port).toBe(0);
+  });
+
+  it('an impossible port is none', async () => {
+    project('api', { build: ESBUILD, files: { 'src/main.ts': 'x.listen(99999)' } });
+    await setup();
+    expect(resolved().port).toBe(0);
+  });
+});
+
+describe('names', () => {
+  it('of a scope become safe', async () => {
+    project('@org/api', { root: 'apps/api', build: ESBUILD });
+    await setup({ project: '@org/api' });
+    expect(resolved().service).toBe('org-api');
+  });
+
+  it('that are hostile do no harm', async () => {
+    const name = 'a"; rm -rf ~ #\n\u00fc';
+    project(name, { root: 'apps/od\'d "one', build: ESBUILD });
+    const output = await setup({ project: name });
+    expect(resolved('apps/od\'d "one').service).toMatch(/^[a-z0-9][a-z0-9._-]*$/);
+    expect(tree.read('apps/od\'d "one/environments/staging.env', 'utf8')).toMatch(/^(#[ -~]*\n)+$/);
+    expect(output).toMatch(/^[ -~\n]+$/);
+  });
+
+  it.each(['../x', 'Prod', 'a b', '__proto__'])('of the environment %j are refused', async (name) => {
+    project('api', { build: ESBUILD });
+    await expect(setup({ environments: ['ok', name] })).rejects.toMatchObject({ code: 'ND-OPTION-INVALID' });
+    expect(tree.exists('apps/api/deploy.json')).toBe(false);
+  });
+
+  it('of unknown projects are refused with a suggestion or the known ones', async () => {
+    project('api');
+    project('web');
+    await expect(setup({ project: 'apii' })).rejects.toThrow('did you mean api?');
+    await expect(setup({ project: 'something-else' })).rejects.toThrow('the projects are: api, web');
+    await expect(setup({ project: ' , ' })).rejects.toMatchObject({ code: 'ND-OPTION-INVALID' });
+  });
+});

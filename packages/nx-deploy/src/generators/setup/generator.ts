@@ -1,0 +1,127 @@
+/** Makes projects deployable: writes deploy.json and the environment files, inferred from build and source. */
+import { formatFiles, getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
+import type { GeneratorCallback, ProjectConfiguration, Tree } from '@nx/devkit';
+import { environmentNames, parseConfig } from '../../config/load.js';
+import { isName, NAME_RULE } from '../../config/names.js';
+import { pluginOptions, targetNames } from '../../config/plugin-options.js';
+import type { PluginOptions } from '../../config/plugin-options.js';
+import { shadowing } from '../../config/shadowed.js';
+import { suggest } from '../../config/suggest.js';
+import { DeployError } from '../../errors.js';
+import { initGenerator } from '../init/generator.js';
+import { newDeployFile, withEnvironments } from './deploy-file.js';
+import type { Placing } from './deploy-file.js';
+import { writeEnvironmentFiles } from './environment-files.js';
+import { inferBuild } from './infer-build.js';
+import type { Build } from './infer-build.js';
+import { readSource } from './infer-source.js';
+import type { SourceFacts } from './infer-source.js';
+import { readLoose } from './loose-json.js';
+import { portSource } from './ports.js';
+
+export interface SetupOptions {
+  /** One project, or several with commas between them. */
+  readonly project: string;
+  readonly environments?: readonly string[];
+  readonly platform?: string;
+  readonly instances?: number;
+  readonly listen?: number;
+  /** Relative to the workspace. */
+  readonly output?: string;
+  readonly entry?: string;
+  readonly skipFormat?: boolean;
+}
+
+const USUAL = ['staging', 'production'];
+
+/**
+ * Writes what is missing and leaves the rest. Throws ND-PROJECT-UNKNOWN, ND-OPTION-INVALID for an unsafe environment name,
+ * ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
+ */
+export async function setupGenerator(tree: Tree, options: SetupOptions): Promise<GeneratorCallback> {
+  const environments = options.environments?.map((name) => name.trim()).filter((name) => name !== '');
+  const unsafe = environments?.find((name) => !isName(name));
+  if (unsafe !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: `the environment ${JSON.stringify(unsafe)} cannot be named so`, why: `it must be ${NAME_RULE}` });
+  const projects = chosen(tree, options.project);
+  const install = await initGenerator(tree, { skipFormat: true });
+  const plugin = pluginOptions(readNxJson(tree)) ?? {};
+  const placing: Placing = { platform: options.platform ?? 'local', instances: options.instances, nextPort: portSource(tree, options.listen) };
+  const notes = projects.flatMap((project) => setUp(tree, project, { ...options, ...(environments === undefined ? {} : { environments }) }, plugin, placing));
+  if (options.skipFormat !== true) await formatFiles(tree);
+  logger.info(notes.join('\n'));
+  return install;
+}
+
+export default setupGenerator;
+
+type Named = ProjectConfiguration & { readonly name: string };
+
+function chosen(tree: Tree, list: string): readonly Named[] {
+  const known = getProjects(tree);
+  const names = list.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0) throw new DeployError('ND-OPTION-INVALID', { what: 'no project was named', next: 'nx g nx-deploy:setup <project>' });
+  return names.map((name) => {
+    const project = known.get(name);
+    if (project !== undefined) return { ...project, name };
+    const near = suggest(name, [...known.keys()]);
+    const why = near === undefined ? `the projects are: ${[...known.keys()].sort().join(', ')}` : `did you mean ${near}?`;
+    throw new DeployError('ND-PROJECT-UNKNOWN', { what: `there is no project ${JSON.stringify(name)}`, why });
+  });
+}
+
+/** Returns lines to print. */
+function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: PluginOptions, placing: Placing): readonly string[] {
+  const file = joinPathFragments(project.root, 'deploy.json');
+  const source = readSource(tree, project);
+  const build = buildOf(tree, project, options, plugin);
+  const existing = tree.exists(file) ? tree.read(file, 'utf8') ?? '' : undefined;
+  const written = existing === undefined
+    ? newDeployFile({ project: project.name, root: project.root, build, source, environments: options.environments ?? USUAL }, placing)
+    : withEnvironments(existing, file, options.environments ?? [], placing);
+  // Before anything is written: a result that would be refused later is a fault here.
+  const environments = environmentNames(parseConfig(written, file).config);
+  if (written !== existing) tree.write(file, written);
+  writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
+  const inferred = existing === undefined ? [...aboutBuild(build), ...aboutSource(source)] : [];
+  return [
+    `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
+    ...[...inferred, ...aboutScripts(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
+    ...next(project.name, environments[0] ?? 'staging', targetNames(plugin).deploy),
+  ];
+}
+
+function buildOf(tree: Tree, project: Named, options: SetupOptions, plugin: PluginOptions): Build {
+  const inferred = inferBuild(tree, project, plugin.buildTargetName || 'build');
+  const fallback: Build = { output: joinPathFragments(project.root, 'dist'), entry: 'main.js', dependencies: 'traced', from: '' };
+  const { output, entry } = options;
+  return { ...inferred ?? fallback, ...(output === undefined ? {} : { output: joinPathFragments(output).replace(/\/$/, '') }), ...(entry === undefined ? {} : { entry }) };
+}
+
+function aboutBuild({ output, entry, from }: Build): readonly string[] {
+  if (from === '') return [`the build's output could not be inferred: check "artifact" (now ${output} and ${entry})`];
+  return [`output ${output} and entry ${entry}, from ${from}`];
+}
+
+function aboutSource({ readsPort, fixedPort, healthPath }: SourceFacts): readonly string[] {
+  const port = readsPort ? [] : fixedPort === undefined
+    ? ['the source does not read process.env.PORT: let the service listen on it, so that each instance gets a port of its own']
+    : [`the source listens on port ${fixedPort} without reading process.env.PORT: only "recreate" with one instance works so; read PORT and remove "port" to deploy without interruption`];
+  const health = healthPath === undefined ? ['no health path was found in the source: answer GET /health with 200 once the service is ready, or set "health.path"'] : [];
+  return [...port, ...health];
+}
+
+function aboutScripts(tree: Tree, project: Named, plugin: PluginOptions): readonly string[] {
+  const hidden = shadowing(readLoose(tree, joinPathFragments(project.root, 'package.json')), plugin);
+  return hidden.map((name) => `the script "${name}" of package.json replaces the inferred target of that name: rename the script, or the target with "targetNames" in nx.json`);
+}
+
+/** A name that a shell would read as more than a word is left for the reader to write. */
+function next(project: string, environment: string, target: string): readonly string[] {
+  const task = `${project}:${target}`;
+  return [`  next: npx nx run ${/^[\w@/.:-]+$/.test(task) ? task : `<project>:${printable(target)}`} --configuration=${environment} --dry-run`];
+}
+
+/** One line of ASCII, whatever a project or a folder is called. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, '?');
+}
