@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   'ND-DISK-FULL': 'failed',
   'ND-ENVIRONMENT-INVALID': 'refused',
   'ND-ENVIRONMENT-UNKNOWN': 'refused',
+  'ND-GATE-FAILED': 'failed',
   'ND-HOOK-FAILED': 'failed',
   'ND-INTERNAL': 'failed',
   'ND-INTERRUPTED': 'failed',

@@ -1,0 +1,44 @@
+import type { DeployError } from '../errors.js';
+import type { Emit, Ms, Release, ReleaseId } from '../model/index.js';
+import type { Walk } from '../plan/plan.js';
+import type { Platform } from '../platforms/platform.js';
+import type { EffectKind } from '../releases/state-store.js';
+
+export interface Effect {
+  readonly kind: EffectKind;
+  /** The same change has the same key, so that a recovery can tell what was under way. */
+  readonly key: string;
+}
+
+export interface Deadlines {
+  /** How long the instances of a release may take to become ready. */
+  readonly readyTimeout: (release: Release) => Ms;
+  /** The whole walk, gates included. */
+  readonly whole: Ms;
+  /** Going back, or on after the commit; default `whole`. */
+  readonly restore?: Ms;
+  /** How long a platform call under way may take to finish after a cancel or a deadline, before its undoing begins; default 5 s. */
+  readonly grace?: Ms;
+}
+
+export interface ApplyRequest {
+  readonly platform: Platform;
+  readonly plan: Pick<Walk, 'steps' | 'from' | 'to'>;
+  /** Records of every release in the plan; one that only leaves may be missing. */
+  readonly releases: ReadonlyMap<ReleaseId, Release>;
+  /** Awaited before each side effect, also those of a restore; when it rejects, the effect does not happen. */
+  readonly journal: (effect: Effect, committed: boolean) => Promise<void>;
+  readonly emit: Emit;
+  /** Cancel: what was done is undone. Has no effect after the commit. */
+  readonly signal: AbortSignal;
+  readonly deadlines: Deadlines;
+  /** Monotonic, ms; default `performance.now`. */
+  readonly clock?: () => Ms;
+}
+
+export type ApplyResult =
+  | { readonly outcome: 'done' }
+  /** `from` runs and has the traffic again. */
+  | { readonly outcome: 'restored'; readonly error: DeployError }
+  /** Neither fleet could be reached: `error` is why the walk ended, `restoreError` why the way back (after the commit: onward) did. */
+  | { readonly outcome: 'not-restored'; readonly error: DeployError; readonly restoreError: DeployError };
