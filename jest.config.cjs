@@ -27,6 +27,6 @@ module.exports = {
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/e2e/**/*.e2e.spec.ts'] },
   ],
   testTimeout: 60000,
-  collectCoverageFrom: ['packages/*/src/**/*.ts', '!**/*.spec.ts', '!**/*.spec-support.ts', '!**/spec-support/**', '!packages/*/src/generators/*/files/**'],
+  collectCoverageFrom: ['packages/*/src/**/*.ts', '!**/*.spec.ts', '!**/*.spec-support.ts', '!**/spec-support/**', '!packages/nx-deploy/src/platforms/contract/**', '!packages/*/src/generators/*/files/**'],
   coverageReporters: ['text-summary', 'json-summary', 'json', 'lcov'],
 };

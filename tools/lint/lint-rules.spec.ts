@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Sample {
@@ -77,6 +78,15 @@ const samples: readonly Sample[] = [
   forbidden('apply/x.ts', '../agent/client.js'),
   typeOnly('apply/x.ts', '../platforms/platform.js'),
   allowed('apply/x.ts', '../plan/plan.js'),
+  // The engine drives what is planned on any platform; only the agent's control knows which.
+  forbidden('engine/x.ts', '../platforms/local/platform.js'),
+  forbidden('engine/x.ts', '../platforms/platform.js'),
+  forbidden('engine/x.ts', '../control/client.js'),
+  typeOnly('engine/x.ts', '../platforms/platform.js'),
+  allowed('engine/x.ts', '../apply/index.js'),
+  forbidden('control/x.ts', '../commands/deploy.js'),
+  forbidden('control/x.ts', '../strategies/index.js'),
+  allowed('control/x.ts', '../engine/change.js'),
   // The ways in are on top.
   forbidden('commands/x.ts', '../executors/deploy/executor.js'),
   forbidden('commands/x.ts', '../bin/nx-deploy.js'),
@@ -85,7 +95,7 @@ const samples: readonly Sample[] = [
   allowed('executors/deploy/executor.ts', '../../commands/deploy.js'),
   allowed('bin/x.ts', '../commands/deploy.js'),
   allowed('plugin.ts', './config/load.js'),
-  // A folder without a row reaches nothing, and nothing reaches it.
+  // Nothing reaches a folder that is not named.
   forbidden('commands/x.ts', '../unheard/of.js'),
   // Ways around.
   forbidden('model/x.ts', './../errors.js'),
@@ -143,6 +153,12 @@ describe('the lint rules', () => {
   let reported: string[][] = [];
   beforeAll(() => {
     reported = lint();
+  });
+
+  it('know every folder', () => {
+    const rows = readFileSync(join(__dirname, 'layers.mjs'), 'utf8').matchAll(/^ {2}'?([a-z-]+)'?: \{ may: /gm);
+    const folders = readdirSync(join(__dirname, '../..', source), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    expect([...rows].map((row) => row[1])).toEqual(expect.arrayContaining(folders));
   });
 
   it.each(samples.map((each, index) => [`${each.expected.length > 0 ? 'report' : 'accept'} ${title(each)}`, index] as const))('%s', (_, index) => {
