@@ -51,6 +51,15 @@ describe('waitUntilHealthy', () => {
     const whole = await wait({ check: () => new Promise(() => undefined), timeoutMs: 80 });
     expect(whole).toMatchObject({ outcome: 'timeout', attempts: 1 });
     expect(whole.ms).toBeLessThan(2_000);
+    expect(whole.reason).toMatch(/^the check did not end within \d+ ms$/);
+    expect(whole).not.toHaveProperty('last');
+  });
+
+  it('keeps the reason that the checks found when the last one is cut by the end', async () => {
+    const first = sequence([bad]);
+    let checks = 0;
+    const result = await wait({ check: () => { checks += 1; return checks === 1 ? first() : new Promise(() => undefined); }, timeoutMs: 80 });
+    expect(result).toMatchObject({ outcome: 'timeout', attempts: 2, reason: 'HTTP 503', last: bad });
   });
 
   it('takes a check that throws as unhealthy', async () => {

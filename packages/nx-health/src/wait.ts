@@ -14,7 +14,7 @@ export interface WaitOptions {
   /** Consecutive passes that end the wait. `degraded` is a pass: the service answers, and waiting longer would not heal what it depends on. */
   readonly passes: number;
   readonly signal?: AbortSignal;
-  /** Called after each check, with the number of passes in a row so far. An error it throws rejects the wait. */
+  /** Called after each check that ended by itself or by its own time, with the number of passes in a row so far. An error it throws rejects the wait. */
   readonly onResult?: (result: CheckResult, passed: number) => void;
 }
 
@@ -51,6 +51,12 @@ export async function waitUntilHealthy(options: WaitOptions): Promise<WaitResult
     attempts += 1;
     const result = await bounded(options, left);
     if (result === 'cancelled') return finish('cancelled');
+    if (result === 'timeout') {
+      // The end of the whole wait says less than what the checks before it found.
+      reason ??= `the check did not end within ${Math.round(left)} ms`;
+      passed = 0;
+      return finish('timeout');
+    }
     last = result;
     passed = result.status === 'unhealthy' ? 0 : passed + 1;
     reason = result.reason ?? reason;
@@ -72,9 +78,10 @@ function assertOptions({ intervalMs, timeoutMs, checkTimeoutMs = 1, passes }: Wa
   if (!Number.isInteger(passes) || passes < 1) throw new RangeError(`passes must be a whole number of at least 1, got ${passes}`);
 }
 
-/** One check that ends within its time, whatever it does. */
-async function bounded(options: WaitOptions, leftMs: number): Promise<CheckResult | 'cancelled'> {
-  const limit = Math.min(leftMs, options.checkTimeoutMs ?? leftMs);
+/** One check that ends within its time, whatever it does. `timeout`: the whole wait is over. */
+async function bounded(options: WaitOptions, leftMs: number): Promise<CheckResult | 'cancelled' | 'timeout'> {
+  const { checkTimeoutMs = leftMs } = options;
+  const limit = Math.min(leftMs, checkTimeoutMs);
   const started = performance.now();
   const since = (): number => Math.round(performance.now() - started);
   const controller = new AbortController();
@@ -88,6 +95,7 @@ async function bounded(options: WaitOptions, leftMs: number): Promise<CheckResul
   };
   try {
     const first = await Promise.race([run(), over]);
+    if (first === 'over' && leftMs <= checkTimeoutMs) return 'timeout';
     if (first === 'over') return { status: 'unhealthy', ms: since(), reason: `the check did not end within ${Math.round(limit)} ms` };
     return first;
   } finally {

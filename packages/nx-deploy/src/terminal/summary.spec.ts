@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { formatBytes, renderSummary, type Summary } from './summary.js';
 
 const full: Summary = {
@@ -73,7 +74,7 @@ describe('renderSummary', () => {
   it('differs by colour alone when there is colour', () => {
     const colored = renderSummary(full, { color: true }).join('\n');
     expect(colored).toContain('\u001b[32mdeployed:');
-    expect(colored.replace(new RegExp('\\u001b\\[\\d+m', 'g'), '')).toBe(text({}));
+    expect(stripVTControlCharacters(colored)).toBe(text({}));
   });
 });
 
