@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -239,5 +240,38 @@ describe('defaults of nx.json', () => {
     const error = failure(() => parseDefaults({ drian: '5s', keep: 0 }));
     expect(error.where).toContain('nx.json');
     expect(error.problems).toEqual(['keep: must be a whole number from 1 to 1000, got 0', 'drian: unknown key; did you mean "drain"?']);
+  });
+});
+
+describe('any JSON at all', () => {
+  const known = ['artifact', 'environments', 'hooks', 'processes', 'listen', 'strategy', 'health', '__proto__', 'constructor'];
+  const key = fc.oneof(fc.constantFrom(...known), fc.string());
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+    tree: fc.oneof({ maxDepth: 4 }, fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.array(tie('tree'), { maxLength: 3 }), fc.dictionary(key, tie('tree'), { maxKeys: 4 })),
+  }));
+
+  it('is accepted or refused with problems in ASCII, never answered by another error', () => {
+    fc.assert(fc.property(tree, (rest) => {
+      for (const value of [rest, { ...JSON.parse(MINIMAL) as object, hooks: rest, health: rest, strategy: rest, processes: rest, environments: { staging: rest } }]) {
+        try {
+          parseConfig(JSON.stringify(value), 'f');
+        } catch (error) {
+          if (!(error instanceof DeployError)) throw error;
+          expect(error.parts.problems?.length).toBeGreaterThan(0);
+          expect(error.parts.problems?.join('')).toMatch(/^[ -~]+$/);
+        }
+      }
+    }), { numRuns: 500 });
+  });
+
+  it('as damaged text is refused, never answered by another error', () => {
+    fc.assert(fc.property(fc.nat(MINIMAL.length), fc.string(), (at, noise) => {
+      try {
+        parseConfig(MINIMAL.slice(0, at) + noise + MINIMAL.slice(at), 'f');
+      } catch (error) {
+        if (!(error instanceof DeployError)) throw error;
+        expect(error.parts.problems?.join('')).toMatch(/^[ -~]+$/);
+      }
+    }), { numRuns: 500 });
   });
 });

@@ -74,6 +74,42 @@ describe('deploy.schema.json', () => {
   });
 });
 
+describe('docs/deploy-json.md', () => {
+  const page = readFileSync(join(__dirname, '../../../../docs/deploy-json.md'), 'utf8');
+  const rows = new Map(page.split('\n').flatMap((line) => {
+    const key = /^\| `([^`]+)` \|/.exec(line)?.[1];
+    return key === undefined ? [] : [[key, line] as const];
+  }));
+  const keys = new Map<string, unknown>();
+  visit(jsonSchema(), '', (path, node) => {
+    const inner = path.slice(1).split('/');
+    // What may stand at the top is explained once, there.
+    const [first, second = ''] = inner;
+    const repeated = first === 'environments' && topLevel().includes(second);
+    if (repeated || inner.at(-1) === 'type') return;
+    keys.set(inner.join('.').replace(/^(environments|processes)\./, '$1.<name>.').replace(/(preDeploy|postDeploy|preRollback|postRollback)\.(?=\w)/, '<hook>.'), node['default']);
+  });
+
+  it.each([...keys])('explains %s, with its default %j', (key, value) => {
+    expect(rows.get(key)).toBeDefined();
+    if (value !== undefined) expect(rows.get(key)).toContain(`\`${JSON.stringify(value)}\``);
+  });
+
+  it('explains nothing that does not exist', () => {
+    expect([...rows.keys()].filter((key) => !keys.has(key) && key !== 'artifact.type')).toEqual([]);
+  });
+
+  it('has examples that are valid', () => {
+    const examples = [...page.matchAll(/^ *```jsonc\n([^]*?)^ *```/gm)].map((match) => match[1] ?? '');
+    expect(examples.length).toBeGreaterThan(1);
+    for (const example of examples) expect(() => parseConfig(example, 'docs')).not.toThrow();
+  });
+});
+
+function topLevel(): readonly string[] {
+  return Object.keys((jsonSchema() as { properties: object }).properties);
+}
+
 type Node = Readonly<Record<string, unknown>>;
 
 function visit(schema: unknown, at: string, see: (key: string, node: Node) => void): void {

@@ -4,7 +4,7 @@ import { createTreeWithEmptyWorkspace } from '@nx/devkit/testing';
 import { parseConfig } from '../../config/load.js';
 import { resolveEnvironment } from '../../config/resolve.js';
 import type { ResolvedEnvironment } from '../../config/resolved.js';
-import { setupGenerator } from './generator.js';
+import generator, { setupGenerator } from './generator.js';
 import type { SetupOptions } from './generator.js';
 
 let tree: Tree;
@@ -185,6 +185,14 @@ describe('a deploy.json that a person wrote', () => {
     tree.write('apps/api/deploy.json', '{ "environments": {} }');
     await expect(setup({ environments: ['qa'] })).rejects.toMatchObject({ code: 'ND-CONFIG-INVALID', parts: { problems: { length: 2 } } });
     expect(tree.exists('apps/api/environments')).toBe(false);
+  });
+
+  it('with problems is told in full to whoever runs the generator in Nx', async () => {
+    tree.write('apps/api/deploy.json', '{ "environments": {} }');
+    await expect(generator(tree, { project: 'api' })).rejects.toThrow(/error ND-CONFIG-INVALID: .*2 problems[^]*apps\/api\/deploy.json[^]*artifact[^]*environments/);
+    await expect(generator(tree, { project: 'api', get environments(): string[] { throw new TypeError('odd'); } })).rejects.toThrow('odd');
+    tree.write('apps/api/deploy.json', MINE);
+    expect(typeof await generator(tree, { project: 'api', skipFormat: true })).toBe('function');
   });
 
   it('with a fixed port gets environments that can work with it', async () => {

@@ -7,7 +7,7 @@ import { pluginOptions, targetNames } from '../../config/plugin-options.js';
 import type { PluginOptions } from '../../config/plugin-options.js';
 import { shadowing } from '../../config/shadowed.js';
 import { suggest } from '../../config/suggest.js';
-import { DeployError } from '../../errors.js';
+import { DeployError, formatError } from '../../errors.js';
 import { initGenerator } from '../init/generator.js';
 import { newDeployFile, withEnvironments } from './deploy-file.js';
 import type { Placing } from './deploy-file.js';
@@ -52,7 +52,14 @@ export async function setupGenerator(tree: Tree, options: SetupOptions): Promise
   return install;
 }
 
-export default setupGenerator;
+/** What Nx calls: it prints nothing of an error but its message, so that holds the code, all problems and what to do next. */
+export default async function setup(tree: Tree, options: SetupOptions): Promise<GeneratorCallback> {
+  try {
+    return await setupGenerator(tree, options);
+  } catch (thrown) {
+    throw thrown instanceof DeployError ? new Error(formatError(thrown), { cause: thrown }) : thrown;
+  }
+}
 
 type Named = ProjectConfiguration & { readonly name: string };
 
