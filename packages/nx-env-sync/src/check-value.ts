@@ -17,7 +17,7 @@ const typeHints: Readonly<Record<ValueType, string>> = {
 const readers: Readonly<Record<ValueType, (text: string) => unknown>> = {
   integer: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : undefined),
   number: (text) => (/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined),
-  boolean: (text) => ({ true: true, false: false })[text],
+  boolean: (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined),
   string: (text) => text,
 };
 
@@ -39,6 +39,7 @@ export class RuleCompiler {
   compile(rule: KeyRule): CompiledRule {
     const types = typesOf(rule.definition['type']);
     if (types === undefined) return { flaw: `the type must be one of ${TYPES.join(', ')}` };
+    if (strangeChoices(rule.definition['enum'], types)) return { flaw: 'enum holds a value of another type than the key; a key without a type is text' };
     const validate = this.validator({ ...rule.definition, type: types });
     if (typeof validate === 'string') return { flaw: validate };
     const secret = isSecret(rule);
@@ -58,6 +59,12 @@ function typesOf(type: unknown): ValueType[] | undefined {
   const named: unknown[] = type === undefined ? ['string'] : [type].flat();
   const types = TYPES.filter((known) => named.includes(known));
   return types.length > 0 && types.length === named.length ? types : undefined;
+}
+
+/** A number among the choices of a text could never be chosen. */
+function strangeChoices(choices: unknown, types: readonly ValueType[]): boolean {
+  const fits = (choice: unknown): boolean => types.some((type) => typeof choice === (type === 'integer' ? 'number' : type));
+  return Array.isArray(choices) && !choices.every(fits);
 }
 
 function check(of: { text: string; types: readonly ValueType[]; validate: ValidateFunction; secret: boolean }): string | undefined {

@@ -11,7 +11,7 @@ export interface EnvProblem {
 
 /** Printable ASCII only: file names and keywords come from outside, and a terminal obeys control characters. */
 export function printable(text: string, limit = 200): string {
-  const plain = text.replace(/[^\x20-\x7e]/g, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  const plain = text.replace(/[^\x20-\x7e]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
   return plain.length > limit ? `${plain.slice(0, limit)}...` : plain;
 }
 

@@ -12,15 +12,17 @@ export type FileText =
 /** Absent on Windows, where 0 changes nothing. */
 const NONBLOCK = (constants as Partial<typeof constants>).O_NONBLOCK ?? 0;
 
-const causes: Readonly<Record<string, string>> = {
-  ENOTDIR: 'cannot be read: a part of its path is a file, not a folder',
-  EACCES: 'cannot be read: permission denied',
-  EISDIR: 'is a folder, not a file',
-  ELOOP: 'cannot be read: its symbolic links form a circle',
-};
+const causes: ReadonlyMap<string, string> = new Map([
+  ['ENOTDIR', 'cannot be read: a part of its path is a file, not a folder'],
+  ['EACCES', 'cannot be read: permission denied'],
+  ['EISDIR', 'is a folder, not a file'],
+  ['ELOOP', 'cannot be read: its symbolic links form a circle'],
+  // Opening a socket, or a device that is not there.
+  ['ENXIO', 'is not a regular file'],
+]);
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
 }
 
 function decode(bytes: Buffer): FileText {
@@ -48,6 +50,6 @@ export async function readTextFile(path: string): Promise<FileText> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT') return { state: 'missing' };
-    return { state: 'unreadable', what: causes[code] ?? `cannot be read: ${code}` };
+    return { state: 'unreadable', what: causes.get(code) ?? `cannot be read: ${code}` };
   }
 }

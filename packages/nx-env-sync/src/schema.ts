@@ -42,11 +42,21 @@ class SchemaReader {
 
   read(): void {
     const errors: ParseError[] = [];
-    const root = parseTree(this.text, errors, { allowTrailingComma: true, disallowComments: false });
+    const root = this.parse(errors);
     const [first] = errors;
-    if (first !== undefined) this.report(first.offset, `is not valid JSON: ${printParseErrorCode(first.error)}`);
+    if (root === 'too deep') this.report(0, 'is nested too deeply');
+    else if (first !== undefined) this.report(first.offset, `is not valid JSON: ${printParseErrorCode(first.error)}`);
     else if (root?.type !== 'object') this.report(0, 'must hold a JSON object');
     else for (const [name, value] of this.members(root)) this.readKeyword(name, value);
+  }
+
+  /** The parser calls itself for each level. */
+  private parse(errors: ParseError[]): Node | undefined | 'too deep' {
+    try {
+      return parseTree(this.text, errors, { allowTrailingComma: true, disallowComments: false });
+    } catch {
+      return 'too deep';
+    }
   }
 
   private report(offset: number, what: string, key?: string): void {
