@@ -6,6 +6,10 @@ const VERSION = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,127}$/;
 
 interface PackageFacts { readonly name?: unknown; readonly version?: unknown }
 
+function isMissing(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
 /**
  * A package.json's content; undefined when the file does not exist.
  * @throws Error that names the file when it cannot be read or is no JSON object
@@ -15,7 +19,7 @@ async function readPackage(file: string): Promise<PackageFacts | undefined> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   let content: unknown;
