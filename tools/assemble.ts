@@ -1,6 +1,6 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
 import { build } from 'esbuild';
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
@@ -10,6 +10,22 @@ const bundles = [
   { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
   { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
 ];
+
+/** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
+function removeStale(source: string, dist: string): void {
+  for (const entry of existsSync(dist) ? readdirSync(dist, { withFileTypes: true }) : []) {
+    const path = join(dist, entry.name);
+    if (entry.isDirectory()) {
+      if (path.endsWith(join('dist', 'bundles')) || entry.name === 'files') continue;
+      removeStale(join(source, entry.name), path);
+      if (readdirSync(path).length === 0) rmSync(path, { recursive: true });
+      continue;
+    }
+    const compiled = /^(.+?)(?:\.d\.ts|\.js)(?:\.map)?$/.exec(entry.name);
+    const origin = compiled === null ? entry.name : `${compiled[1] ?? ''}.ts`;
+    if (!/\.tsbuildinfo$/.test(entry.name) && !existsSync(join(source, origin))) rmSync(path);
+  }
+}
 
 function copyAssets(from: string, to: string): void {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -26,7 +42,10 @@ function copyAssets(from: string, to: string): void {
 
 async function main(): Promise<void> {
   for (const name of packages) {
-    copyAssets(join(root, 'packages', name, 'src'), join(root, 'packages', name, 'dist'));
+    const source = join(root, 'packages', name, 'src');
+    const dist = join(root, 'packages', name, 'dist');
+    removeStale(source, dist);
+    copyAssets(source, dist);
   }
   const deploy = join(root, 'packages/nx-deploy');
   for (const { entry, out } of bundles) {

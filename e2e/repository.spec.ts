@@ -1,0 +1,128 @@
+import { ERROR_CODES, type ErrorCode, type Severity } from '../packages/nx-deploy/src/errors.js';
+import { anchors, brokenLinks, exists, linesWith, optionsOf, packageNames, published, read, root, textFiles, type Published } from './repository.spec-support.js';
+
+const files = textFiles();
+const pages = files.filter((path) => path.endsWith('.md'));
+const sources = files.filter((path) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path));
+
+describe('the files of the repository', () => {
+  it('are found', () => {
+    expect(files).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'e2e/repository.spec.ts', '.ci/run', 'packages/nx-deploy/src/errors.ts']));
+  });
+
+  it('are plain ASCII', () => {
+    // eslint says so for sources; this is for everything else too.
+    const outside = new RegExp('[^\\x09\\x0a\\x20-\\x7e]');
+    expect(files.flatMap((path) => linesWith(outside, path))).toEqual([]);
+  });
+
+  // Each pattern, and what it must find, is put together here, so that this file does not hold what it looks for.
+  it.each([
+    ['paths of one machine', `(?:^|[\\s"'\`=(:])/(?:${['work', 'root', 'tmp/brief'].join('|')})/`, `at /${'work'}/main`],
+    ['hosts of a registry', `\\b${'regis'}${'try'}[.-][a-z0-9-]+\\.[a-z]{2,}|\\.${'inter'}${'nal'}(?:[:/]|$)`, `https://${'regis'}${'try'}.example.com/`],
+    ['notes to oneself', `\\b(?:${['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X'].join('|')})\\b`, `// ${'TO'}${'DO'} later`],
+    ['checks turned off', `@ts-${'ig'}${'nore'}|@ts-${'no'}${'check'}|@ts-${'ex'}${'pect'}-error`, `// @ts-${'ig'}${'nore'}`],
+    ['a private key', `BEGIN [A-Z ]*${'PRIV'}${'ATE'} KEY`, `-----BEGIN EC ${'PRIV'}${'ATE'} KEY-----`],
+  ])('hold no %s', (_, pattern, sample) => {
+    const search = new RegExp(pattern);
+    expect(search.test(sample)).toBe(true);
+    expect(files.filter((path) => path !== 'package-lock.json').flatMap((path) => linesWith(search, path))).toEqual([]);
+  });
+
+  it('lock their dependencies without an address to load them from', () => {
+    expect(linesWith(/"resolved": *"[a-z+]+:/, 'package-lock.json')).toEqual([]);
+  });
+
+  it('are short enough to be read', () => {
+    const counted = sources.map((path) => ({ path, lines: read(path).split('\n').length - 1 }));
+    const long = counted.filter(({ path, lines }) => lines > (/\.spec(?:-support)?\.ts$|\/contract\//.test(path) ? 600 : 250));
+    expect(long).toEqual([]);
+  });
+
+  it('have names that say what is in them', () => {
+    expect(files.filter((path) => /(?:^|\/)(?:utils?|helpers?|common|manager|misc)\.[a-z]+$/.test(path))).toEqual([]);
+  });
+});
+
+describe.each(published().map((each): [string, Published] => [`${each.packageName}:${each.name}`, each]))('%s', (_, each) => {
+  it('has a program, and a schema that accepts only what it describes', () => {
+    expect(exists(each.program)).toBe(true);
+    const { options, open } = optionsOf(each.schema);
+    expect(open).toEqual([]);
+    expect(options.filter(({ description }) => typeof description !== 'string' || description.length < 10)).toEqual([]);
+    expect(each.description).toEqual(expect.stringMatching(/^[A-Z].{10,}\.$/));
+  });
+
+  it('has a page that names each option', () => {
+    const candidates = each.kind === 'generators'
+      ? ['docs/generators.md']
+      : [`docs/executors/${each.name}.md`, `docs/${each.packageName.replace(/^nx-/, '')}.md`];
+    const page = candidates.find((path) => exists(path) && read(path).includes(each.name));
+    expect(page).toBeDefined();
+    const text = read(page ?? '');
+    const named = ({ name }: { name: string }): boolean => {
+      const last = name.split('.').at(-1) ?? name;
+      const dashed = last.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      return text.includes(`\`${last}\``) || new RegExp(`--(?:no-)?(?:${last}|${dashed})\\b`).test(text) || text.includes(`"${last}"`);
+    };
+    expect(optionsOf(each.schema).options.filter((option) => !named(option)).map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('every program of Nx in the sources', () => {
+  it('is published', () => {
+    const schemas = published().map(({ schema }) => schema);
+    const found = files.filter((path) => /^packages\/[^/]+\/src\/(?:executors|generators)\/[^/]+\/schema\.json$/.test(path));
+    expect(found.filter((path) => !schemas.includes(path))).toEqual([]);
+  });
+});
+
+describe('docs/errors.md', () => {
+  const text = read('docs/errors.md');
+  const sections = new Map([...text.matchAll(/^## (\S+)\n([\s\S]*?)(?=^## |$(?![\s\S]))/gm)].map(([, code = '', body = '']) => [code, body]));
+  const words: Record<Severity, string> = { refused: 'Refused.', failed: 'Failed.', 'not-restored': 'Not restored.' };
+
+  it.each(Object.entries(ERROR_CODES) as [ErrorCode, Severity][])('explains %s and says what to do', (code, severity) => {
+    const body = sections.get(code) ?? '';
+    expect(body.trim().startsWith(words[severity])).toBe(true);
+    expect(/^What to do: \S[\s\S]{20,}/m.test(body)).toBe(true);
+  });
+
+  it('explains no code that there is not, in alphabetical order', () => {
+    expect([...sections.keys()]).toEqual(Object.keys(ERROR_CODES).sort());
+  });
+
+  it('is where each code that a message can carry is listed', () => {
+    const thrown = sources.filter((path) => !path.endsWith('.spec.ts')).flatMap((path) => [...read(path).matchAll(/'(ND-[A-Z-]+)'/g)].map((match) => match[1] ?? ''));
+    expect([...new Set(thrown)].filter((code) => !(code in ERROR_CODES))).toEqual([]);
+  });
+});
+
+describe('the pages', () => {
+  it.each(pages)('%s has links that lead somewhere', (path) => {
+    expect(brokenLinks(path)).toEqual([]);
+  });
+
+  it('are all listed in the index', () => {
+    const index = read('docs/README.md');
+    const listed = pages.filter((path) => path.startsWith('docs/') && path !== 'docs/README.md').map((path) => path.slice('docs/'.length));
+    expect(listed.filter((path) => !index.includes(`](${path})`))).toEqual([]);
+  });
+
+  it('exist for the repository and each package', () => {
+    for (const path of ['README.md', 'CONTRIBUTING.md', 'docs/README.md', ...packageNames.map((name) => `packages/${name}/README.md`)]) {
+      expect([path, exists(path) && anchors(path).length > 0]).toEqual([path, true]);
+    }
+  });
+
+  it('mention only scripts that package.json has', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const mentioned = ['README.md', 'CONTRIBUTING.md', 'docs/testing.md'].filter(exists).flatMap((path) => [...read(path).matchAll(/\bnpm run ([a-z0-9:-]+)/g)].map((match) => match[1] ?? ''));
+    expect(mentioned.filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
+
+it('is looked at in the right place', () => {
+  expect(read('package.json')).toContain('"workspaces"');
+  expect(root.endsWith('e2e')).toBe(false);
+});
