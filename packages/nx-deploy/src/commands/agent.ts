@@ -2,7 +2,7 @@
 import { agentHome } from '../agent/home.js';
 import { connectAgent } from '../control/launch.js';
 import { findAgent } from '../control/client.js';
-import { agentLines } from '../terminal/index.js';
+import { agentLines } from './text.js';
 import type { Output } from './output.js';
 import type { CommandResult } from './result.js';
 
@@ -17,7 +17,7 @@ export interface AgentCommandOptions {
 export async function agentCommand(action: AgentAction, options: AgentCommandOptions, output: Output, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
   const home = agentHome(variables);
   if (action === 'stop' || action === 'restart') {
-    const running = await findAgent(home);
+    const running = await findAgent(home, { anyProtocol: true });
     const keep = action === 'restart' || options.keepInstances === true;
     const stopped = await running?.call('stop', { instances: !keep });
     if (running !== undefined) await gone(running.hello.pid);

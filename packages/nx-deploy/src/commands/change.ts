@@ -9,7 +9,7 @@ import { DeployError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import type { Hook } from '../config/index.js';
 import { pick } from '../shell/environment.js';
-import { summaryLines } from '../terminal/index.js';
+import { summaryLines } from './text.js';
 import { projectFolder, type CommandContext } from './context.js';
 import { EXIT_CODES, type CommandResult } from './result.js';
 
@@ -77,7 +77,7 @@ async function show(context: CommandContext, result: ChangeResult): Promise<void
   const { now, before } = result.manifest ?? {};
   const commits = now?.commit === undefined || before?.commit === undefined || now.commit === before.commit
     ? [] : await commitsBetween(before.commit, now.commit, projectFolder(context)) ?? [];
-  for (const line of summaryLines({ result, commits, project: context.projectName })) context.output.line(line);
+  for (const line of summaryLines({ result, commits, project: context.projectName, color: context.output.color })) context.output.line(line);
   for (const error of [result.error, result.restoreError]) {
     if (error !== undefined) context.output.error(DeployError.fromJSON(error));
   }

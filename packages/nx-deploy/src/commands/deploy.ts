@@ -56,13 +56,10 @@ async function configValues({ workspaceRoot, projectRoot }: CommandContext, { en
 }
 
 async function manifestRef({ workspaceRoot, projectRoot, projectName }: CommandContext): Promise<ManifestRef> {
-  const { version, commit, branch, dirty } = await buildFacts({ workspaceRoot, projectRoot, projectName });
-  return {
-    version,
-    ...(commit === undefined ? {} : { commit }),
-    ...(branch === undefined ? {} : { branch }),
-    ...(dirty === undefined ? {} : { dirty }),
-  };
+  const { version, git } = await buildFacts({ workspaceRoot, projectRoot, projectName });
+  if (git === undefined) return { version };
+  const { commit, branch, dirty } = git;
+  return { version, commit, dirty, ...(branch === undefined ? {} : { branch }) };
 }
 
 function processes({ processes: all }: ResolvedEnvironment): Processes {

@@ -1,7 +1,7 @@
 import { connectAgent } from '../control/launch.js';
 import { DeployError } from '../errors.js';
-import { DURATION_PATTERN, parseDuration, RELEASE_ID_PATTERN, type LogLine } from '../model/index.js';
-import { logText } from '../terminal/index.js';
+import { DURATION_PATTERN, parseDuration, RELEASE_ID_PATTERN } from '../model/index.js';
+import { logText } from './text.js';
 import { resolveProject, serviceTarget, type CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 
@@ -37,17 +37,13 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
       }, leave.signal);
       for await (const line of stream) {
         lines += 1;
-        context.output.line(options.json === true ? JSON.stringify(line) : text(line));
+        context.output.line(options.json === true ? JSON.stringify(line) : logText(line));
       }
     } finally {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
     }
     return { exitCode: 0, document: { outcome: 'done', exitCode: 0, lines } };
   });
-}
-
-function text(line: LogLine): string {
-  return logText(line);
 }
 
 export function sinceTime(since: string | undefined, now: number): string | undefined {

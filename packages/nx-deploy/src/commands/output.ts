@@ -3,6 +3,7 @@ import type { DeployError } from '../errors.js';
 import type { DeployEvent } from '../model/index.js';
 
 export interface Output {
+  readonly color: boolean;
   /** One event of a run under way. */
   event(event: DeployEvent): void;
   /** Lines of the answer itself. */

@@ -2,7 +2,7 @@ import { connectAgent } from '../control/launch.js';
 import type { ServiceStatus } from '../control/protocol.js';
 import { DeployError } from '../errors.js';
 import { shadowedTargets } from '../config/index.js';
-import { statusLines } from '../terminal/index.js';
+import { statusLines } from './text.js';
 import { projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 

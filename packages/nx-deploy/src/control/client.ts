@@ -17,13 +17,13 @@ export interface AgentClient {
 }
 
 /** The running agent, or undefined when none answers. Refuses one that speaks another protocol. */
-export async function findAgent(home: Home): Promise<AgentClient | undefined> {
+export async function findAgent(home: Home, options: { readonly anyProtocol?: boolean } = {}): Promise<AgentClient | undefined> {
   const hello = await post<Hello>(home, 'hello', {}, 2_000).catch((error: unknown) => {
     if (error instanceof DeployError) throw error;
     return undefined;
   });
   if (hello === undefined) return undefined;
-  if (hello.protocol !== PROTOCOL) throw wrongProtocol(hello);
+  if (hello.protocol !== PROTOCOL && options.anyProtocol !== true) throw wrongProtocol(hello);
   return {
     hello,
     call: (name, body) => post(home, name, body, CALL_TIMEOUT),

@@ -110,6 +110,7 @@ async function record(context: ChangeContext, running: Running): Promise<Part> {
     kind: 'start', at: new Date().toISOString(), strategy: plan.strategy, processes: goal.processes, ...(manifest === undefined ? {} : { manifest }), ...common,
   });
   const result = await walk(context, running);
+  if (result.outcome === 'restored') await platform.revert();
   const traffic = await trafficOf(platform, plan, elapsed(started));
   const entry = await timed(context, running.stages, 'record', () => platform.state.ledger.append({
     kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,

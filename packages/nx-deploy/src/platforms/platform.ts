@@ -25,6 +25,8 @@ export interface Platform {
   list(): Promise<Observed>;
   /** Settings that belong to no release (the listen address, say) and differ from what is in force; `route` brings them in line. */
   drift(): Promise<readonly string[]>;
+  /** Puts such settings back to what they were when this object was made; called after a change was taken back. */
+  revert(): Promise<void>;
   stage(release: Release): Promise<void>;
   exists(release: ReleaseId): Promise<boolean>;
   remove(release: ReleaseId): Promise<void>;

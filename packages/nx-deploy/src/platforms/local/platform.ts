@@ -21,6 +21,7 @@ const LOG_LINES = 12;
 export function localPlatform(service: LocalService, wanted: WantedListen): Platform {
   const { supervisor, host, state } = service;
   const weightsNow = (): Readonly<Record<ReleaseId, number>> => host.router.route(service.routeKey)?.weights ?? {};
+  const before = service.record.listen;
   return {
     name: 'local',
     can: ['overlap', 'split', 'many'],
@@ -28,6 +29,9 @@ export function localPlatform(service: LocalService, wanted: WantedListen): Plat
     preflight: () => preflight(service, wanted),
     list: () => Promise.resolve(observe(supervisor.all(), weightsNow())),
     drift: () => Promise.resolve(drift(service.record.listen, wanted)),
+    async revert() {
+      if (before !== undefined && drift(service.record.listen, before).length > 0) await service.setRoute(before, weightsNow());
+    },
     exists: (release) => isFolder(service.appFolder(release)),
     async stage(release) {
       await state.releases.put(release);

@@ -1,0 +1,78 @@
+/** How the router connects to instances: kept connections for what may be repeated, fresh ones for the rest. */
+import { Agent, type AgentOptions } from 'node:http';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import type { Ms } from '../../model/index.js';
+
+/** An instance that does not take a connection for this long counts as one that refuses it. */
+const CONNECT_TIMEOUT: Ms = 5_000;
+const IDLE_TIMEOUT: Ms = 30_000;
+const TCP_KEEP_ALIVE: Ms = 30_000;
+
+/** Bytes of a header block, both ways. Above Node's 16 KiB, so that the service's own limit is the one that counts. */
+export const MAX_HEADER_SIZE = 65_536;
+
+class UpstreamAgent extends Agent {
+  private retired = false;
+
+  override createConnection(options: TcpNetConnectOpts): Socket {
+    const socket = connect(options);
+    const timer = setTimeout(() => {
+      socket.destroy(Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT', syscall: 'connect' }));
+    }, CONNECT_TIMEOUT);
+    const clear = (): void => clearTimeout(timer);
+    return socket.once('connect', clear).once('close', clear);
+  }
+
+  override keepSocketAlive(socket: Socket): boolean {
+    const kept: unknown = super.keepSocketAlive(socket);
+    return !this.retired && kept !== false;
+  }
+
+  /** Closes the idle connections, and each busy one when its request is done; Agent.destroy() would cut those. */
+  retire(): void {
+    this.retired = true;
+    for (const sockets of Object.values(this.freeSockets)) {
+      for (const socket of [...(sockets ?? [])]) socket.destroy();
+    }
+  }
+
+  get isRetired(): boolean {
+    return this.retired;
+  }
+
+  revive(): void {
+    this.retired = false;
+  }
+}
+
+export type { UpstreamAgent };
+
+/** One per target. The timeout applies to idle connections alone; an announced `Keep-Alive: timeout` shortens it. */
+export function keptConnections(): UpstreamAgent {
+  return new UpstreamAgent({ keepAlive: true, keepAliveMsecs: TCP_KEEP_ALIVE, maxFreeSockets: 256, timeout: IDLE_TIMEOUT, scheduling: 'lifo' });
+}
+
+/** A connection per request; the request says `Connection: close`. */
+export const freshConnections = new UpstreamAgent({ keepAlive: false });
+
+/** For upgrades: each direction of a tunnel ends by itself. */
+export const tunnelConnections = new UpstreamAgent(halfOpen());
+
+function halfOpen(): AgentOptions {
+  // Agent hands every option on to net.connect; its own type names only those it reads.
+  const options: AgentOptions & { allowHalfOpen: boolean } = { keepAlive: false, allowHalfOpen: true };
+  return options;
+}
+
+const BEFORE_CONNECTED = new Set(['connect', 'getaddrinfo', 'bind']);
+
+/** Did the connection never come to be, so that nothing can have reached the instance? */
+export function neverConnected(error: Error): boolean {
+  if (error instanceof AggregateError) return error.errors.every((inner) => inner instanceof Error && neverConnected(inner));
+  return 'syscall' in error && typeof error.syscall === 'string' && BEFORE_CONNECTED.has(error.syscall);
+}
+
+/** The way an idle connection ends that the other side closed just as it was used again. */
+export function closedByPeer(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
