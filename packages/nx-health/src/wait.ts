@@ -44,8 +44,9 @@ export async function waitUntilHealthy(options: WaitOptions): Promise<WaitResult
     ...(outcome === 'healthy' ? {} : explain(passed, options.passes, reason)),
     ...(last === undefined ? {} : { last }),
   });
+  const cancelled = (): boolean => options.signal?.aborted === true;
   for (;;) {
-    if (options.signal?.aborted === true) return finish('cancelled');
+    if (cancelled()) return finish('cancelled');
     const left = deadline - performance.now();
     if (left <= 0) return finish('timeout');
     attempts += 1;
@@ -62,7 +63,10 @@ export async function waitUntilHealthy(options: WaitOptions): Promise<WaitResult
     reason = result.reason ?? reason;
     options.onResult?.(result, passed);
     if (passed >= options.passes) return finish('healthy');
-    await pause(Math.min(options.intervalMs, deadline - performance.now()), options.signal);
+    const rest = deadline - performance.now();
+    await pause(Math.min(options.intervalMs, rest), options.signal);
+    // Not by the clock: a timer may fire a part of a millisecond early, and a check would start only to be cut.
+    if (rest <= options.intervalMs && !cancelled()) return finish('timeout');
   }
 }
 

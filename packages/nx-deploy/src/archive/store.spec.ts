@@ -116,6 +116,26 @@ describe('put', () => {
     await expect(store.put(file)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { where: `"${join(root, 'blobs')}"` } });
   });
 
+  it('is stored anew when it was pruned while it was looked at', async () => {
+    const file = await one('content');
+    await store.put(file);
+    jest.spyOn(files, 'utimes').mockImplementationOnce(async (path) => {
+      await rm(path);
+      throw failing('ENOENT');
+    });
+    expect(await store.put(file)).toEqual({ stored: true });
+    jest.spyOn(files, 'utimes').mockRejectedValueOnce(failing('EIO'));
+    await expect(store.put(file)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { why: 'EIO' } });
+  });
+
+  it.each([['EACCES', 'ND-ARTIFACT-UNSAFE'], ['EPERM', 'ND-ARTIFACT-UNSAFE'], ['EMFILE', 'ND-AGENT-FAILED']])('tells why a source cannot be read (%s)', async (system, code) => {
+    const file = await one('content');
+    const open = files.open;
+    jest.spyOn(files, 'open').mockImplementation((path, flags, mode) => (path === file.source ? Promise.reject(failing(system)) : open(path, flags, mode)));
+    await expect(store.put(file)).rejects.toMatchObject({ code });
+    expect(await temporary()).toEqual([]);
+  });
+
   it('passes on what is no system error', () => {
     const error = new TypeError('a mistake');
     expect(storageError(error, 'x')).toBe(error);
@@ -182,7 +202,7 @@ describe('materialise', () => {
     expect(await readdir(join(root, 'releases'))).toEqual([]);
   });
 
-  it.each([['gone', (path: string) => rm(path)], ['longer', (path: string) => appendFile(path, '!')]])('says when a stored file is %s', async (_name, damage) => {
+  it.each([['gone', (path: string) => rm(path)], ['longer', async (path: string) => { await chmod(path, 0o644); await appendFile(path, '!'); }]])('says when a stored file is %s', async (_name, damage) => {
     const file = await one('content');
     await store.put(file);
     await damage(blob(file.sha256));
