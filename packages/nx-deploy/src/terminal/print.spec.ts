@@ -200,6 +200,16 @@ describe('any printer', () => {
     expect(written(plain)).toMatch(/^[\n\x20-\x7e]+$/);
   });
 
+  it('lets the colours of a line pass where there is colour, and nothing else', () => {
+    const line = '\u001b[32mgood\u001b[39m \u001b[2J\u001b]0;x\u0007 \u001b caf\u00e9\u001b[1mx';
+    const colored = screen({ color: true });
+    const plain = screen();
+    colored.printer.line(line);
+    plain.printer.line(line);
+    expect(colored.stream.written).toBe('\u001b[32mgood\u001b[39m \\u001b[2J\\u001b]0;x\\u0007 \\u001b caf\\u00e9\u001b[1mx\n');
+    expect(plain.stream.written).toBe('\\u001b[32mgood\\u001b[39m \\u001b[2J\\u001b]0;x\\u0007 \\u001b caf\\u00e9\\u001b[1mx\n');
+  });
+
   it('survives a stream that is gone', () => {
     const stream = Object.assign(new EventEmitter(), { write: (): boolean => { throw Object.assign(new Error('write EIO'), { code: 'EIO' }); } });
     const printer = createPrinter({ stream, tty: false, color: false });

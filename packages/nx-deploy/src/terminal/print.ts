@@ -2,7 +2,7 @@ import { formatError, type DeployError } from '../errors.js';
 import { formatDuration, type DeployEvent, type Ms, type StageName } from '../model/index.js';
 import { painter, type Style } from './color.js';
 import { fleetText, observedText } from './describe.js';
-import { ascii, sanitize, sanitizeLines } from './sanitize.js';
+import { ascii, asciiWithColors, sanitize, sanitizeLines } from './sanitize.js';
 
 export interface PrintStream {
   write(text: string): unknown;
@@ -13,7 +13,7 @@ export interface PrintStream {
 export interface Printer {
   event(event: DeployEvent): void;
   error(error: DeployError): void;
-  /** One or several lines, uncut; what is not printable is escaped as in JSON, so that a line of JSON stays the same JSON. */
+  /** One or several lines, uncut; what is not printable is escaped as in JSON, so that a line of JSON stays the same JSON. Colours pass where there is colour. */
   line(text: string): void;
   /** Finishes the live line and stops its clock. Idempotent; nothing may be printed afterwards but by `line` and `error`. */
   end(): void;
@@ -87,7 +87,7 @@ abstract class BasePrinter implements Printer {
   }
 
   line(text: string): void {
-    this.raw(text.split('\n').map(ascii));
+    this.raw(text.split('\n').map(this.options.color ? asciiWithColors : ascii));
   }
 
   private changed(text: string): void {

@@ -38,3 +38,12 @@ export function sanitizeLines(text: string, lines = 50): string[] {
 export function ascii(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+/** {@link ascii}, but colours stay (SGR sequences of one number, as picocolors writes them): our own, put there by a painter (color.ts). */
+export function asciiWithColors(text: string): string {
+  const [first = '', ...rest] = text.split('\u001b');
+  return ascii(first) + rest.map((part) => {
+    const color = /^\[\d{1,2}m/.exec(part)?.[0];
+    return color === undefined ? ascii(`\u001b${part}`) : `\u001b${color}${ascii(part.slice(color.length))}`;
+  }).join('');
+}
