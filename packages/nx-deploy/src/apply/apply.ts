@@ -56,6 +56,8 @@ async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Pr
     await take(request, hands, step, subjectOf(from, to, initial));
     if ('reach' in step && step.commit === true) await commit(hands, progress, index);
   }
+  const { afterWalk } = request;
+  if (afterWalk !== undefined) await hands.bounds.change(afterWalk);
   if (!progress.committed) await commit(hands, progress, steps.length - 1);
 }
 

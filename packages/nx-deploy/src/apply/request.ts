@@ -32,6 +32,11 @@ export interface ApplyRequest {
   /** Cancel: what was done is undone. Has no effect after the commit. */
   readonly signal: AbortSignal;
   readonly deadlines: Deadlines;
+  /**
+   * What has to succeed once `to` is reached, before the end of the walk is committed (hooks): when it rejects, everything is undone;
+   * after a commit of the walk's own, it is told and the release stays. Journals its own effects, and listens to `signal` itself.
+   */
+  readonly afterWalk?: () => Promise<void>;
   /** Monotonic, ms; default `performance.now`. */
   readonly clock?: () => Ms;
 }
