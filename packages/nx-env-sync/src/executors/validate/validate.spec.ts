@@ -74,6 +74,7 @@ describe('executor validate', () => {
   it('works for a workspace without projects', async () => {
     await files({ 'staging.env': 'A=1' });
     expect(await validate({ environment: 'staging' }, { root, projectsConfigurations: { version: 2, projects: {} } })).toEqual({ success: true });
+    expect(printed).toContain(': valid, 1 key\n');
   });
 
   it('has a closed schema that describes each option', async () => {

@@ -14,6 +14,10 @@ function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 function listed(names: readonly string[]): string {
   return names.length === 0 ? 'no environments/*.env file exists yet' : `known environments: ${names.join(', ')}`;
 }
@@ -46,7 +50,7 @@ export default async function validate(options: ValidateOptions, context: Valida
     return { success: false };
   }
   const count = loaded.problems.length;
-  const verdict = count === 0 ? `valid, ${Object.keys(loaded.values).length} keys` : `${count} ${count === 1 ? 'problem' : 'problems'}`;
+  const verdict = count === 0 ? `valid, ${counted(Object.keys(loaded.values).length, 'key')}` : counted(count, 'problem');
   print([...table(loaded), ...loaded.problems.map((line) => `  - ${line}`), `${count === 0 ? '' : 'error: '}${title}: ${verdict}`]);
   return { success: count === 0 };
 }
