@@ -63,7 +63,7 @@ export function reached(desired: Desired, observed: Observed): boolean {
     const want = desired[id];
     const have = observed[id];
     if (want === undefined) return have === undefined || isEmpty(have);
-    if (have === undefined) return Object.values(want.processes).every((scale) => least(scale) === 0);
+    if (have === undefined) return want.weight === 0 && Object.values(want.processes).every((scale) => least(scale) === 0);
     return want.weight === have.weight && want.until === have.until && sameCounts(want.processes, have);
   });
 }

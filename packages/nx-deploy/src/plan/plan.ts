@@ -116,13 +116,16 @@ function adjustment({ from, to, drift }: PlanRequest): string {
   return `same release, ${reasons.join('; ')}`;
 }
 
+/** Only called where the releases of both differ. */
 function replacement(from: Desired, to: Desired): string {
-  const leaving = releasesIn(from).filter((id) => to[id] === undefined);
-  const arriving = releasesIn(to).filter((id) => from[id] === undefined);
-  if (arriving.length === 0) return leaving.length === 0 ? 'the fleet differs' : `finish a change that was interrupted, ${names(leaving)} leaves`;
-  return leaving.length === 0 ? `new release ${names(arriving)}` : `new release ${names(arriving)} replaces ${names(leaving)}`;
+  const [before, after] = [releasesIn(from), releasesIn(to)];
+  const leaving = before.filter((id) => !after.includes(id));
+  const arriving = after.filter((id) => !before.includes(id));
+  if (after.length === 0) return `nothing is wanted, ${names(leaving)} stops`;
+  if (arriving.length === 0) return `finish a change that was interrupted, ${names(leaving)} leaves`;
+  return `new release ${names(arriving)} ${leaving.length === 0 ? 'joins' : 'replaces'} ${names(leaving.length === 0 ? before : leaving)}`;
 }
 
 function names(list: readonly string[]): string {
-  return list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')} and ${list.at(-1) ?? ''}`;
+  return list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')} and ${list.slice(-1).join('')}`;
 }
