@@ -32,6 +32,17 @@ describe('the files of the repository', () => {
     expect(linesWith(/"resolved": *"[a-z+]+:/, 'package-lock.json')).toEqual([]);
   });
 
+  it('lock every optional dependency, without which npm ci rejects the lock file', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> };
+    const above = (path: string): string[] => {
+      const parts = path.split('/node_modules/');
+      return ['', ...parts.map((_, index) => `${parts.slice(0, index + 1).join('/node_modules/')}/`)];
+    };
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !above(path).some((folder) => `${folder}node_modules/${name}` in packages)).map((name) => `${path}: ${name}`));
+    expect(missing).toEqual([]);
+  });
+
   it('are short enough to be read', () => {
     const counted = sources.map((path) => ({ path, lines: read(path).split('\n').length - 1 }));
     const long = counted.filter(({ path, lines }) => lines > (/\.spec(?:-support)?\.ts$|\/contract\//.test(path) ? 600 : 250));
