@@ -15,6 +15,8 @@ const base = {
   moduleNameMapper: {
     '^nx-(health|env-sync|build-manifest)$': '<rootDir>/packages/nx-$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
+    // Its exports name no file for `require`.
+    '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/[^/]+/dist', '<rootDir>/tmp'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],

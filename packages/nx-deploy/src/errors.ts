@@ -89,6 +89,11 @@ export function asDeployError(thrown: unknown): DeployError {
   return new DeployError('ND-INTERNAL', { what: 'an unexpected error', why, next: 'report it together with the agent log (nx-deploy agent status names its path)' }, { cause: thrown });
 }
 
+/** The code of a system error (`ENOENT`, say); undefined for everything else. */
+export function errorCode(thrown: unknown): string | undefined {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
+}
+
 /** Several lines: the code and what happened, then where, the problems, why and what next. */
 export function formatError(error: DeployError): string {
   const { what, where, why, problems = [], next } = error.parts;

@@ -11,7 +11,8 @@ import type { ManifestEntry } from './manifest.js';
 import { materialise } from './materialise.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
 import { readSource } from './source-file.js';
-import { changedError, errorCode, storageError } from './storage-error.js';
+import { errorCode } from '../errors.js';
+import { changedError, storageError } from './storage-error.js';
 
 /** What nothing refers to yet may belong to a deploy that is under way. */
 const YOUNG_MS = 60 * 60 * 1_000;

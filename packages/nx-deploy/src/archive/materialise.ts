@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, open, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DeployError } from '../errors.js';
+import { DeployError, errorCode } from '../errors.js';
 import { intact } from './blob.js';
 import { assertSafe, parents, quoted, unsafe, type ManifestEntry, type ManifestFile } from './manifest.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
-import { errorCode, storageError } from './storage-error.js';
+import { storageError } from './storage-error.js';
 
 /** A builder that is still at work is younger than this. */
 const ABANDONED_MS = 60 * 60 * 1_000;

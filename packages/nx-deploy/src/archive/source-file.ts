@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
-import { changedError, errorCode } from './storage-error.js';
+import { errorCode } from '../errors.js';
+import { changedError } from './storage-error.js';
 import { unsafe } from './manifest.js';
 
 const CHUNK = 1024 * 1024;

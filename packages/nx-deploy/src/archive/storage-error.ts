@@ -1,10 +1,5 @@
-import { DeployError } from '../errors.js';
+import { DeployError, errorCode } from '../errors.js';
 import { quoted } from './manifest.js';
-
-/** The code of a system error; undefined for everything else. */
-export function errorCode(thrown: unknown): string | undefined {
-  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
-}
 
 /** What went wrong while the store or a release folder was written, as an error that says what to do. */
 export function storageError(thrown: unknown, where: string): unknown {

@@ -1,6 +1,6 @@
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readlink } from 'node:fs/promises';import { errorCode } from '../errors.js';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
-import { errorCode } from './storage-error.js';
+
 import { quoted } from './manifest.js';
 
 /** What was found, relative to the folder that the walk began in. */

@@ -37,25 +37,36 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   const registry = new Registry({ home, router, shim, materialise: storedArtifacts(blobs, home).materialise, log: log.warn });
   await registry.restore();
   const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
-  let leave: () => void = () => undefined;
-  const left = new Promise<void>((resolve) => { leave = resolve; });
+  let resolveLeft: () => void = () => undefined;
+  const left = new Promise<void>((resolve) => { resolveLeft = resolve; });
   let server: Server | undefined;
-  const stop = async (instances: boolean): Promise<void> => {
+  const end = async (instances: boolean): Promise<() => void> => {
     log.info('leaving', { instances });
     await Promise.all(registry.all().map(async (service) => {
       if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
       await service.forsake();
     }));
-    await rm(home.socket, { force: true });
-    if (await isInCharge(home.lockFile)) await rm(home.lockFile, { force: true });
-    // The answer to `stop` itself is still on its way.
-    server?.close();
-    void router.close(instances ? 0 : ROUTER_CLOSE).then(leave);
+    const closed = router.close(instances ? 0 : ROUTER_CLOSE);
+    return () => {
+      server?.close();
+      void closed.then(() => release(home)).then(resolveLeft);
+    };
   };
-  server = await openControl({ socket: home.socket, hello, registry, log: log.info, stop });
+  const stop = async (instances: boolean): Promise<void> => {
+    (await end(instances))();
+    await left;
+  };
+  server = await openControl({ socket: home.socket, hello, registry, log: log.info, stop: end });
   log.info('started', hello);
   void leaveWhenReplaced(home, log, left, stop);
   return { left, stop };
+}
+
+/** From here on another agent may take charge. */
+async function release(home: Home): Promise<void> {
+  if (!await isInCharge(home.lockFile)) return;
+  await rm(home.socket, { force: true });
+  await rm(home.lockFile, { force: true });
 }
 
 /** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */

@@ -16,11 +16,12 @@ export interface ControlOptions {
   readonly hello: Hello;
   readonly registry: Registry;
   readonly log: (message: string, facts?: object) => void;
-  /** Asked for by `agent stop`; called after the answer was sent. */
-  readonly stop: (instances: boolean) => Promise<void>;
+  /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
+  readonly stop: (instances: boolean) => Promise<() => void>;
 }
 
-type Handlers = { readonly [Name in keyof Calls]: (body: Calls[Name]['in']) => Promise<Calls[Name]['out']> };
+/** `stop` is apart: it ends the server that answers it. */
+type Handlers = { readonly [Name in Exclude<keyof Calls, 'stop'>]: (body: Calls[Name]['in']) => Promise<Calls[Name]['out']> };
 
 /** Runs that go on, so that they can be cancelled by name. */
 type Runs = Map<string, AbortController>;
@@ -44,7 +45,7 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   return server;
 }
 
-function handlers({ hello, registry, stop }: ControlOptions, runs: Runs): Handlers {
+function handlers({ hello, registry }: ControlOptions, runs: Runs): Handlers {
   return {
     hello: () => Promise.resolve(hello),
     services: () => Promise.resolve(registry.all().map(summaryOf)),
@@ -56,11 +57,6 @@ function handlers({ hello, registry, stop }: ControlOptions, runs: Runs): Handle
       runs.get(run)?.abort();
       return Promise.resolve({ cancelled: runs.has(run) });
     },
-    async stop({ instances }) {
-      const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
-      await stop(instances);
-      return { stopped };
-    },
   };
 }
 
@@ -70,6 +66,7 @@ async function answer(options: ControlOptions, calls: Handlers, runs: Runs, requ
     const body = await json(request);
     if (name === 'run') await runStream(options, runs, body as RunRequest, response);
     else if (name === 'logs') await logStream(options, body as LogsRequest, response);
+    else if (name === 'stop') await stopAll(options, body as Calls['stop']['in'], response);
     else if (isCall(calls, name)) send(response, 200, await (calls[name] as (body: unknown) => Promise<unknown>)(body));
     else throw new DeployError('ND-AGENT-VERSION', { what: `this agent does not know ${JSON.stringify(name)}`, next: 'run `npx nx-deploy agent restart`' });
   } catch (thrown) {
@@ -80,7 +77,14 @@ async function answer(options: ControlOptions, calls: Handlers, runs: Runs, requ
   }
 }
 
-function isCall(calls: Handlers, name: string): name is keyof Calls {
+async function stopAll({ registry, stop }: ControlOptions, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+  const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
+  const leave = await stop(instances);
+  response.once('close', leave);
+  send(response, 200, { stopped } satisfies Calls['stop']['out']);
+}
+
+function isCall(calls: Handlers, name: string): name is keyof Handlers {
   return Object.hasOwn(calls, name);
 }
 

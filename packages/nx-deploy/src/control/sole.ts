@@ -1,6 +1,7 @@
 /** Makes sure that one agent is in charge of a home. */
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../errors.js';
 import { identity, isAlive } from '../shell/process-table.js';
 
 interface Holder {
@@ -42,7 +43,7 @@ export async function isInCharge(lockFile: string): Promise<boolean> {
 
 async function linked(temp: string, lockFile: string): Promise<boolean> {
   return link(temp, lockFile).then(() => true, (error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   });
 }
