@@ -40,6 +40,8 @@ test.each<[string, Short, Short, number, readonly Short[]]>([
   ['new instances without traffic yet are used', { rA: [4, 100], rB: [1, 0] }, B4, 50, [{ rA: [2, 40], rB: [3, 60] }, B4]],
   ['workers change hands with the last batch', { rA: [2, 100, 3] }, { rB: [2, 100, 1] }, 50, [{ rA: [1, 50, 3], rB: [1, 50] }, { rB: [2, 100, 1] }]],
   ['workers of a release without web instances run on until then', { rA: [1, 25, 1], rB: [3, 75] }, { rC: [4, 100, 1] }, 50, [{ rA: [0, 0, 1], rB: [2, 50], rC: [2, 50] }, { rC: [4, 100, 1] }]],
+  ['a release that is wanted without traffic gets none, and starts at the end', { rA: [2, 100] }, { rC: [3, 0], rB: [2, 100] }, 50, [{ rA: [1, 50], rB: [1, 50] }, { rC: [3, 0], rB: [2, 100] }]],
+  ['one that is there without traffic stays as it is until the end', { rA: [2, 100], rC: [1, 0] }, { rC: [3, 0], rB: [2, 100] }, 50, [{ rA: [1, 50], rC: [1, 0], rB: [1, 50] }, { rC: [3, 0], rB: [2, 100] }]],
   ['nothing wanted', A4, {}, 25, [{}]],
 ])('%s', (_what, from, to, batch, expected) => {
   expect(fleets(fleet(from), fleet(to), batch)).toEqual(expected.map(fleet));
@@ -71,7 +73,7 @@ describe('for any two fleets', () => {
     return fleet(Object.fromEntries(list.map(({ id, web, worker }) => [id, worker === undefined ? [web, weights[id] ?? 0] : [web, weights[id] ?? 0, worker]])));
   };
   const before = fc.uniqueArray(member(['rA', 'rB', 'rC']), { selector: ({ id }) => id, maxLength: 3 }).map(build);
-  const after = fc.uniqueArray(member(['rB', 'rD', 'rE']).map((each) => ({ ...each, idle: false })), { selector: ({ id }) => id, maxLength: 2 }).map(build);
+  const after = fc.uniqueArray(member(['rB', 'rD', 'rE']), { selector: ({ id }) => id, maxLength: 2 }).map(build);
   const batch = fc.integer({ min: 1, max: 100 });
 
   const web = (release: DesiredRelease | undefined) => least(release?.processes[WEB]);

@@ -26,7 +26,7 @@ export const rolling: Strategy<RollingOptions> = {
   walk(from: Desired, to: Desired, options: RollingOptions): readonly Step[] {
     const leaving = Object.keys(from).filter((id) => to[id] === undefined && webOf(from[id]) > 0 && weightOf(from[id]) > 0);
     const replaced = sum(leaving.map((id) => webOf(from[id])));
-    const missing = sum(Object.keys(to).map((id) => Math.max(0, webOf(to[id]) - webOf(from[id]))));
+    const missing = sum(arrivals(to).map((id) => Math.max(0, webOf(to[id]) - webOf(from[id]))));
     if (replaced === 0 || missing === 0 || sameReleases(from, to)) return [{ reach: to }];
 
     const start = withoutIdle(from, to);
@@ -42,7 +42,7 @@ export const rolling: Strategy<RollingOptions> = {
 };
 
 function batchSize(to: Desired, percent: number): number {
-  const wanted = sum(Object.values(to).map(webOf));
+  const wanted = sum(arrivals(to).map((id) => webOf(to[id])));
   return Math.max(1, Math.floor((wanted * percent) / 100));
 }
 
@@ -69,14 +69,20 @@ function shrink(from: Desired, leaving: readonly ReleaseId[], remaining: number)
   }));
 }
 
+/** What takes over the traffic. A release that is wanted without traffic serves nothing, so it neither paces the walk nor starts before its end. */
+function arrivals(to: Desired): readonly ReleaseId[] {
+  return Object.keys(to).filter((id) => weightOf(to[id]) > 0);
+}
+
 /** How many `web` instances of each wanted release run when `arrived` have been started in all. */
 function grow(from: Desired, to: Desired, arrived: number): Record<ReleaseId, number> {
   let left = arrived;
-  return Object.fromEntries(Object.keys(to).map((id) => {
+  const idle = Object.keys(to).filter((id) => weightOf(to[id]) === 0).map((id) => [id, webOf(from[id])] as const);
+  return Object.fromEntries([...idle, ...arrivals(to).map((id) => {
     const started = Math.min(left, Math.max(0, webOf(to[id]) - webOf(from[id])));
     left -= started;
-    return [id, webOf(from[id]) + started];
-  }));
+    return [id, webOf(from[id]) + started] as const;
+  })]);
 }
 
 interface Mix {
