@@ -1,7 +1,7 @@
-import { lstat, utimes } from 'node:fs/promises';import { errorCode } from '../errors.js';
+import { lstat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../errors.js';
 import type { ManifestFile } from './manifest.js';
-
 
 /** Where a store keeps the content of a file. */
 export function blobPath(folder: string, file: ManifestFile): string {

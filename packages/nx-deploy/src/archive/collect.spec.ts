@@ -220,3 +220,15 @@ describe('mapLimited', () => {
     expect(done).toEqual([2]);
   });
 });
+
+describe('what never becomes part of an artifact', () => {
+  test('environment files and the folders of version control are left out, and the files are named', async () => {
+    await write({
+      'dist/main.js': 'x', 'dist/.env': 'A=1', 'dist/.env.production': 'A=1', 'dist/environments/staging.env': 'A=1', 'dist/environments/index.js': 'x',
+      'dist/.git/config': 'x', 'dist/sub/.git/config': 'x', 'dist/envy.js': 'x',
+    });
+    const { files, warnings } = await collect();
+    expect(files.map((file) => file.path)).toEqual(['environments/index.js', 'envy.js', 'main.js']);
+    expect(warnings.join('\n')).toContain('".env", ".env.production", "environments/staging.env"');
+  });
+});

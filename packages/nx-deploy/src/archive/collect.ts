@@ -7,7 +7,7 @@ import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, ty
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
 import { readSource } from './source-file.js';
 import { trace } from './trace.js';
-import { walk, type Found } from './walk.js';
+import { isLeftOut, walk, type Found } from './walk.js';
 
 export interface CollectedFile extends ManifestFile {
   /** Absolute path of the file in the build's output. */
@@ -47,7 +47,7 @@ export async function collectFiles(options: { artifact: ArtifactOption; workspac
   const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder);
   const problems = [...laid.problems].sort();
   if (problems.length > 0) throw unsafe(problems, artifact.path);
-  const hashed = await mapLimited(laid.files, FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
+  const hashed = await mapLimited(laid.files.filter((path) => !isLeftOut(path)), FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
     const source = join(laid.root, path);
     const { size, sha256, executable } = await readSource(source);
     return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
@@ -59,8 +59,13 @@ export async function collectFiles(options: { artifact: ArtifactOption; workspac
     digest: manifestDigest(files),
     bytes: hashed.reduce((sum, file) => sum + file.size, 0),
     count: files.length,
-    warnings: [...laid.warnings, ...danglingLinks(laid)],
+    warnings: [...laid.warnings, ...leftOut(laid), ...danglingLinks(laid)],
   };
+}
+
+function leftOut({ files }: Found): string[] {
+  const paths = files.filter(isLeftOut).sort().map(quoted);
+  return paths.length === 0 ? [] : [`left out of the artifact, as variables reach an instance by its environment: ${paths.join(', ')}`];
 }
 
 /** The real path of the build's output; the entry is known to be there. */

@@ -1,6 +1,6 @@
-import { lstat, readdir, readlink } from 'node:fs/promises';import { errorCode } from '../errors.js';
+import { lstat, readdir, readlink } from 'node:fs/promises';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
-
+import { errorCode } from '../errors.js';
 import { quoted } from './manifest.js';
 
 /** What was found, relative to the folder that the walk began in. */
@@ -9,6 +9,16 @@ export interface Found {
   readonly links: readonly { readonly path: string; readonly link: string }[];
   /** What cannot be deployed, one line each. */
   readonly problems: readonly string[];
+}
+
+/** Folders that no program needs when it runs. */
+const NEVER = new Set(['.git', '.hg', '.svn', '.nx']);
+/** Variables reach an instance by its environment; a file that holds them would put secrets into the artifact. */
+const ENVIRONMENT_FILE = /(^|\/)(\.env(\.[^/]*)?|environments\/[^/]*\.env)$/;
+
+/** Is this a file that never becomes part of an artifact? */
+export function isLeftOut(path: string): boolean {
+  return ENVIRONMENT_FILE.test(path);
 }
 
 /** Lists a folder with everything below it. Links are read, never followed; empty folders leave no trace. `skip`: names of folders to leave out. */
@@ -22,7 +32,7 @@ export async function walk(root: string, skip: ReadonlySet<string> = new Set()):
       const path = posix.join(folder, entry.name);
       if (entry.name.includes('\ufffd') && !await there(join(root, path))) problems.push(`${quoted(path)}: the name is no valid UTF-8`);
       else if (entry.isDirectory()) {
-        if (!skip.has(entry.name)) folders.push(path);
+        if (!skip.has(entry.name) && !NEVER.has(entry.name)) folders.push(path);
       } else if (entry.isFile()) files.push(path);
       else if (entry.isSymbolicLink()) links.push({ path, link: await readLink(root, path) });
       else problems.push(`${quoted(path)}: it is a ${entry.isSocket() ? 'socket' : entry.isFIFO() ? 'named pipe' : 'device'}`);

@@ -33,8 +33,9 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   if (!await takeCharge(home.lockFile)) return undefined;
   const log = createAgentLog(home.logs);
   const router = createEmbeddedRouter();
-  const blobs = openBlobStore(home.blobs);
-  const registry = new Registry({ home, router, shim, materialise: storedArtifacts(blobs, home).materialise, log: log.warn });
+  const artifacts = storedArtifacts(openBlobStore(home.blobs), home);
+  const registry = new Registry({ home, router, shim, materialise: artifacts.materialise, log: log.warn });
+  surviveFaults(log);
   await registry.restore();
   const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
   let resolveLeft: () => void = () => undefined;
@@ -56,10 +57,16 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
     (await end(instances))();
     await left;
   };
-  server = await openControl({ socket: home.socket, hello, registry, log: log.info, stop: end });
+  server = await openControl({ socket: home.socket, hello, registry, prune: artifacts.prune, log: log.info, stop: end });
   log.info('started', hello);
   void leaveWhenReplaced(home, log, left, stop);
   return { left, stop };
+}
+
+/** A fault in one place must not end the traffic of every service: it is logged, and what it was part of has failed by itself. */
+function surviveFaults(log: AgentLog): void {
+  process.on('uncaughtException', (error) => log.warn('uncaught exception', error));
+  process.on('unhandledRejection', (error) => log.warn('unhandled rejection', error));
 }
 
 /** From here on another agent may take charge. */

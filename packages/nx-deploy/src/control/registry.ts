@@ -51,6 +51,12 @@ export class Registry {
     }));
   }
 
+  /** Digests of all artifacts that a stored release refers to. */
+  async artifacts(): Promise<ReadonlySet<string>> {
+    const releases = await Promise.all(this.opened.map((service) => service.state.releases.list()));
+    return new Set(releases.flat().map((release) => release.artifact.digest));
+  }
+
   all(): readonly LocalService[] {
     return this.opened;
   }

@@ -15,6 +15,8 @@ export interface ControlOptions {
   readonly socket: string;
   readonly hello: Hello;
   readonly registry: Registry;
+  /** Removes stored content that no release needs any more. */
+  readonly prune: (used: ReadonlySet<string>) => Promise<void>;
   readonly log: (message: string, facts?: object) => void;
   /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
   readonly stop: (instances: boolean) => Promise<() => void>;
@@ -119,6 +121,7 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
     log('result', { result });
     write({ type: 'result', at: new Date().toISOString(), result });
     response.end();
+    if (result.outcome === 'done') await options.prune(await registry.artifacts()).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
   } finally {
     runs.delete(request.run);
   }
