@@ -78,5 +78,10 @@ function agentAction(word: string): AgentAction {
 }
 
 if (require.main === module) {
-  void main(process.argv.slice(2), process.cwd(), process.env).then((code) => { process.exitCode = code; });
+  // Nx makes a project graph in workers that do not keep a process alive: without this, Node would end in the middle, with exit code 0.
+  const alive = setInterval(() => undefined, 60_000);
+  void main(process.argv.slice(2), process.cwd(), process.env).then((code) => {
+    process.exitCode = code;
+    clearInterval(alive);
+  });
 }
