@@ -17,6 +17,9 @@ async function main(role: string | undefined): Promise<void> {
   process.on('SIGHUP', () => undefined);
   const agent = await startAgent({ home, shim: shimBeside(__filename), version: String(PROTOCOL) });
   if (agent === undefined) return;
+  // A fault in one place must not end the traffic of every service: it is logged, and what it was part of has failed by itself.
+  process.on('uncaughtException', (error) => agent.log.warn('uncaught exception', error));
+  process.on('unhandledRejection', (error) => agent.log.warn('unhandled rejection', error));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void agent.stop(false));
   await agent.left;
   process.exit(0);

@@ -19,6 +19,7 @@ export interface AgentOptions {
 }
 
 export interface Agent {
+  readonly log: AgentLog;
   /** Resolves when the agent has left. */
   readonly left: Promise<void>;
   /** Leaves; with `instances`, after ending all that runs. */
@@ -35,7 +36,6 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   const router = createEmbeddedRouter();
   const artifacts = storedArtifacts(openBlobStore(home.blobs), home);
   const registry = new Registry({ home, router, shim, materialise: artifacts.materialise, log: log.warn });
-  surviveFaults(log);
   await registry.restore();
   const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
   let resolveLeft: () => void = () => undefined;
@@ -60,13 +60,7 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   server = await openControl({ socket: home.socket, hello, registry, prune: artifacts.prune, log: log.info, stop: end });
   log.info('started', hello);
   void leaveWhenReplaced(home, log, left, stop);
-  return { left, stop };
-}
-
-/** A fault in one place must not end the traffic of every service: it is logged, and what it was part of has failed by itself. */
-function surviveFaults(log: AgentLog): void {
-  process.on('uncaughtException', (error) => log.warn('uncaught exception', error));
-  process.on('unhandledRejection', (error) => log.warn('unhandled rejection', error));
+  return { log, left, stop };
 }
 
 /** From here on another agent may take charge. */
