@@ -49,7 +49,7 @@ export default tseslint.config(
     },
   },
   {
-    files: tests,
+    files: [...tests, 'e2e/support/**'],
     rules: {
       'max-lines': size(600),
       'max-lines-per-function': 'off',
@@ -57,6 +57,9 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
+      // expect.objectContaining and its kin are of type any.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
     },
   },
   ...importRules(),
