@@ -5,7 +5,7 @@ import { artifactRef, storedArtifacts } from '../control/artifacts.js';
 import type { ResolvedEnvironment } from '../config/index.js';
 import type { Deployable } from '../engine/request.js';
 import { DeployError } from '../errors.js';
-import type { ManifestRef, Processes, RunSpec } from '../model/index.js';
+import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/index.js';
 import type { ConfigValues } from '../releases/index.js';
 import { newRun, prepareHooks, submit } from './change.js';
 import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
@@ -69,7 +69,7 @@ function processes({ processes: all }: ResolvedEnvironment): Processes {
 /** How the release runs. A traced artifact keeps the workspace's layout, so its entry lies elsewhere than in the build's output. */
 function runSpec(resolved: ResolvedEnvironment, collected: CollectedFiles): RunSpec {
   const { port, health, drain, stopTimeout, limits } = resolved;
-  const specs = Object.entries(resolved.processes).map(([name, { spec }]) => [name, {
+  const specs = Object.entries(resolved.processes).map(([name, { spec }]): [string, ProcessSpec] => [name, {
     ...spec, command: spec.command.map((arg) => (arg === resolved.artifact.entry ? collected.entry : arg)),
   }]);
   return { processes: Object.fromEntries(specs), cwd: collected.cwd, port, health, drain, stopTimeout, limits };

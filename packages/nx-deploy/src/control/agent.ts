@@ -35,12 +35,11 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   const log = createAgentLog(home.logs);
   const router = createEmbeddedRouter();
   const artifacts = storedArtifacts(openBlobStore(home.blobs), home);
-  const registry = new Registry({ home, router, shim, materialise: artifacts.materialise, log: log.warn });
+  const registry = new Registry({ home, router, shim, materialise: (digest, target) => artifacts.materialise(digest, target), log: (message, error) => log.warn(message, error) });
   await registry.restore();
   const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
   let resolveLeft: () => void = () => undefined;
   const left = new Promise<void>((resolve) => { resolveLeft = resolve; });
-  let server: Server | undefined;
   const end = async (instances: boolean): Promise<() => void> => {
     log.info('leaving', { instances });
     await Promise.all(registry.all().map(async (service) => {
@@ -49,7 +48,7 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
     }));
     const closed = router.close(instances ? 0 : ROUTER_CLOSE);
     return () => {
-      server?.close();
+      server.close();
       void closed.then(() => release(home)).then(resolveLeft);
     };
   };
@@ -57,7 +56,7 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
     (await end(instances))();
     await left;
   };
-  server = await openControl({ socket: home.socket, hello, registry, prune: artifacts.prune, log: log.info, stop: end });
+  const server: Server = await openControl({ socket: home.socket, hello, registry, prune: (used) => artifacts.prune(used), log: (message, facts) => log.info(message, facts), stop: end });
   log.info('started', hello);
   void leaveWhenReplaced(home, log, left, stop);
   return { log, left, stop };

@@ -25,10 +25,9 @@ export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise
   const output = openSync(log, 'a', 0o600);
   try {
     // `launch` starts the agent and ends at once: with its parent gone, ending this command's process tree does not reach the agent.
-    const launcher = await detach(process.execPath, [ownCopy(home, bundles), 'launch'], {
+    await detach(process.execPath, [ownCopy(home, bundles), 'launch'], {
       env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output,
     });
-    await launcher.ended;
   } finally {
     closeSync(output);
   }

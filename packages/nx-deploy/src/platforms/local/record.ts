@@ -1,7 +1,7 @@
 /** What the local platform keeps of a service beside its releases: where it listens, who owns it, how the traffic is shared. */
 import { join } from 'node:path';
 import type { ReleaseId } from '../../model/index.js';
-import { readState, STATE_SCHEMA, writeAtomically, type ServiceKey } from '../../releases/index.js';
+import { readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
 import type { Listen } from '../../routers/router.js';
 
 export interface ServiceRecord {
