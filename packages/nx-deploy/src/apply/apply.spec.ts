@@ -251,6 +251,18 @@ describe('a walk that fails', () => {
     expect(platform.observed()['rB']).toMatchObject({ weight: 100 });
   });
 
+  test('a release of `from` without a record is started again from its files, and gets a minute to become ready', async () => {
+    const platform = new FakePlatform(A4);
+    const plan = walkOf(A4, B4, { reach: B4, then: [{ smoke: [{ path: '/', status: 200 }] }] });
+    const { request } = run(platform, plan, { clock: () => 0, deadlines: { whole: 200_000 } });
+    const times: [string, number][] = [];
+    const ready = platform.ready.bind(platform);
+    platform.ready = (id: string, deadline?: number) => { times.push([id, deadline ?? -1]); return ready(id); };
+    expect((await apply({ ...request, releases: new Map([['rB', releaseNamed('rB')]]) })).outcome).toBe('restored');
+    expect(times).toEqual([['rB', 5_000], ['rA', 60_000]]);
+    expect(asDesired(platform.observed())).toEqual(A4);
+  });
+
   test('going back to a release that was broken before is told, and fails nothing while it serves as much as it did', async () => {
     const platform = new FakePlatform(A4, ['rA']);
     platform.broken.add('rB');
