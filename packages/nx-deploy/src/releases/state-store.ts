@@ -58,6 +58,8 @@ export interface LedgerEnd extends LedgerCommon {
   readonly outcome: LedgerOutcome;
   readonly previous?: ReleaseId;
   readonly durationMs: Ms;
+  /** The change itself was killed; a later recovery wrote its end. */
+  readonly recovered?: true;
   readonly error?: SerializedError;
   readonly traffic?: { readonly requests: number; readonly errors: number };
 }

@@ -38,7 +38,7 @@ export function localPlatform(service: LocalService, wanted: WantedListen): Plat
       await host.materialise(release.artifact.digest, service.appFolder(release.id));
     },
     remove: (release) => remove(service, release),
-    scale: (release, processes) => scale(service, release, processes),
+    scale: (release, processes) => service.queue(release, () => scale(service, release, processes)),
     ready: (release, deadline) => ready(service, release, deadline),
     address: (release) => {
       const instance = supervisor.of(release).find((candidate) => candidate.record.process === WEB && candidate.state === 'ready');

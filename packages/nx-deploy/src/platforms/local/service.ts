@@ -32,6 +32,7 @@ export class LocalService {
   readonly state: StateStore;
   readonly supervisor: Supervisor;
   private routing: Promise<void> = Promise.resolve();
+  private readonly queues = new Map<ReleaseId, Promise<void>>();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
@@ -105,6 +106,17 @@ export class LocalService {
   /** Resolves when every change of the route so far is in force. */
   settled(): Promise<void> {
     return this.routing;
+  }
+
+  /** One change of the instances of a release at a time: a call that was given up may still be at work. */
+  queue(release: ReleaseId, change: () => Promise<void>): Promise<void> {
+    const next = (this.queues.get(release) ?? Promise.resolve()).then(change);
+    const settled = next.catch(() => undefined);
+    this.queues.set(release, settled);
+    void settled.then(() => {
+      if (this.queues.get(release) === settled) this.queues.delete(release);
+    });
+    return next;
   }
 
   private serially(change: () => Promise<void>): Promise<void> {
