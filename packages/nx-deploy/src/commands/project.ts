@@ -1,6 +1,7 @@
 /** Finds the workspace and the project that the bin was asked for. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type * as Devkit from '@nx/devkit';
 import type { ProjectGraph } from '@nx/devkit';
 import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
@@ -17,9 +18,13 @@ export function findWorkspace(from: string): string {
 
 /** Root of the project, relative to the workspace. The graph is Nx's own, so that names and roots are what `nx run` knows. */
 export async function findProject(workspaceRoot: string, name: string): Promise<string> {
-  const graph = await projectGraph(workspaceRoot);
-  const node = Object.hasOwn(graph.nodes, name) ? graph.nodes[name] : undefined;
-  if (node !== undefined) return node.data.root;
+  const { createProjectGraphAsync, readCachedProjectGraph } = await loadDevkit(workspaceRoot);
+  const remembered = rootIn(cached(readCachedProjectGraph), name);
+  // The graph that Nx made last may be older than the project. One that is still deployable where it was is where it was.
+  if (remembered !== undefined && existsSync(join(workspaceRoot, remembered, 'deploy.json'))) return remembered;
+  const graph = await createProjectGraphAsync({ exitOnError: false });
+  const root = rootIn(graph, name);
+  if (root !== undefined) return root;
   const known = Object.keys(graph.nodes).sort();
   const near = suggest(name, known);
   throw new DeployError('ND-PROJECT-UNKNOWN', {
@@ -30,13 +35,20 @@ export async function findProject(workspaceRoot: string, name: string): Promise<
   });
 }
 
-/** Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded. */
-async function projectGraph(workspaceRoot: string): Promise<ProjectGraph> {
-  process.chdir(workspaceRoot);
-  const { createProjectGraphAsync, readCachedProjectGraph } = await import('@nx/devkit');
+function rootIn(graph: ProjectGraph | undefined, name: string): string | undefined {
+  return graph !== undefined && Object.hasOwn(graph.nodes, name) ? graph.nodes[name]?.data.root : undefined;
+}
+
+function cached(read: () => ProjectGraph): ProjectGraph | undefined {
   try {
-    return readCachedProjectGraph();
+    return read();
   } catch {
-    return createProjectGraphAsync({ exitOnError: false });
+    return undefined;
   }
+}
+
+/** Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded. */
+async function loadDevkit(workspaceRoot: string): Promise<Pick<typeof Devkit, 'createProjectGraphAsync' | 'readCachedProjectGraph'>> {
+  process.chdir(workspaceRoot);
+  return import('@nx/devkit');
 }
