@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { Machine } from './support/machine.js';
+import { allProcesses, commandLine, isRunning } from './support/processes.js';
+import { exited, type Program } from './support/program.js';
+import { ask, askJson, eventually, freePort } from './support/request.js';
+import type { Status, Workspace } from './support/workspace.js';
+
+/** Whatever happens to the command, to Nx or to the agent: what ran before runs on. */
+describe('interrupts', () => {
+  const machine = new Machine('interrupts');
+  let workspace: Workspace;
+  let port = 0;
+  let live = '';
+
+  beforeAll(async () => {
+    workspace = await machine.workspace();
+    port = await freePort();
+    workspace.service('services/api', { port, deploy: { health: { path: '/health', interval: '100ms', timeout: '60s' } } });
+    live = (await workspace.deploy('api')).release ?? '';
+  });
+  afterAll(() => machine.dispose());
+
+  const version = async (): Promise<unknown> => (await askJson(`http://127.0.0.1:${port}/version`))['version'];
+  const pids = (status: Status): readonly number[] => status.instances.map(({ pid }) => pid).sort((a, b) => a - b);
+
+  /** Only the old release runs, whole, and nobody holds the lock. */
+  const restored = async (within = 10_000): Promise<Status> => {
+    const status = await eventually('the old release is restored', () => workspace.status('api'), (seen) =>
+      seen.lock === undefined && Object.keys(seen.fleet).join(' ') === live && seen.instances.every(({ state }) => state === 'ready'), within);
+    expect(status.instances).toHaveLength(2);
+    expect(await version()).toBe('1');
+    expect(status.ledger.ok).toBe(true);
+    return status;
+  };
+
+  /** A deploy that waits for a service that never gets healthy. */
+  const waiting = async (start: () => Program, build: string): Promise<Program> => {
+    workspace.build('services/api', 'never-healthy', build);
+    const program = start();
+    await program.prints(/waiting for/);
+    expect(await version()).toBe('1');
+    return program;
+  };
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s to the bin restores, says so, and ends with 1', async (signal) => {
+    const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), signal);
+    program.send(signal);
+    const { output } = exited(await program.ended, 1);
+    expect(output).toContain(`${signal}: asking the agent to restore what ran before`);
+    expect(output).toMatch(/deploy failed, restored what ran before/);
+    expect(output).toMatch(/error ND-CANCELLED/);
+    expect((await restored(0)).releases[0]).toMatchObject({ action: 'deploy', outcome: 'restored' });
+  });
+
+  it('a bin that is killed counts as one that asked to restore', async () => {
+    const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'killed');
+    program.send('SIGKILL');
+    expect((await program.ended).signal).toBe('SIGKILL');
+    const status = await restored();
+    expect(status.releases[0]?.outcome).toBe('restored');
+    expect(status.interrupted).toBeUndefined();
+  });
+
+  it('SIGTERM to nx run restores', async () => {
+    const program = await waiting(() => workspace.startNx('run', 'api:deploy', '--configuration=staging'), 'nx');
+    program.send('SIGTERM');
+    const ending = await program.ended;
+    expect(ending.code).not.toBe(0);
+    expect((await restored()).releases[0]?.outcome).toBe('restored');
+  });
+
+  it('status shows a deploy that is under way', async () => {
+    const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'shown');
+    const status = await workspace.status('api');
+    expect(status.lock).toMatchObject({ action: 'deploy' });
+    expect(status.live).toBe(live);
+    expect(exited(await workspace.bin('status', 'api', '-c', 'staging'), 0).output).toMatch(/deploy run-\S+ is under way/);
+    program.send('SIGINT');
+    exited(await program.ended, 1);
+    await restored();
+  });
+
+  it('the agent runs from a copy of its code, so that an installation may delete it', async () => {
+    const agent = await agentPid();
+    const files = readFileSync(`/proc/${agent}/maps`, 'utf8');
+    expect(files).not.toContain(workspace.root);
+    const shims = allProcesses().filter((pid) => commandLine(pid).startsWith(`nx-deploy: ${live} `));
+    expect(shims).toHaveLength(2);
+    const hello = JSON.parse(exited(await machine.agent('status', '--json'), 0).stdout) as { home: string };
+    expect(hello.home).toBe(machine.home);
+  });
+
+  it('an agent that is killed leaves its instances, and the next one finds them', async () => {
+    const before = await workspace.status('api');
+    const agent = await agentPid();
+    process.kill(agent, 'SIGKILL');
+    await eventually('the agent is gone', () => isRunning(agent), (running) => !running);
+    await eventually('its address is closed', () => ask(`http://127.0.0.1:${port}/`).then(() => 'answers', String), (seen) => seen.includes('ECONNREFUSED'));
+    expect(pids(before).every(isRunning)).toBe(true);
+    const after = await workspace.status('api');
+    expect(pids(after)).toEqual(pids(before));
+    expect(after.live).toBe(live);
+    expect(await agentPid()).not.toBe(agent);
+    expect(await version()).toBe('1');
+    expect(after.instances.map(({ state }) => state)).toEqual(['ready', 'ready']);
+  });
+
+  it('an agent that is killed in the middle of a deploy: the command says what to do, status shows it, the next deploy goes on', async () => {
+    const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'agent killed');
+    process.kill(await agentPid(), 'SIGKILL');
+    const { output } = exited(await program.ended, 1);
+    expect(output).toMatch(/error ND-INTERRUPTED/);
+    expect(output).toMatch(/run status/);
+    const status = await workspace.status('api');
+    expect(status.interrupted).toBeDefined();
+    expect(status.live).toBe(live);
+    expect(await version()).toBe('1');
+    workspace.build('services/api', 'steady', '2');
+    live = (await workspace.deploy('api')).release ?? '';
+    expect(await version()).toBe('2');
+    const after = await workspace.status('api');
+    expect(Object.keys(after.fleet)).toEqual([live]);
+    expect(after.interrupted).toBeUndefined();
+    expect(after.ledger.ok).toBe(true);
+  });
+
+  it('agent stop --keep-instances leaves them, agent restart takes them over, agent stop ends them', async () => {
+    const before = pids(await workspace.status('api'));
+    exited(await machine.agent('stop', '--keep-instances'), 0);
+    expect(before.every(isRunning)).toBe(true);
+    exited(await machine.agent('restart'), 0);
+    expect(pids(await workspace.status('api'))).toEqual(before);
+    expect(await version()).toBe('2');
+    const { output } = exited(await machine.agent('stop'), 0);
+    expect(output).toMatch(/2 instances ended/);
+    expect(before.some(isRunning)).toBe(false);
+    expect(exited(await machine.agent('status'), 0).output).toMatch(/no agent runs/);
+  });
+
+  async function agentPid(): Promise<number> {
+    const { pid } = JSON.parse(exited(await machine.agent('status', '--json'), 0).stdout) as { pid?: number };
+    if (pid === undefined) throw new Error('no agent runs');
+    return pid;
+  }
+});
