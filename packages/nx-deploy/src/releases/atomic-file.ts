@@ -2,7 +2,7 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { DeployError } from '../errors.js';
+import { DeployError, errorCode } from '../errors.js';
 import { STATE_SCHEMA } from './state-store.js';
 
 export const PRIVATE_FILE = 0o600;
@@ -48,7 +48,7 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR';
 }
 
 /** Reads a state file and checks its schema version and shape: damaged or newer state is refused, never taken for empty. */
@@ -72,6 +72,7 @@ export function parseState<T extends { readonly schema: number }>(text: string, 
       why: `it has schema ${value.schema}, this version reads ${STATE_SCHEMA}`, next: 'use the newer nx-deploy for this target',
     });
   }
+  if (!('schema' in value) || value.schema !== STATE_SCHEMA) throw damaged(file, 'it names no schema that is known');
   if (!valid(value)) throw damaged(file, 'it lacks fields that it must have');
   return value;
 }

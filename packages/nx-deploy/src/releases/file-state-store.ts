@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RELEASE_ID_PATTERN, type Release } from '../model/index.js';
-import { isMissing, PRIVATE_FOLDER, readState, writeAtomically } from './atomic-file.js';
+import { damaged, isMissing, PRIVATE_FOLDER, readState, writeAtomically } from './atomic-file.js';
 import { fileLedger } from './ledger.js';
 import { fileSealedConfig } from './sealed-config.js';
 import { STATE_SCHEMA, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
@@ -50,6 +50,7 @@ function fileReleases(folder: string): ReleaseRecords {
     if (!RELEASE_ID_PATTERN.test(id)) return undefined;
     const stored = await readState(fileOf(id), isRelease);
     if (stored === undefined) return undefined;
+    if (stored.id !== id) throw damaged(fileOf(id), `it holds release ${JSON.stringify(stored.id)}`);
     const { schema: _schema, ...release } = stored;
     return release;
   };

@@ -17,7 +17,9 @@ export function history(entries: readonly LedgerEntry[]): History {
   let current = -1;
   for (const entry of entries) {
     if (entry.kind !== 'end' || entry.outcome !== 'done') continue;
-    const known = releases.lastIndexOf(entry.release);
+    // A release may stand there more than once (A, B, A): back is towards the one before the pointer.
+    const behind = releases.lastIndexOf(entry.release, Math.max(current, 0));
+    const known = behind === -1 ? releases.indexOf(entry.release) : behind;
     if (entry.action === 'rollback' && known !== -1) {
       current = known;
     } else if (releases[current] !== entry.release) {

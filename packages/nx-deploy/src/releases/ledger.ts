@@ -18,23 +18,25 @@ export function entryHash(entry: Omit<LedgerEntry, 'hash'>): string {
 interface Line {
   readonly where: string;
   readonly text: string;
+  /** It has its line feed. */
+  readonly whole: boolean;
 }
 
-export function fileLedger(folder: string): Ledger {
+/** `segmentEntries` is a property of the ledger: another number for a folder that has entries breaks its chain. */
+export function fileLedger(folder: string, segmentEntries = SEGMENT_ENTRIES): Ledger {
   return {
-    append: (body) => append(folder, body),
-    entries: async () => (await read(folder)).entries,
+    append: (body) => append(folder, body, segmentEntries),
+    entries: () => read(folder),
     verify: () => verify(folder),
   };
 }
 
-async function append(folder: string, body: LedgerBody): Promise<LedgerEntry> {
-  const { entries, torn } = await read(folder);
-  const last = entries.at(-1);
+async function append(folder: string, body: LedgerBody, segmentEntries: number): Promise<LedgerEntry> {
+  const { last, torn } = await end(folder);
   const rest = { ...body, schema: STATE_SCHEMA, seq: (last?.seq ?? 0) + 1, prev: last?.hash ?? GENESIS } as const;
   const entry: LedgerEntry = { ...rest, hash: entryHash(rest) };
   await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-  const file = join(folder, segmentName(rest.seq));
+  const file = join(folder, segmentName(rest.seq, segmentEntries));
   const handle = await open(file, 'a', PRIVATE_FILE);
   try {
     // A line that a crash cut short is ended, so that it stays visible and the chain goes on behind it.
@@ -47,31 +49,49 @@ async function append(folder: string, body: LedgerBody): Promise<LedgerEntry> {
   return entry;
 }
 
-function segmentName(seq: number): string {
-  return `${String(Math.floor((seq - 1) / SEGMENT_ENTRIES) + 1).padStart(6, '0')}.jsonl`;
+function segmentName(seq: number, segmentEntries: number): string {
+  return `${String(Math.floor((seq - 1) / segmentEntries) + 1).padStart(6, '0')}.jsonl`;
 }
 
-async function lines(folder: string): Promise<{ readonly lines: readonly Line[]; readonly torn: boolean }> {
-  const names = (await readdir(folder).catch((error: unknown) => {
+/** Paths of the segments, oldest first. */
+async function segments(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
-  })).filter((name) => name.endsWith('.jsonl')).sort();
+  });
+  return names.filter((name) => name.endsWith('.jsonl')).sort().map((name) => join(folder, name));
+}
+
+async function linesOf(file: string): Promise<{ readonly lines: readonly Line[]; readonly torn: boolean }> {
+  const parts = (await readIfThere(file) ?? '').split('\n');
+  const rest = parts.at(-1) ?? '';
+  const lines = parts.flatMap((text, index) => (text === '' ? [] : [{ where: `${file}:${index + 1}`, text, whole: index < parts.length - 1 }]));
+  return { lines, torn: rest !== '' };
+}
+
+async function lines(folder: string): Promise<readonly Line[]> {
   const found: Line[] = [];
-  let torn = false;
-  for (const name of names) {
-    const text = (await readIfThere(join(folder, name))) ?? '';
-    torn = text !== '' && !text.endsWith('\n');
-    text.split('\n').forEach((line, index) => {
-      if (line !== '') found.push({ where: `${join(folder, name)}:${index + 1}`, text: line });
-    });
-  }
-  return { lines: found, torn };
+  for (const file of await segments(folder)) found.push(...(await linesOf(file)).lines);
+  return found;
 }
 
 /** The entries that can be read; a line that a crash cut short is passed over here and named by {@link Ledger.verify}. */
-async function read(folder: string): Promise<{ readonly entries: readonly LedgerEntry[]; readonly torn: boolean }> {
-  const found = await lines(folder);
-  return { entries: found.lines.flatMap((line) => parseEntry(line) ?? []), torn: found.torn };
+async function read(folder: string): Promise<readonly LedgerEntry[]> {
+  return (await lines(folder)).flatMap((line) => parseEntry(line) ?? []);
+}
+
+/** The newest entry, and whether the newest segment ends within a line. Reads one segment, unless the newest holds no entry yet. */
+async function end(folder: string): Promise<{ readonly last?: LedgerEntry; readonly torn: boolean }> {
+  let torn: boolean | undefined;
+  for (const file of [...await segments(folder)].reverse()) {
+    const found = await linesOf(file);
+    torn ??= found.torn;
+    for (const line of [...found.lines].reverse()) {
+      const last = parseEntry(line);
+      if (last !== undefined) return { last, torn };
+    }
+  }
+  return { torn: torn ?? false };
 }
 
 function parseEntry(line: Line): LedgerEntry | undefined {
@@ -91,9 +111,9 @@ function parseEntry(line: Line): LedgerEntry | undefined {
 async function verify(folder: string): Promise<LedgerVerdict> {
   let prev = GENESIS;
   let count = 0;
-  for (const line of (await lines(folder)).lines) {
+  for (const line of await lines(folder)) {
     const entry = parseEntry(line);
-    const broken = entry === undefined ? 'the line is not an entry' : fault(entry, prev, count + 1);
+    const broken = entry === undefined ? 'the line is not an entry' : fault(line, entry, prev, count + 1);
     if (entry === undefined || broken !== undefined) return { ok: false, entries: count, head: prev, broken: `${line.where}: ${broken ?? ''}` };
     prev = entry.hash;
     count += 1;
@@ -101,9 +121,10 @@ async function verify(folder: string): Promise<LedgerVerdict> {
   return { ok: true, entries: count, head: prev };
 }
 
-function fault(entry: LedgerEntry, prev: string, seq: number): string | undefined {
+function fault(line: Line, entry: LedgerEntry, prev: string, seq: number): string | undefined {
   const { hash, ...rest } = entry;
   if (entry.seq !== seq) return `entry ${seq} is missing or out of order (found ${entry.seq})`;
   if (entry.prev !== prev) return 'it does not follow the entry before it';
-  return entryHash(rest) === hash ? undefined : 'its content was changed after it was written';
+  // The text as well: spaces, or a line feed that is gone, leave the hash of the content as it was.
+  return entryHash(rest) === hash && line.text === JSON.stringify(entry) && line.whole ? undefined : 'its content was changed after it was written';
 }

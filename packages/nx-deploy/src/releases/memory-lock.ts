@@ -4,21 +4,27 @@ import type { Lease, Lock, LockHolder } from './state-store.js';
 /** A mutex inside one process: it ends with the process, so a crash frees it. */
 export function memoryLock(what: string): Lock {
   let held: LockHolder | undefined;
+  let lease: Lease | undefined;
   return {
     holder: () => Promise.resolve(held),
     acquire(holder) {
       if (held !== undefined) return Promise.reject(lockedError(what, held));
       held = holder;
-      const lease: Lease = {
-        assert: () => Promise.resolve(),
+      const own: Lease = {
+        assert: () => (lease === own ? Promise.resolve() : Promise.reject(lostError(what))),
         release: () => {
-          if (held === holder) held = undefined;
+          if (lease === own) held = lease = undefined;
           return Promise.resolve();
         },
       };
-      return Promise.resolve(lease);
+      lease = own;
+      return Promise.resolve(own);
     },
   };
+}
+
+function lostError(what: string): DeployError {
+  return new DeployError('ND-LOCKED', { what: `the lock of ${what} is no longer held by this run`, next: 'run the command again' });
 }
 
 export function lockedError(what: string, holder: LockHolder): DeployError {
