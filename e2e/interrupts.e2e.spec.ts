@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { Machine } from './support/machine.js';
-import { allProcesses, commandLine, isRunning } from './support/processes.js';
+import { cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { Machine, repository } from './support/machine.js';
+import { isRunning } from './support/processes.js';
 import { exited, type Program } from './support/program.js';
 import { ask, askJson, eventually, freePort } from './support/request.js';
 import type { Status, Workspace } from './support/workspace.js';
@@ -80,16 +81,6 @@ describe('interrupts', () => {
     await restored();
   });
 
-  it('the agent runs from a copy of its code, so that an installation may delete it', async () => {
-    const agent = await agentPid();
-    const files = readFileSync(`/proc/${agent}/maps`, 'utf8');
-    expect(files).not.toContain(workspace.root);
-    const shims = allProcesses().filter((pid) => commandLine(pid).startsWith(`nx-deploy: ${live} `));
-    expect(shims).toHaveLength(2);
-    const hello = JSON.parse(exited(await machine.agent('status', '--json'), 0).stdout) as { home: string };
-    expect(hello.home).toBe(machine.home);
-  });
-
   it('an agent that is killed leaves its instances, and the next one finds them', async () => {
     const before = await workspace.status('api');
     const agent = await agentPid();
@@ -142,4 +133,28 @@ describe('interrupts', () => {
     if (pid === undefined) throw new Error('no agent runs');
     return pid;
   }
+});
+
+/** What `npm ci` does: it deletes the installed package under the running agent. */
+describe('a package that is deleted', () => {
+  const machine = new Machine('deleted');
+  afterAll(() => machine.dispose());
+
+  it('takes neither the agent nor the instances with it, and crashed ones are started again', async () => {
+    const workspace = await machine.workspace();
+    const port = await freePort();
+    workspace.service('services/api', { port, deploy: { environments: { staging: { instances: 1, listen: port } } } });
+    const installed = join(machine.folder, 'installed');
+    const source = join(repository, 'packages/nx-deploy');
+    for (const name of ['dist', 'package.json']) cpSync(join(source, name), join(installed, 'nx-deploy', name), { recursive: true });
+    if (existsSync(join(source, 'node_modules'))) symlinkSync(join(source, 'node_modules'), join(installed, 'nx-deploy/node_modules'));
+    symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'));
+    exited(await workspace.start([process.execPath, join(installed, 'nx-deploy/dist/bin/nx-deploy.js'), 'deploy', 'api', '-c', 'staging']).ended, 0);
+    rmSync(installed, { recursive: true });
+    const pid = (await askJson(`http://127.0.0.1:${port}/version`))['pid'] as number;
+    process.kill(pid, 'SIGKILL');
+    const again = await eventually('another process answers', () => askJson(`http://127.0.0.1:${port}/version`), (seen) => seen['pid'] !== pid);
+    expect(again).toMatchObject({ version: '1', service: 'api' });
+    expect((await workspace.status('api')).instances).toMatchObject([{ state: 'ready', crashes: 1 }]);
+  });
 });

@@ -30,6 +30,9 @@ export async function askJson(url: string, options: { readonly host?: string } =
   return JSON.parse((await ask(url, options)).body) as Record<string, unknown>;
 }
 
+/** Characters of what was seen last, which may be a whole log. */
+const SHOWN = 3_000;
+
 /** Resolves when the check holds; rejects with what it saw last. */
 export async function eventually<T>(what: string, look: () => T | Promise<T>, holds: (seen: T) => boolean, within = 15_000): Promise<T> {
   const end = performance.now() + within;
@@ -42,7 +45,7 @@ export async function eventually<T>(what: string, look: () => T | Promise<T>, ho
     } catch (error) {
       last = error instanceof Error ? error.message : error;
     }
-    if (performance.now() > end) throw new Error(`not within ${within} ms: ${what}; seen last: ${JSON.stringify(last)}`);
+    if (performance.now() > end) throw new Error(`not within ${within} ms: ${what}; seen last: ${JSON.stringify(last ?? null).slice(-SHOWN)}`);
     await sleep(50);
   }
 }
