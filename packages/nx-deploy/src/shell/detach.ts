@@ -7,6 +7,8 @@ export interface DetachOptions {
   readonly output?: number;
   /** Written to the program's stdin, which is then closed. Secrets go this way, never by argv. */
   readonly input?: string;
+  /** Called with the program's pid and waited for before it gets its input: what it does then is done by a process that is known. A rejection kills it. */
+  readonly before?: (pid: number) => Promise<void>;
 }
 
 export interface Detached {
@@ -25,12 +27,17 @@ export function detach(file: string, args: readonly string[], options: DetachOpt
     });
     child.once('error', reject);
     child.once('spawn', () => {
+      const pid = child.pid ?? 0;
       // A program that dies before it reads gives EPIPE; its end is what tells.
       child.stdin?.on('error', () => undefined);
-      child.stdin?.end(options.input);
       child.unref();
-      if (child.pid === undefined) reject(new Error(`${file} has no process id`));
-      else resolve({ pid: child.pid, ended });
+      Promise.resolve(options.before?.(pid)).then(() => {
+        child.stdin?.end(options.input);
+        resolve({ pid, ended });
+      }, (error: unknown) => {
+        child.kill('SIGKILL');
+        reject(error);
+      });
     });
   });
 }

@@ -51,10 +51,10 @@ export async function sessionMembers(leader: number): Promise<readonly number[]>
   return stats.map((stat) => stat.pid);
 }
 
-/** Resident memory of the session in bytes; undefined where it cannot be read. */
-export async function sessionMemory(leader: number): Promise<number | undefined> {
+/** Resident memory in bytes of the session without its leader (which is the shim, not the service). */
+export async function sessionMemory(leader: number): Promise<number> {
+  const members = (await sessionMembers(leader)).filter((pid) => pid !== leader);
   if (!LINUX) {
-    const members = await sessionMembers(leader);
     if (members.length === 0) return 0;
     let kilobytes = 0;
     await run(['ps', '-o', 'rss=', '-p', members.join(',')], {
@@ -62,11 +62,11 @@ export async function sessionMemory(leader: number): Promise<number | undefined>
     });
     return kilobytes * 1024;
   }
-  const sizes = await Promise.all((await sessionMembers(leader)).map((pid) => residentBytes(pid)));
+  const sizes = await Promise.all(members.map((pid) => residentBytes(pid)));
   return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Is the listener on this TCP port a process of that session? `nobody`: no one listens. */
+/** Is the process that answers a connection to 127.0.0.1 on this TCP port one of that session? `nobody`: no one listens. */
 export async function listenerOf(port: number, leader: number): Promise<'session' | 'other' | 'nobody'> {
   if (!LINUX) return listenerByLsof(port, leader);
   const inodes = await listeningInodes(port);
@@ -109,16 +109,21 @@ async function residentBytes(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
-/** Socket inodes in state LISTEN (0A) on this port, IPv4 and IPv6. */
+/** Local addresses as /proc/net/tcp and tcp6 spell them; the kernel prefers the listener with the more exact one. */
+const LOOPBACK: readonly string[] = ['0100007F', '0000000000000000FFFF00000100007F'];
+const ANY: readonly string[] = ['00000000', '0'.repeat(32)];
+
+/** Socket inodes in state LISTEN (0A) on this port, IPv4 and IPv6: those that a connection to 127.0.0.1 reaches, else all. */
 async function listeningInodes(port: number): Promise<ReadonlySet<string>> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')));
-  const inodes = new Set<string>();
-  for (const line of tables.join('\n').split('\n')) {
-    const fields = line.trim().split(/\s+/);
-    if (fields[3] === '0A' && fields[1]?.endsWith(`:${hex}`) === true && fields[9] !== undefined) inodes.add(fields[9]);
-  }
-  return inodes;
+  const listeners = tables.join('\n').split('\n').flatMap((line) => {
+    const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
+    const [address = '', port] = local.split(':');
+    return state === '0A' && port === hex ? [{ address, inode }] : [];
+  });
+  const reached = [LOOPBACK, ANY].map((addresses) => listeners.filter(({ address }) => addresses.includes(address))).find((some) => some.length > 0);
+  return new Set((reached ?? listeners).map(({ inode }) => inode));
 }
 
 async function socketInodes(pid: number): Promise<ReadonlySet<string>> {

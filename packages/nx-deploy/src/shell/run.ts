@@ -1,7 +1,7 @@
 /** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
 import { execa } from 'execa';
-import { createInterface } from 'node:readline';
 import type { Ms } from '../model/index.js';
+import { lineSplitter } from './lines.js';
 
 export interface RunOptions {
   readonly cwd: string;
@@ -24,12 +24,15 @@ export interface RunResult {
 }
 
 const LINE_LIMIT = 2_000;
+/** A program that left the group may hold the pipes open after all that was waited for has ended. */
+const PIPE_GRACE: Ms = 500;
 
 /**
  * The program leads a process group of its own, so that its children end with it: at the timeout and on abort the whole group gets SIGKILL.
- * Resolves also when the program fails; only a bug rejects.
+ * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; only a bug rejects.
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
+  if (options.signal?.aborted === true) return { timedOut: false, cancelled: true };
   const [file = '', ...args] = argv;
   let timedOut = false;
   const child = execa(file, args, {
@@ -39,12 +42,21 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   const end = (): void => killGroup(child.pid);
   const timer = setTimeout(() => { timedOut = true; end(); }, options.timeout);
   options.signal?.addEventListener('abort', end, { once: true });
-  if (options.signal?.aborted === true) end();
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => options.onLine?.(line.slice(0, LINE_LIMIT)));
-  }
+  const streams = [child.stdout, child.stderr];
+  const splitters = streams.map((stream) => {
+    const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut' }, (line) => options.onLine?.(line));
+    stream.on('data', (chunk: Buffer) => splitter.push(chunk));
+    return splitter;
+  });
+  let grace: NodeJS.Timeout | undefined;
+  child.once('exit', () => {
+    clearTimeout(timer);
+    grace = setTimeout(() => streams.forEach((stream) => stream.destroy()), PIPE_GRACE);
+  });
   const result = await child;
   clearTimeout(timer);
+  clearTimeout(grace);
+  splitters.forEach((splitter) => splitter.end());
   options.signal?.removeEventListener('abort', end);
   return {
     ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),

@@ -1,0 +1,125 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import type * as Table from './process-table.js';
+import { lives, until } from './programs.spec-support.js';
+
+const started: ChildProcess[] = [];
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
+});
+
+/** A Node program that leads a session; resolves with its pid once it has printed a line. */
+async function leader(text: string, command = process.execPath, args: readonly string[] = ['-e', text]): Promise<{ pid: number; line: string; child: ChildProcess }> {
+  const child = spawn(command, [...args], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  started.push(child);
+  const [chunk] = await once(child.stdout, 'data') as [Buffer];
+  return { pid: child.pid ?? 0, line: chunk.toString().trim(), child };
+}
+
+const listen = (host: string, port = 0, more = ''): string =>
+  `const s = require("net").createServer().listen({ port: ${port}, host: ${JSON.stringify(host)}${more} }, () => console.log(s.address().port));`;
+
+async function ownServer(host: string, port = 0, more: object = {}): Promise<number> {
+  const server = createServer();
+  servers.push(server);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ host, port, ...more }, resolve));
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+/** The module as another system has it. */
+function on(platform: NodeJS.Platform): typeof Table {
+  const real = Object.getOwnPropertyDescriptor(process, 'platform') ?? {};
+  Object.defineProperty(process, 'platform', { ...real, value: platform });
+  try {
+    let table: typeof Table | undefined;
+    jest.isolateModules(() => { table = jest.requireActual<typeof Table>('./process-table.js'); });
+    return table!;
+  } finally {
+    Object.defineProperty(process, 'platform', real);
+  }
+}
+
+// The ways of macOS (ps, lsof) work here too.
+describe.each(['linux', 'darwin'] as const)('process table by the means of %s', (platform) => {
+  const { identity, isAlive, listenerOf, sessionMembers, sessionMemory } = on(platform);
+  const family = 'const { spawn } = require("child_process"); const c = spawn("sleep", ["60"]); setInterval(() => {}, 1000); console.log(c.pid);';
+
+  it('tells the same process by the same text, and another by another', async () => {
+    const mine = await identity(process.pid);
+    expect(mine).toMatch(/\S/);
+    expect(await identity(process.pid)).toBe(mine);
+    expect(await isAlive(process.pid, mine ?? '')).toBe(true);
+    // The same number with another start time is another process.
+    expect(await isAlive(process.pid, `${mine ?? ''}0`)).toBe(false);
+    expect(await identity(2 ** 22 + 1)).toBeUndefined();
+    const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
+    expect(await identity(pid)).not.toBe(platform === 'linux' ? mine : undefined);
+  });
+
+  it('takes a zombie for gone', async () => {
+    // The shell becomes a program that never waits for its child.
+    const { line, pid } = await leader('', 'sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60']);
+    const zombie = Number(line);
+    await until('it has ended', () => !lives(zombie));
+    expect(await identity(zombie)).toBeUndefined();
+    if (platform === 'linux') expect(await sessionMembers(pid)).toEqual([pid]);
+  });
+
+  it('finds all of a session and its memory without the leader', async () => {
+    const { pid, line } = await leader(family);
+    expect([...await sessionMembers(pid)].sort()).toEqual([pid, Number(line)].sort());
+    const memory = await sessionMemory(pid);
+    expect(memory).toBeGreaterThan(100_000);
+    expect(memory).toBeLessThan(20_000_000);
+    expect(await sessionMembers(2 ** 22 + 1)).toEqual([]);
+    expect(await sessionMemory(2 ** 22 + 1)).toBe(0);
+  });
+
+  it.each(['127.0.0.1', '0.0.0.0', '::', '::1'])('knows the listener of a session on %s', async (host) => {
+    const { pid, line } = await leader(listen(host));
+    expect(await listenerOf(Number(line), pid)).toBe('session');
+    expect(await listenerOf(Number(line), process.pid)).toBe('other');
+  });
+
+  it('knows a listener that a forked child holds', async () => {
+    const { pid, line } = await leader(`const { spawn } = require("child_process"); spawn(process.execPath, ["-e", ${JSON.stringify(listen('127.0.0.1'))}], { stdio: "inherit" }); setInterval(() => {}, 1000);`);
+    expect(await listenerOf(Number(line), pid)).toBe('session');
+  });
+
+  it('knows a stranger, and nobody', async () => {
+    const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
+    const port = await ownServer('127.0.0.1');
+    expect(await listenerOf(port, pid)).toBe('other');
+    const gone = servers.splice(0);
+    await Promise.all(gone.map((server) => new Promise((resolve) => server.close(resolve))));
+    expect(await listenerOf(port, pid)).toBe('nobody');
+  });
+});
+
+describe('listenerOf on linux', () => {
+  const { listenerOf, identity } = on('linux');
+
+  it('asks who answers on 127.0.0.1, not who else has the port', async () => {
+    const { pid, line } = await leader(listen('::', 0, ', ipv6Only: true'));
+    expect(await listenerOf(Number(line), pid)).toBe('session');
+    await ownServer('127.0.0.1', Number(line));
+    expect(await listenerOf(Number(line), pid)).toBe('other');
+  });
+
+  it('counts fields from the end of a name that looks like fields', async () => {
+    const { pid } = await leader('process.title = "a) R 1 2 3"; console.log(1); setInterval(() => {}, 1000)');
+    await until('the name is set', async () => (await identity(pid))?.split(':')[1]?.match(/^\d+$/));
+  });
+});
