@@ -1,7 +1,9 @@
 /** The background agent itself: what it runs, how to end it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { agentHome } from '../agent/home.js';
 import { connectAgent } from '../control/launch.js';
 import { findAgent } from '../control/client.js';
+import { identity } from '../shell/process-table.js';
 import { agentLines } from './text.js';
 import type { Output } from './output.js';
 import type { CommandResult } from './result.js';
@@ -34,13 +36,7 @@ function done(facts: object): CommandResult {
   return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...facts } };
 }
 
+/** A zombie counts as gone: whoever should have reaped it may take its time. */
 async function gone(pid: number): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  for (let tries = 0; tries < 600 && await identity(pid) !== undefined; tries += 1) await sleep(25);
 }
