@@ -10,7 +10,8 @@ export interface TerminalOptions {
 /** Prints to stdout, errors too, so that what happened stands in one order. */
 export function terminalOutput({ color, variables }: TerminalOptions): Output {
   const stream = process.stdout;
-  const facts = { isTTY: stream.isTTY, env: variables, ...(color === undefined ? {} : { color }) };
+  // Undefined where it is no terminal, whatever its type says; and colour that is undefined is whatever FORCE_COLOR says.
+  const facts = { isTTY: stream.isTTY ?? false, env: variables, ...(color === undefined ? {} : { color }) };
   const colored = usesColor(facts);
   return { color: colored, ...methods(createPrinter({ stream, tty: rewritesLines(facts), color: colored })) };
 }
