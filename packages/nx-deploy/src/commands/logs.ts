@@ -16,6 +16,9 @@ export interface LogsOptions extends ReportOptions {
   readonly json?: boolean;
 }
 
+/** A date, or a date with a time (ISO 8601). */
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
 /** Prints what the instances wrote, in the order of time. */
 export function logs(context: CommandContext, options: LogsOptions): Promise<CommandResult> {
   return report(context, options, async () => {
@@ -49,13 +52,14 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
 export function sinceTime(since: string | undefined, now: number): string | undefined {
   if (since === undefined) return undefined;
   const back = parseDuration(since);
-  const at = back === undefined ? Date.parse(since) : now - back;
-  if (Number.isNaN(at)) {
+  // Date.parse alone takes almost any text with a number in it for a time.
+  const at = new Date(back === undefined ? ISO_TIME.test(since) ? Date.parse(since) : Number.NaN : now - back);
+  if (Number.isNaN(at.getTime())) {
     throw new DeployError('ND-OPTION-INVALID', {
       what: `--since=${since} is neither a time nor a duration`, why: `a duration has the form ${DURATION_PATTERN}`, next: 'write --since=10m or --since=2026-01-31T12:00:00Z',
     });
   }
-  return new Date(at).toISOString();
+  return at.toISOString();
 }
 
 /** Both become parts of a path on the target. */
