@@ -49,6 +49,8 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
     const closed = router.close(instances ? 0 : ROUTER_CLOSE);
     return () => {
       server.close();
+      // Whoever follows logs is told now, not when the router has closed.
+      server.closeAllConnections();
       void closed.then(() => release(home)).then(resolveLeft);
     };
   };

@@ -7,7 +7,10 @@ import { DeployError } from '../errors.js';
 import type { Home } from '../agent/home.js';
 import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './protocol.js';
 
+const HELLO_TIMEOUT = 2_000;
 const CALL_TIMEOUT = 30_000;
+/** Ending instances takes as long as their stop timeouts say, and what goes on is restored first. */
+const STOP_TIMEOUT = 30 * 60_000;
 
 export interface AgentClient {
   readonly hello: Hello;
@@ -18,15 +21,15 @@ export interface AgentClient {
 
 /** The running agent, or undefined when none answers. Refuses one that speaks another protocol. */
 export async function findAgent(home: Home, options: { readonly anyProtocol?: boolean } = {}): Promise<AgentClient | undefined> {
-  const hello = await post<Hello>(home, 'hello', {}, 2_000).catch((error: unknown) => {
-    if (error instanceof DeployError) throw error;
+  const hello = await post<Hello>(home, 'hello', {}, HELLO_TIMEOUT).catch((error: unknown) => {
+    if (error instanceof DeployError && error.code !== 'ND-INTERRUPTED') throw error;
     return undefined;
   });
   if (hello === undefined) return undefined;
   if (hello.protocol !== PROTOCOL && options.anyProtocol !== true) throw wrongProtocol(hello);
   return {
     hello,
-    call: (name, body) => post(home, name, body, CALL_TIMEOUT),
+    call: (name, body) => post(home, name, body, name === 'stop' ? STOP_TIMEOUT : CALL_TIMEOUT),
     stream: (name, body, signal) => lines(home, name, body, signal),
   };
 }
@@ -50,14 +53,25 @@ function open(home: Home, path: string, body: object, signal?: AbortSignal): Pro
 }
 
 async function post<T>(home: Home, path: string, body: object, timeout: number): Promise<T> {
-  const response = await open(home, path, body, AbortSignal.timeout(timeout));
-  const value = JSON.parse(await text(response)) as T | Failure;
-  if (response.statusCode !== 200) throw DeployError.fromJSON((value as Failure).error);
+  const { status, value } = await answer(home, path, body, AbortSignal.timeout(timeout));
+  if (status !== 200) throw DeployError.fromJSON((value as Failure).error);
   return value as T;
 }
 
+/** Anything but a whole answer in JSON is a broken connection. */
+async function answer(home: Home, path: string, body: object, signal: AbortSignal): Promise<{ readonly status: number | undefined; readonly value: unknown }> {
+  try {
+    const response = await open(home, path, body, signal);
+    return { status: response.statusCode, value: JSON.parse(await text(response)) as unknown };
+  } catch (error) {
+    throw broken(error);
+  }
+}
+
 async function* lines<T>(home: Home, path: string, body: object, signal?: AbortSignal): AsyncIterable<T> {
-  const response = await open(home, path, body, signal);
+  const response = await open(home, path, body, signal).catch((error: unknown) => {
+    throw broken(error);
+  });
   if (response.statusCode !== 200) throw DeployError.fromJSON((JSON.parse(await text(response)) as Failure).error);
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) yield JSON.parse(line) as T;

@@ -23,20 +23,22 @@ export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise
   mkdirSync(home.logs, { recursive: true, mode: 0o700 });
   const log = join(home.logs, 'agent-start.log');
   const output = openSync(log, 'a', 0o600);
+  const launch = { failed: false };
   try {
     // `launch` starts the agent and ends at once: with its parent gone, ending this command's process tree does not reach the agent.
-    await detach(process.execPath, [ownCopy(home, bundles), 'launch'], {
+    const launcher = await detach(process.execPath, [ownCopy(home, bundles), 'launch'], {
       env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output,
     });
+    void launcher.ended.then(({ code }) => { launch.failed = code !== 0; });
   } finally {
     closeSync(output);
   }
-  return waitForAgent(home, log);
+  return waitForAgent(home, log, launch);
 }
 
-async function waitForAgent(home: Home, log: string): Promise<AgentClient> {
+async function waitForAgent(home: Home, log: string, launch: { readonly failed: boolean }): Promise<AgentClient> {
   const end = performance.now() + START_TIMEOUT;
-  while (performance.now() < end) {
+  while (performance.now() < end && !launch.failed) {
     const agent = await findAgent(home);
     if (agent !== undefined) return agent;
     await sleep(20);

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home } from '../agent/home.js';
-import { DeployError } from '../errors.js';
+import { asDeployError, DeployError } from '../errors.js';
 import { LocalService, type LocalHost } from '../platforms/local/service.js';
 import type { ServiceRecord } from '../platforms/local/record.js';
 import { isMissing, keyName, STATE_SCHEMA } from '../releases/index.js';
@@ -19,6 +19,8 @@ export interface RegistryOptions {
 
 export class Registry {
   private readonly services = new Map<string, Promise<LocalService>>();
+  /** Services of an earlier agent that could not be restored, by the name of their folder. */
+  private readonly broken = new Map<string, DeployError>();
   private readonly host: LocalHost;
 
   constructor(private readonly options: RegistryOptions) {
@@ -46,6 +48,7 @@ export class Registry {
         const service = await LocalService.restore(join(this.options.home.services, name), this.host);
         if (service !== undefined) this.keep(name, service);
       } catch (error) {
+        this.broken.set(name, asDeployError(error));
         this.options.log(`the service in ${name} could not be restored`, error);
       }
     }));
@@ -61,9 +64,12 @@ export class Registry {
     return this.opened;
   }
 
-  /** The service if it is known; ND-OWNER-CONFLICT when another workspace owns it. */
+  /** The service if it is known; ND-OWNER-CONFLICT when another workspace owns it, and why when its state could not be read. */
   async find(target: ServiceTarget): Promise<LocalService | undefined> {
-    const service = await this.services.get(keyName(target.key));
+    const name = keyName(target.key);
+    const service = await this.services.get(name);
+    const why = service === undefined ? this.broken.get(name) : undefined;
+    if (why !== undefined) throw why;
     if (service !== undefined) assertOwner(service, target);
     return service;
   }
@@ -74,8 +80,9 @@ export class Registry {
     let opening = this.services.get(name);
     if (opening === undefined) {
       const fresh: ServiceRecord = { schema: STATE_SCHEMA, key: target.key, owner: target.owner, weights: {}, node };
-      opening = LocalService.open(join(this.options.home.services, name), fresh, this.host).then((service) => {
+      opening = this.restoredOr(join(this.options.home.services, name), fresh).then((service) => {
         this.opened = [...this.opened, service];
+        this.broken.delete(name);
         return service;
       });
       this.services.set(name, opening);
@@ -84,6 +91,11 @@ export class Registry {
     const service = await opening;
     assertOwner(service, target);
     return service;
+  }
+
+  /** A service whose state was damaged at start may have been repaired since, and have instances. */
+  private async restoredOr(folder: string, fresh: ServiceRecord): Promise<LocalService> {
+    return await LocalService.restore(folder, this.host) ?? LocalService.open(folder, fresh, this.host);
   }
 
   private keep(name: string, service: LocalService): void {

@@ -26,7 +26,7 @@ export interface ControlOptions {
 type Handlers = { readonly [Name in Exclude<keyof Calls, 'stop'>]: (body: Calls[Name]['in']) => Promise<Calls[Name]['out']> };
 
 /** Runs that go on, so that they can be cancelled by name. */
-type Runs = Map<string, AbortController>;
+type Runs = Map<string, { readonly cancel: AbortController; readonly ended: Promise<void> }>;
 
 export async function openControl(options: ControlOptions): Promise<Server> {
   const runs: Runs = new Map();
@@ -56,7 +56,7 @@ function handlers({ hello, registry }: ControlOptions, runs: Runs): Handlers {
       return service === undefined ? emptyStatus(target.key) : serviceStatus(service);
     },
     cancel({ run }) {
-      runs.get(run)?.abort();
+      runs.get(run)?.cancel.abort();
       return Promise.resolve({ cancelled: runs.has(run) });
     },
   };
@@ -68,7 +68,7 @@ async function answer(options: ControlOptions, calls: Handlers, runs: Runs, requ
     const body = await json(request);
     if (name === 'run') await runStream(options, runs, body as RunRequest, response);
     else if (name === 'logs') await logStream(options, body as LogsRequest, response);
-    else if (name === 'stop') await stopAll(options, body as Calls['stop']['in'], response);
+    else if (name === 'stop') await stopAll(options, runs, body as Calls['stop']['in'], response);
     else if (isCall(calls, name)) send(response, 200, await (calls[name] as (body: unknown) => Promise<unknown>)(body));
     else throw new DeployError('ND-AGENT-VERSION', { what: `this agent does not know ${JSON.stringify(name)}`, next: 'run `npx nx-deploy agent restart`' });
   } catch (thrown) {
@@ -79,9 +79,14 @@ async function answer(options: ControlOptions, calls: Handlers, runs: Runs, requ
   }
 }
 
-async function stopAll({ registry, stop }: ControlOptions, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+/** What goes on is restored first: a walk whose instances are taken from under it would start others. */
+async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+  for (const { cancel } of runs.values()) cancel.abort();
+  await Promise.all([...runs.values()].map(({ ended }) => ended));
   const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
   const leave = await stop(instances);
+  // Whoever asked may be gone by now.
+  if (response.closed) return leave();
   response.once('close', leave);
   send(response, 200, { stopped } satisfies Calls['stop']['out']);
 }
@@ -100,10 +105,12 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
   const { request, node } = body;
   const service = await registry.open(body, node);
   const cancel = new AbortController();
-  runs.set(request.run, cancel);
+  let end: () => void = () => undefined;
+  runs.set(request.run, { cancel, ended: new Promise((resolve) => { end = resolve; }) });
   response.on('close', () => {
     if (!response.writableFinished) cancel.abort();
   });
+  if (response.closed) cancel.abort();
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
   const write = (message: RunMessage): void => void response.write(`${JSON.stringify(message)}\n`);
   try {
@@ -124,6 +131,7 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
     if (result.outcome === 'done') await options.prune(await registry.artifacts()).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
   } finally {
     runs.delete(request.run);
+    end();
   }
 }
 

@@ -45,6 +45,7 @@ export class LocalService {
       order: (release, instance) => this.order(release, instance),
       takenPorts: host.takenPorts,
       onChange: () => this.refresh(),
+      onError: host.log,
     });
   }
 
@@ -60,7 +61,8 @@ export class LocalService {
     if (record === undefined) return undefined;
     const service = new LocalService(folder, record, host);
     await service.supervisor.restore();
-    if (record.listen !== undefined) await service.setRoute(record.listen, record.weights);
+    // The address may be another program's by now. The instances are there all the same, and the next deploy puts the route in force.
+    if (record.listen !== undefined) await service.setRoute(record.listen, record.weights).catch((error: unknown) => host.log('the route could not be restored', error));
     return service;
   }
 
