@@ -5,13 +5,14 @@ import { DeployError } from '../errors.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
-const COMMON = {
-  configuration: { type: 'string', short: 'c' },
+const REPORT = {
   json: { type: 'boolean' },
   outputFile: { type: 'string' },
   color: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies Options;
+
+const COMMON = { ...REPORT, configuration: { type: 'string', short: 'c' } } as const satisfies Options;
 
 const CHANGE = { ...COMMON, 'dry-run': { type: 'boolean' }, strategy: { type: 'string' } } as const satisfies Options;
 
@@ -21,7 +22,7 @@ export const COMMANDS = {
   rollback: { ...CHANGE, to: { type: 'string' } },
   status: { ...COMMON, verify: { type: 'boolean' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
-  agent: { ...COMMON, 'keep-instances': { type: 'boolean' } },
+  agent: { ...REPORT, 'keep-instances': { type: 'boolean' } },
 } as const satisfies Record<string, Options>;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -44,8 +45,13 @@ export function readArguments(argv: readonly string[]): Arguments {
     const { values, positionals } = parseArgs({ args: rest, options, strict: true, allowPositionals: true, allowNegative: true });
     return { command, positionals, values: values as Arguments['values'] };
   } catch (error) {
-    throw new DeployError('ND-OPTION-INVALID', { what: error instanceof Error ? error.message.split('. ')[0] ?? '' : String(error), next: `nx-deploy ${command} --help lists the options` });
+    throw new DeployError('ND-OPTION-INVALID', { what: firstSentence(error), next: `nx-deploy ${command} --help lists the options` });
   }
+}
+
+function firstSentence(error: unknown): string {
+  const message = typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  return message.split(/\.\s/)[0] ?? '';
 }
 
 function isCommand(name: string): name is CommandName {

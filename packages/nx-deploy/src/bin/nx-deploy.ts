@@ -1,16 +1,17 @@
 #!/usr/bin/env node
 /** The commands of the executors outside Nx: the same code, with exact exit codes and pure JSON. */
+import { resolve } from 'node:path';
 import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
 import { commandContext } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
 import { logs } from '../commands/logs.js';
 import { findProject, findWorkspace } from '../commands/project.js';
-import { failure, type CommandResult } from '../commands/result.js';
+import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { rollback } from '../commands/rollback.js';
 import { status } from '../commands/status.js';
 import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
 import type { Output } from '../commands/output.js';
-import { asDeployError, DeployError } from '../errors.js';
+import { asDeployError, DeployError, formatError } from '../errors.js';
 import { readArguments, USAGE, type Arguments } from './arguments.js';
 
 /** Never rejects; what it resolves with is the exit code. */
@@ -22,6 +23,7 @@ export async function main(argv: readonly string[], cwd: string, variables: Node
   let output: Output = terminalOutput({ color: undefined, variables });
   let json = argv.includes('--json');
   let result: CommandResult;
+  let outputFile: unknown;
   try {
     const given = readArguments(argv);
     if (given.values['help'] === true) {
@@ -29,16 +31,19 @@ export async function main(argv: readonly string[], cwd: string, variables: Node
       return 0;
     }
     const { color } = given.values;
+    ({ outputFile } = given.values);
     json = given.values['json'] === true;
-    // Log lines are JSON by themselves: they stream, and nothing is printed behind them.
-    output = json && given.command !== 'logs' ? silentOutput() : terminalOutput({ color: typeof color === 'boolean' ? color : undefined, variables });
+    const terminal = terminalOutput({ color: typeof color === 'boolean' ? color : undefined, variables });
+    // Log lines are JSON by themselves: they stream, and only an error is printed behind them.
+    output = !json ? terminal : given.command === 'logs' ? { ...silentOutput(), line: (text) => terminal.line(text) } : silentOutput();
     result = await dispatch(given, output, cwd, variables);
-    json &&= given.command !== 'logs';
+    json &&= given.command !== 'logs' || result.exitCode !== 0;
   } catch (thrown) {
     const error = asDeployError(thrown);
     if (!json) output.error(error);
     result = failure(error);
   }
+  if (typeof outputFile === 'string') await writeDocument(resolve(cwd, outputFile), result, (error) => process.stderr.write(`${formatError(error)}\n`));
   if (json) process.stdout.write(`${JSON.stringify(result.document)}\n`);
   return result.exitCode;
 }
@@ -53,14 +58,13 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const workspaceRoot = findWorkspace(cwd);
   const projectRoot = await findProject(workspaceRoot, subject);
   const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
-  const common = optional({ outputFile: text('outputFile') });
-  const change = { ...common, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
+  const change = { dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
   switch (given.command) {
     case 'deploy': return deploy(context, change);
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
-    case 'status': return status(context, { ...common, verify: flag('verify') });
+    case 'status': return status(context, { verify: flag('verify') });
     case 'logs': return logs(context, {
-      ...common, follow: flag('follow'), json: flag('json'),
+      follow: flag('follow'), json: flag('json'),
       ...optional({ since: text('since'), instance: text('instance'), release: text('release') }),
     });
   }

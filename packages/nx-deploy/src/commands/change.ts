@@ -29,7 +29,7 @@ export async function submit(context: CommandContext, run: RunRequest): Promise<
   const agent = await connectAgent(context.home);
   const release = cancelOnSignals(context, agent, run);
   try {
-    const result = await Promise.race([follow(context, agent, run), release.left]);
+    const result = await Promise.race([follow(context, agent, run, release.signal), release.left]);
     context.output.end();
     await show(context, result);
     const exitCode = EXIT_CODES[result.outcome];
@@ -39,16 +39,25 @@ export async function submit(context: CommandContext, run: RunRequest): Promise<
   }
 }
 
-async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest): Promise<ChangeResult> {
-  for await (const message of agent.stream('run', run)) {
+async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest, signal: AbortSignal): Promise<ChangeResult> {
+  for await (const message of agent.stream('run', run, signal)) {
     if (message.type === 'result') return message.result;
     output.event(message.event);
   }
   throw new DeployError('ND-INTERRUPTED', { what: 'the agent ended the run without a result', next: 'run status: it shows what runs' });
 }
 
+interface Leaving {
+  /** Rejects when the command has to end before the run has. */
+  readonly left: Promise<never>;
+  /** Aborts when the command no longer listens. */
+  readonly signal: AbortSignal;
+  dispose(): void;
+}
+
 /** Ctrl-C, SIGTERM and SIGHUP ask the agent to restore. It does so whether or not this command still watches. */
-function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { request }: RunRequest): { readonly left: Promise<never>; dispose(): void } {
+function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { request }: RunRequest): Leaving {
+  const gone = new AbortController();
   let leave: (error: DeployError) => void = () => undefined;
   const left = new Promise<never>((_resolve, reject) => { leave = reject; });
   left.catch(() => undefined);
@@ -66,8 +75,11 @@ function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { reque
   for (const signal of signals) process.on(signal, onSignal);
   return {
     left,
+    signal: gone.signal,
     dispose() {
       clearTimeout(timer);
+      // An open connection would keep this process waiting.
+      gone.abort();
       for (const signal of signals) process.removeListener(signal, onSignal);
     },
   };

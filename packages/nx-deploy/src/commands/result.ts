@@ -1,6 +1,6 @@
 /** How a command ended: as an exit code for the bin and as one JSON document. */
 import { writeFile } from 'node:fs/promises';
-import { asDeployError, DeployError, type SerializedError } from '../errors.js';
+import { asDeployError, DeployError, errorCode, type SerializedError } from '../errors.js';
 import type { Outcome } from '../engine/request.js';
 import type { CommandContext } from './context.js';
 
@@ -36,7 +36,7 @@ export async function report(context: CommandContext, options: ReportOptions, wo
     context.output.error(error);
     result = failure(error);
   }
-  if (options.outputFile !== undefined) await writeDocument(context, options.outputFile, result);
+  if (options.outputFile !== undefined) await writeDocument(options.outputFile, result, (error) => context.output.error(error));
   return result;
 }
 
@@ -47,12 +47,13 @@ export function failure(error: DeployError): CommandResult {
   return { exitCode, document };
 }
 
-async function writeDocument(context: CommandContext, file: string, result: CommandResult): Promise<void> {
+/** That it cannot be written changes nothing of what was done: it is said, and the exit code stays. */
+export async function writeDocument(file: string, result: CommandResult, say: (error: DeployError) => void): Promise<void> {
   try {
     await writeFile(file, `${JSON.stringify(result.document, undefined, 2)}\n`);
   } catch (error) {
-    context.output.error(new DeployError('ND-OPTION-INVALID', {
-      what: `the result could not be written to ${file}`, why: error instanceof Error ? error.message : String(error), next: 'name a file in a folder that exists with --outputFile',
+    say(new DeployError('ND-OPTION-INVALID', {
+      what: `the result could not be written to ${file}`, why: errorCode(error) ?? String(error), next: 'name a file in a folder that exists with --outputFile',
     }));
   }
 }
