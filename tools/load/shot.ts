@@ -19,6 +19,11 @@ export class Shot {
     return this.#abort.signal;
   }
 
+  /** Whether an answer has begun: what breaks from then on is cut, not failed. */
+  get hasAnswer(): boolean {
+    return this.#answered;
+  }
+
   /** Called with the first headers of the answer. */
   answered(headers: IncomingHttpHeaders): void {
     this.#answered = true;

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from '../../../tools/load/load.js';
+import { routes } from './routes/index.js';
+import type { Handler } from './routes/route.js';
 import { send, start, stop, type Started } from './started.spec-support.js';
 
 let service: Started;
@@ -139,6 +141,29 @@ describe('GET /slow', () => {
     client.destroy();
     await delay(50);
     expect(service.traffic.inFlight).toBe(0);
+  });
+});
+
+describe('a route that throws', () => {
+  const broken = (handler: Handler): void => void Object.assign(routes, { '/broken': { GET: handler } });
+  afterEach(() => void Reflect.deleteProperty(routes, '/broken'));
+
+  it('is a 500 that tells the log, not the client, why', async () => {
+    broken(() => {
+      throw new Error('the reason');
+    });
+    expect(await get('/broken')).toMatchObject({ status: 500, body: '{"error":"internal error"}' });
+    expect(service.logs).toContainEqual(expect.objectContaining({ msg: 'request failed', path: '/broken', err: expect.objectContaining({ message: 'the reason' }) }));
+  });
+
+  it('in the middle of its answer breaks the connection, so that nobody takes the part for the whole', async () => {
+    broken(({ response }) => {
+      response.writeHead(200);
+      response.write('half');
+      throw new Error('the reason');
+    });
+    await expect(get('/broken')).rejects.toThrow(/aborted|socket hang up|ECONNRESET/);
+    expect((await get('/health')).status).toBe(200);
   });
 });
 

@@ -72,7 +72,7 @@ export function socket(shot: Shot, wire: Wire, plan: { count: number; interval: 
   client.on('open', () => conversation.say());
   client.on('message', (data: RawData) => checked(() => conversation.hear(data as Buffer)));
   return new Promise((resolve, reject) => {
-    client.on('error', (error) => conversation.fail(client.readyState === WebSocket.CONNECTING ? noAnswer(error, false) : new Failure('cut', error.message)));
+    client.on('error', (error) => conversation.fail(shot.hasAnswer ? new Failure('cut', error.message) : noAnswer(error, false)));
     client.on('close', (code) => {
       shot.signal.removeEventListener('abort', abort);
       const failure = conversation.closed(code);
