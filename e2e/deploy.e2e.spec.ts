@@ -125,8 +125,11 @@ describe('deploying the sample service', () => {
     exited(await following.ended, 0);
   });
 
-  it('goes to a release that is named', async () => {
-    const { result } = await run('rollback', `--to=${releases[1] ?? ''}`);
+  it('goes to a release that is named, without a failed request either', async () => {
+    const load = await startLoad({ url, rate: 200, service: 'sample-service', slowMs: 500 });
+    const { result } = await run('rollback', `--to=${releases[1] ?? ''}`).finally(() => load.stop());
+    const report = await load.stop();
+    expect({ failures: report.failures, first: report.firstFailures }).toEqual({ failures: 0, first: [] });
     expect(result).toMatchObject({ outcome: 'done', release: releases[1] });
     expect(await greeting()).toBe('Hello from staging, the second');
     expect(JSON.parse(exited(await workspace.bin('rollback', 'sample-service', '-c', 'staging', `--to=${releases[1] ?? ''}`, '--json'), 0).stdout)).toMatchObject({ outcome: 'unchanged' });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Machine } from './support/machine.js';
+import { processesOf } from './support/processes.js';
 import { exited } from './support/program.js';
 import { ask, askJson, freePort } from './support/request.js';
 import type { Workspace } from './support/workspace.js';
@@ -120,5 +121,24 @@ describe('isolation', () => {
     expect(ending.code).not.toBe(0);
     expect(ending.output).toMatch(/ND-LISTEN-CONFLICT/);
     expect(await versionAt(port, 'api.example.com')).toBe('api');
+  });
+});
+
+describe('the first commands of a user', () => {
+  const machine = new Machine('first');
+  afterAll(() => machine.dispose());
+
+  it('may be several at once: they share one agent', async () => {
+    const workspace = await machine.workspace();
+    const names = ['api', 'web', 'mail'];
+    const ports = await Promise.all(names.map(() => freePort()));
+    names.forEach((name, index) => workspace.service(`services/${name}`, { port: ports[index] ?? 0, deploy: { environments: { staging: { listen: ports[index] } } } }));
+    const results = await Promise.all(names.map((name) => workspace.deploy(name)));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done']);
+    expect(processesOf(machine.folder).filter(({ command }) => /^nx-deploy-agent|agent\.js/.test(command))).toHaveLength(1);
+    const { services } = JSON.parse(exited(await machine.agent('status', '--json'), 0).stdout) as { services: readonly { key: { service: string }; instances: number }[] };
+    expect(services.map(({ key, instances }) => [key.service, instances]).sort()).toEqual([['api', 1], ['mail', 1], ['web', 1]]);
+    const answers = await Promise.all(ports.map((port) => ask(`http://127.0.0.1:${port}/version`)));
+    expect(answers.map(({ service }) => service)).toEqual(names);
   });
 });
