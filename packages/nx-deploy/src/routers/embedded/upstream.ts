@@ -24,8 +24,9 @@ class UpstreamAgent extends Agent {
   }
 
   override keepSocketAlive(socket: Socket): boolean {
-    const kept: unknown = super.keepSocketAlive(socket);
-    return !this.retired && kept !== false;
+    // Declared void, documented to return whether the connection may be kept.
+    const keep: (socket: Socket) => unknown = super.keepSocketAlive.bind(this);
+    return !this.retired && keep(socket) !== false;
   }
 
   /** Closes the idle connections, and each busy one when its request is done; Agent.destroy() would cut those. */
@@ -68,7 +69,8 @@ const BEFORE_CONNECTED = new Set(['connect', 'getaddrinfo', 'bind']);
 
 /** Did the connection never come to be, so that nothing can have reached the instance? */
 export function neverConnected(error: Error): boolean {
-  if (error instanceof AggregateError) return error.errors.every((inner) => inner instanceof Error && neverConnected(inner));
+  // A name with several addresses fails with the errors of all.
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.every(neverConnected);
   return 'syscall' in error && typeof error.syscall === 'string' && BEFORE_CONNECTED.has(error.syscall);
 }
 

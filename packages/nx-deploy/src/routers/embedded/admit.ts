@@ -1,0 +1,37 @@
+/** What is decided on a request before a target is chosen: is it well formed, whose is it, and which headers go on. */
+import type { IncomingMessage } from 'node:http';
+import { acceptsTrailers, framingOf, requestHeaders, type Framing, type Peer } from './headers.js';
+import { hostName, readTarget } from './request-target.js';
+import type { Service } from './service.js';
+
+export interface Head {
+  readonly path: string;
+  readonly headers: readonly string[];
+  readonly framing: Framing;
+  readonly trailers: boolean;
+}
+
+export type Admission =
+  | { readonly service: Service; readonly head: Head }
+  | { readonly refusal: number; readonly text: string };
+
+/** Is a forwarding header of this address to be believed? */
+export type Trust = (address: string) => boolean;
+
+export function admit(request: IncomingMessage, find: (host: string) => Service | undefined, trust: Trust): Admission {
+  const target = readTarget(request);
+  if (target === undefined) return { refusal: 400, text: 'Bad Request: the request target has no form that this server takes.' };
+  const framing = framingOf(request);
+  if (framing === undefined) return { refusal: 501, text: 'Not Implemented: the only transfer coding taken here is chunked.' };
+  const headers = requestHeaders(request, target, framing, peerOf(request, trust));
+  if (headers === undefined) return { refusal: 400, text: 'Bad Request: more than one Host.' };
+  const service = find(hostName(target.authority ?? ''));
+  if (service === undefined) return { refusal: 404, text: 'Not Found: no service answers at this address.' };
+  return { service, head: { path: target.path, headers, framing, trailers: acceptsTrailers(request) } };
+}
+
+function peerOf(request: IncomingMessage, trust: Trust): Peer {
+  const seen = request.socket.remoteAddress ?? '';
+  const address = seen.startsWith('::ffff:') ? seen.slice('::ffff:'.length) : seen;
+  return { address, trusted: trust(address) };
+}

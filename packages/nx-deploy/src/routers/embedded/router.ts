@@ -1,0 +1,188 @@
+import proxyAddress from 'proxy-addr';
+import { DeployError } from '../../errors.js';
+import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
+import type { Listen, Route, Router } from '../router.js';
+import type { Trust } from './admit.js';
+import { Listener } from './listener.js';
+import { hostName } from './request-target.js';
+import { Service } from './service.js';
+
+export interface EmbeddedRouterOptions {
+  /**
+   * Peers whose `X-Forwarded-*` and `Forwarded` headers are believed: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`.
+   * From everyone else these headers are replaced. Default: nobody.
+   */
+  readonly trustedProxies?: readonly string[];
+}
+
+/** A router in this process, on node:http. Throws a TypeError when a trusted proxy is no address. */
+export function createEmbeddedRouter(options: EmbeddedRouterOptions = {}): Router {
+  const trusted = proxyAddress.compile([...options.trustedProxies ?? []]);
+  return new EmbeddedRouter((address) => trusted(address, 0));
+}
+
+class EmbeddedRouter implements Router {
+  private readonly services = new Map<string, Service>();
+  private readonly listeners = new Map<string, Listener>();
+  /** They accept nothing any more, and finish what they have. */
+  private readonly leaving = new Map<Listener, Promise<void>>();
+  private queue: Promise<unknown> = Promise.resolve();
+  private closed = false;
+
+  constructor(private readonly trust: Trust) {}
+
+  set(route: Route): Promise<void> {
+    return this.inTurn(() => this.put(route));
+  }
+
+  remove(key: string): Promise<void> {
+    return this.inTurn(async () => {
+      const service = this.services.get(key);
+      if (service?.route === undefined) return;
+      this.withdraw(service, service.route.listen);
+      service.end();
+      this.forget();
+    });
+  }
+
+  route(key: string): Route | undefined {
+    return this.services.get(key)?.route;
+  }
+
+  inFlight(key: string, targetId: string): number {
+    return this.services.get(key)?.targets.inFlight(targetId) ?? 0;
+  }
+
+  drained(key: string, targetId: string, deadline: Ms): Promise<boolean> {
+    return this.services.get(key)?.targets.drained(targetId, deadline) ?? Promise.resolve(true);
+  }
+
+  cut(key: string, targetId: string): void {
+    this.services.get(key)?.targets.cut(targetId);
+  }
+
+  metrics(key: string, release: ReleaseId, window: Ms): Metrics {
+    return this.services.get(key)?.metrics.read(release, window) ?? NOTHING;
+  }
+
+  close(deadline: Ms): Promise<void> {
+    this.closed = true;
+    return this.inTurn(async () => {
+      for (const listener of this.listeners.values()) this.leave(listener);
+      this.listeners.clear();
+      const all = Promise.all(this.leaving.values());
+      const timer = setTimeout(() => {
+        for (const service of this.services.values()) service.targets.cutAll();
+        for (const listener of this.leaving.keys()) listener.cut();
+      }, deadline);
+      await all;
+      clearTimeout(timer);
+      for (const service of this.services.values()) service.end();
+      this.forget();
+    });
+  }
+
+  private async put(asked: Route): Promise<void> {
+    if (this.closed) throw new DeployError('ND-INTERNAL', { what: `route ${asked.key} cannot be set`, why: 'the router is closing' });
+    const route = { ...asked, listen: normalised(asked.listen) };
+    const { listen } = route;
+    const at = place(listen);
+    const holder = this.listeners.get(at)?.holder(listen.host);
+    if (holder !== undefined && holder.key !== route.key) throw conflict(listen, holder.key);
+    const listener = this.listeners.get(at) ?? await this.open(listen);
+    // From here on nothing waits: the switch is one step.
+    const service = this.services.get(route.key) ?? new Service(route.key);
+    const before = service.route?.listen;
+    this.services.set(route.key, service);
+    this.listeners.set(at, listener);
+    service.put(route);
+    listener.serve(listen.host, service);
+    if (before !== undefined && place(before) !== at) this.withdraw(service, before);
+    else if (before !== undefined && before.host !== listen.host) listener.unserve(before.host);
+    this.forget();
+  }
+
+  /** Takes a route off an address: off the shared listener, or with the listener when no other route uses that. */
+  private withdraw(service: Service, listen: Listen): void {
+    const at = place(listen);
+    const listener = this.listeners.get(at);
+    if (listener === undefined) return;
+    if (listener.servesOnly(service)) {
+      // It still knows the route: connections that are open bring requests until they end.
+      this.listeners.delete(at);
+      this.leave(listener);
+    } else listener.unserve(listen.host);
+  }
+
+  private leave(listener: Listener): void {
+    const left = listener.close().finally(() => this.leaving.delete(listener));
+    this.leaving.set(listener, left);
+  }
+
+  private async open(listen: Listen): Promise<Listener> {
+    try {
+      return await Listener.open(listen, this.trust);
+    } catch (error) {
+      const overlapping = [...this.services.values()].find((service) => service.route?.listen.port === listen.port);
+      throw cannotListen(listen, error, overlapping?.route);
+    }
+  }
+
+  /** Drops what neither has a route nor anything in flight. */
+  private forget(): void {
+    for (const [key, service] of this.services) {
+      if (service.route === undefined && service.targets.empty) this.services.delete(key);
+    }
+  }
+
+  /** Changes happen one after another; each is told of its own failure alone. */
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(change);
+    this.queue = result.catch(() => {});
+    return result;
+  }
+}
+
+const NOTHING: Metrics = { requests: 0, errors: 0, latency: { p50: 0, p95: 0, p99: 0 } };
+
+function place(listen: Listen): string {
+  return `${listen.address}:${listen.port}`;
+}
+
+function normalised({ address, port, host }: Listen): Listen {
+  return host === undefined ? { address, port } : { address, port, host: hostName(host) };
+}
+
+function conflict(listen: Listen, other: string): DeployError {
+  const name = listen.host === undefined ? 'every host' : `host ${listen.host}`;
+  return new DeployError('ND-LISTEN-CONFLICT', {
+    what: `${place(listen)} for ${name} is taken by ${other}`,
+    where: place(listen),
+    why: 'two routes cannot have the same address, port and host',
+    next: `give this service another port or a host of its own, or remove ${other}`,
+  });
+}
+
+function cannotListen(listen: Listen, error: unknown, overlapping: Route | undefined): DeployError {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error);
+  const { what, why, next } = explained(listen, code, overlapping);
+  return new DeployError('ND-PORT-TAKEN', { what, where: place(listen), why, next }, { cause: error });
+}
+
+function explained(listen: Listen, code: string, overlapping: Route | undefined): { what: string; why: string; next: string } {
+  const { port, address } = listen;
+  if (code === 'EADDRINUSE' && overlapping !== undefined) {
+    return {
+      what: `port ${port} is taken by ${overlapping.key}`,
+      why: `${overlapping.key} listens on ${place(overlapping.listen)}, which overlaps ${place(listen)}`,
+      next: `use another port, or the address ${overlapping.listen.address} with a host of its own`,
+    };
+  }
+  if (code === 'EADDRINUSE') {
+    return { what: `port ${port} is taken`, why: `another process listens on ${place(listen)}`, next: `stop it (ss -ltnp 'sport = :${port}' shows it), or set another listen port` };
+  }
+  if (code === 'EACCES') {
+    return { what: `port ${port} cannot be opened`, why: `this user may not listen on ${place(listen)}`, next: 'set a listen port of 1024 or above, or allow the user lower ports' };
+  }
+  return { what: `port ${port} cannot be opened`, why: `listening on ${place(listen)} failed with ${code}`, next: `check that ${address} is an address of this machine` };
+}
