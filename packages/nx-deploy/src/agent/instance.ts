@@ -41,7 +41,12 @@ export interface InstanceOptions {
   readonly limits: Limits;
   /** Resolves as soon as the signal aborts; calls back with each verdict while the process lives. */
   readonly watch: (instance: Instance, signal: AbortSignal) => Promise<void>;
+  /** Called when the state has changed. */
   readonly onChange: () => void;
+  /** Resolves when the present {@link Instance.record} is on disk, or could not be put there and that was reported. */
+  readonly keep: () => Promise<void>;
+  /** Told what fails in the background. */
+  readonly onError: (message: string, error: unknown) => void;
 }
 
 const BACKOFF_FIRST: Ms = 250;
@@ -50,6 +55,8 @@ const BACKOFF_LIMIT: Ms = 30_000;
 const STABLE_AFTER: Ms = 60_000;
 const POLL: Ms = 250;
 const MEMORY_POLL: Ms = 2_000;
+/** A process that SIGKILL does not end within this is stuck in the kernel, or belongs to another user. */
+const KILL_LIMIT: Ms = 10_000;
 
 export class Instance {
   state: InstanceState = 'starting';
@@ -61,6 +68,10 @@ export class Instance {
   private identity: string | undefined;
   private watching = new AbortController();
   private wanted = true;
+  /** Settled when no start is under way, and when the last process that was followed is gone with all it left. */
+  private starting: Promise<void> = Promise.resolve();
+  private following: Promise<void> = Promise.resolve();
+  private overLimit: string | undefined;
   private port: number;
   private readonly birth: Pick<InstanceRecord, 'id' | 'release' | 'process' | 'slot'>;
 
@@ -91,36 +102,70 @@ export class Instance {
   /** Takes over a process that an earlier agent started; false when it is gone. */
   async adopt(): Promise<boolean> {
     if (this.pid === undefined || this.identity === undefined || !await isAlive(this.pid, this.identity)) {
-      this.pid = undefined;
+      this.forget();
       return false;
     }
-    void this.follow(this.pid, pollUntilGone(this.pid, this.identity));
+    this.following = this.follow(this.pid, pollUntilGone(this.pid, this.identity));
     return true;
   }
 
-  async start(): Promise<void> {
+  /** Starts the process; rejects when that is not possible. */
+  start(): Promise<void> {
+    const launching = this.launch();
+    this.starting = launching.catch(() => undefined);
+    return launching;
+  }
+
+  /** As `start`; a failure is tried again like a crash. */
+  async revive(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.options.onError(`instance ${this.birth.id} could not be started`, error);
+      this.crashes += 1;
+      this.set('backoff', error instanceof Error ? error.message : String(error));
+      void this.restartLater();
+    }
+  }
+
+  private async launch(): Promise<void> {
     if (this.port !== 0) this.port = await this.options.port(this.port);
     const order = await this.options.order(this.record);
     if (!this.wanted) return;
     rmSync(this.options.exitFile, { force: true });
     mkdirSync(dirname(this.options.logFile), { recursive: true, mode: 0o700 });
     const shim = await this.detachShim({ ...order, logFile: this.options.logFile, exitFile: this.options.exitFile });
-    this.pid = shim.pid;
-    this.identity = await identity(shim.pid);
     if (!this.wanted) {
       // It was stopped while it started.
       await this.killAll(shim.pid);
+      this.forget();
       return;
     }
     this.set('starting', 'it has been started and has not answered yet');
-    void this.follow(shim.pid, shim.ended.then(() => undefined));
+    this.following = this.follow(shim.pid, shim.ended.then(() => undefined));
+  }
+
+  private forget(): void {
+    this.pid = undefined;
+    this.identity = undefined;
   }
 
   private async detachShim(order: ShimOrder): Promise<Detached> {
     const errors = openSync(`${this.options.logFile}.shim`, 'a', 0o600);
     try {
       const title = `nx-deploy: ${this.birth.release} ${this.birth.id}`;
-      return await detach(this.options.node, [this.options.shim, title], { env: {}, output: errors, input: JSON.stringify(order) });
+      return await detach(this.options.node, [this.options.shim, title], {
+        env: {}, output: errors, input: JSON.stringify(order),
+        // Its record comes before its order: should this process end in between, the shim gets no order and ends too, and no program runs that nobody knows.
+        before: async (pid) => {
+          this.pid = pid;
+          this.identity = await identity(pid);
+          await this.options.keep();
+        },
+      });
+    } catch (error) {
+      this.forget();
+      throw error;
     } finally {
       closeSync(errors);
     }
@@ -130,49 +175,45 @@ export class Instance {
     const since = performance.now();
     this.watching = new AbortController();
     const { signal } = this.watching;
-    void this.options.watch(this, signal);
-    if (this.options.limits.memory !== undefined) void this.limitMemory(pid, this.options.limits.memory, signal);
+    const report = (what: string) => (error: unknown): void => this.options.onError(`${what} of instance ${this.birth.id} failed`, error);
+    this.options.watch(this, signal).catch(report('the watch'));
+    if (this.options.limits.memory !== undefined) this.limitMemory(pid, this.options.limits.memory, signal).catch(report('the memory limit'));
     await ended;
     this.watching.abort();
-    // What the program left behind in its group ends with it.
-    killGroup(pid);
-    this.pid = undefined;
-    this.identity = undefined;
+    // What the program left behind ends with it: it may hold the port.
+    await this.killAll(pid).catch(report('the clean-up'));
+    this.forget();
     if (!this.wanted) return;
     this.crashes = performance.now() - since > STABLE_AFTER ? 1 : this.crashes + 1;
     this.set('backoff', this.exitReason());
-    await this.restartLater();
+    void this.restartLater();
   }
 
   private async restartLater(): Promise<void> {
     await sleep(Math.min(BACKOFF_FIRST * 2 ** (this.crashes - 1), BACKOFF_LIMIT), undefined, { ref: false });
-    if (!this.wanted) return;
-    try {
-      await this.start();
-    } catch (error) {
-      this.crashes += 1;
-      this.set('backoff', error instanceof Error ? error.message : String(error));
-      await this.restartLater();
-    }
+    if (this.wanted) await this.revive();
   }
 
   private exitReason(): string {
+    const { overLimit } = this;
+    this.overLimit = undefined;
+    if (overLimit !== undefined) return overLimit;
     try {
       const end = JSON.parse(readFileSync(this.options.exitFile, 'utf8')) as ShimExit;
       if (end.error !== undefined) return `it ${end.error}`;
       return end.signal === null ? `it exited with code ${end.code ?? 0}` : `it was ended by ${end.signal}`;
     } catch {
-      return this.reason.startsWith('it used') ? this.reason : 'it ended without a trace (killed)';
+      return 'it ended without a trace (killed)';
     }
   }
 
   private async limitMemory(pid: number, limit: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(MEMORY_POLL, undefined, { signal, ref: false }).catch(() => undefined);
-      const used = signal.aborted ? 0 : await sessionMemory(pid) ?? 0;
+      const used = signal.aborted ? 0 : await sessionMemory(pid);
       if (used > limit) {
-        this.reason = `it used ${used} bytes of memory, over its limit of ${limit}, and was killed`;
-        killGroup(pid);
+        this.overLimit = `it used ${used} bytes of memory, over its limit of ${limit}, and was killed`;
+        await this.killAll(pid);
         return;
       }
     }
@@ -199,6 +240,7 @@ export class Instance {
   async stop(): Promise<void> {
     this.wanted = false;
     this.watching.abort();
+    await this.starting;
     const pid = this.pid;
     const known = this.identity;
     if (pid !== undefined && known !== undefined && await isAlive(pid, known)) {
@@ -206,8 +248,8 @@ export class Instance {
       await Promise.race([pollUntilGone(pid, known), sleep(this.options.stopTimeout, undefined, { ref: false })]);
       await this.killAll(pid);
     }
-    this.pid = undefined;
-    this.identity = undefined;
+    await this.following;
+    this.forget();
     this.state = 'stopped';
     this.options.onChange();
   }
@@ -215,8 +257,14 @@ export class Instance {
   /** Also those that left the group but not the session. */
   private async killAll(pid: number): Promise<void> {
     killGroup(pid);
-    for (const member of await sessionMembers(pid)) signalOne(member, 'SIGKILL');
-    while ((await sessionMembers(pid)).length > 0) await sleep(POLL / 10);
+    const end = performance.now() + KILL_LIMIT;
+    for (;;) {
+      const members = await sessionMembers(pid);
+      if (members.length === 0) return;
+      if (performance.now() > end) throw new Error(`${members.length} processes did not end: ${members.join(', ')}`);
+      for (const member of members) signalOne(member, 'SIGKILL');
+      await sleep(POLL / 10);
+    }
   }
 
   /** Stops watching without touching the process: the agent leaves, the instance lives on. */

@@ -5,7 +5,9 @@ import { dirname } from 'node:path';
 export const LOG_MAX_BYTES = 10 * 1024 * 1024;
 /** Rotated files kept beside the current one. */
 export const LOG_MAX_FILES = 3;
-const LINE_LIMIT = 16 * 1024;
+/** Characters of a line; a longer one is parted. */
+export const LINE_LIMIT = 16 * 1024;
+const SHORTEST_SECRET = 6;
 
 export type LogStream = 'out' | 'err';
 
@@ -19,30 +21,38 @@ export interface LogWriter {
  * On a full disk lines are dropped and counted; the service goes on.
  */
 export function createLogWriter(file: string, maxBytes = LOG_MAX_BYTES, maxFiles = LOG_MAX_FILES): LogWriter {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  let fd = openSync(file, 'a', 0o600);
+  const open = (): number => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    return openSync(file, 'a', 0o600);
+  };
+  let fd = open();
   let size = fstatSync(fd).size;
   let dropped = 0;
+  /** The last write ended within its line. */
+  let torn = false;
   const put = (line: string): void => {
+    const bytes = Buffer.from(torn ? `\n${line}` : line);
+    let written = 0;
     try {
-      writeSync(fd, line);
-      size += Buffer.byteLength(line);
+      written = writeSync(fd, bytes);
     } catch {
-      dropped += 1;
+      // Counted below.
     }
+    size += written;
+    if (written > 0) torn = written < bytes.length;
+    if (written < bytes.length) dropped += 1;
   };
   const rotate = (): void => {
-    closeSync(fd);
-    for (let index = maxFiles; index >= 1; index -= 1) {
-      try {
-        if (index === maxFiles) rmSync(rotated(file, index), { force: true });
-        else renameSync(rotated(file, index), rotated(file, index + 1));
-      } catch {
-        // There are not that many rotated files yet.
-      }
+    try {
+      shift(file, maxFiles);
+      const next = open();
+      closeSync(fd);
+      fd = next;
+      torn = false;
+    } catch {
+      // No room for another file: the present one goes on, under its name.
+      move(rotated(file, 1), file);
     }
-    renameSync(file, rotated(file, 1));
-    fd = openSync(file, 'a', 0o600);
     size = 0;
   };
   return {
@@ -53,6 +63,8 @@ export function createLogWriter(file: string, maxBytes = LOG_MAX_BYTES, maxFiles
         const lost = dropped;
         dropped = 0;
         put(`${mark}[nx-deploy: ${lost} lines were lost, the log could not be written]\n`);
+        // Not even that could be written.
+        if (dropped > 0) dropped = lost;
       }
       put(`${mark}${text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)} [cut]` : text}\n`);
     },
@@ -60,34 +72,41 @@ export function createLogWriter(file: string, maxBytes = LOG_MAX_BYTES, maxFiles
   };
 }
 
+/** The oldest file makes room, the others move up by one. */
+function shift(file: string, maxFiles: number): void {
+  rmSync(rotated(file, maxFiles), { force: true });
+  for (let index = maxFiles - 1; index >= 0; index -= 1) move(index === 0 ? file : rotated(file, index), rotated(file, index + 1));
+}
+
+function move(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch {
+    // There is none: not that many yet, or someone has removed it.
+  }
+}
+
 export function rotated(file: string, index: number): string {
   return `${file}.${index}`;
 }
 
-/** Splits a byte stream into lines; a line longer than the limit is given out in pieces, so that memory stays bounded. */
-export function lineSplitter(onLine: (line: string) => void): { push(chunk: Buffer): void; end(): void } {
-  const decoder = new TextDecoder();
-  let rest = '';
-  return {
-    push(chunk) {
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-      rest = parts.pop() ?? '';
-      for (const part of parts) onLine(part.endsWith('\r') ? part.slice(0, -1) : part);
-      while (rest.length >= LINE_LIMIT) {
-        onLine(rest.slice(0, LINE_LIMIT));
-        rest = rest.slice(LINE_LIMIT);
-      }
-    },
-    end() {
-      rest += decoder.decode();
-      if (rest !== '') onLine(rest);
-      rest = '';
-    },
-  };
+export interface Redactor {
+  readonly replace: (text: string) => string;
+  /** Characters of the longest text that is replaced. */
+  readonly longest: number;
 }
 
-/** Replaces secret values in a line. Values under six characters are left: they would garble ordinary text. */
-export function redactor(secrets: Readonly<Record<string, string>>): (line: string) => string {
-  const pairs = Object.entries(secrets).filter(([, value]) => value.length >= 6).sort(([, a], [, b]) => b.length - a.length);
-  return (line) => pairs.reduce((text, [name, value]) => text.replaceAll(value, `[${name}]`), line);
+/**
+ * Replaces secret values in text without line feeds: the value, each line of a value of several lines, and the value as JSON has it.
+ * What is under six characters is left: it would garble ordinary text.
+ */
+export function redactor(secrets: Readonly<Record<string, string>>): Redactor {
+  const pairs = Object.entries(secrets)
+    .flatMap(([name, value]) => [...value.split(/\r?\n/), JSON.stringify(value).slice(1, -1)].map((text) => [name, text] as const))
+    .filter(([, text]) => text.length >= SHORTEST_SECRET)
+    .sort(([, a], [, b]) => b.length - a.length);
+  return {
+    replace: (line) => pairs.reduce((text, [name, value]) => text.replaceAll(value, () => `[${name}]`), line),
+    longest: pairs[0]?.[1].length ?? 0,
+  };
 }

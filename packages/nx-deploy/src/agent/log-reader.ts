@@ -1,7 +1,5 @@
 /** Reads and follows the log files that shims write. */
-import { open, readdir, stat } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine, LogOptions } from '../model/index.js';
@@ -10,6 +8,8 @@ import { LOG_MAX_FILES, rotated } from './log-file.js';
 
 const POLL_MS = 200;
 const TAIL_BYTES = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+const LINE_FEED = 10;
 
 /** Folder layout: `<folder>/<release>/<instance>.log`. */
 export interface LogSource {
@@ -39,77 +39,117 @@ export function parseLine(source: LogSource, line: string): LogLine | undefined 
   return { at: match[1] ?? '', release: source.release, instance: source.instance, stream: match[2] === 'o' ? 'out' : 'err', text: match[3] ?? '' };
 }
 
-/** All stored lines in the order of their time, then, with `follow`, new ones until the signal aborts. */
+/** All stored lines in the order of their time, then, with `follow`, new ones until the signal aborts. A line still being written waits for its end. */
 export async function* readLogs(folder: string, release: string | undefined, options: LogOptions): AsyncIterable<LogLine> {
-  const offsets = new Map<string, Position>();
-  const stored: LogLine[] = [];
-  for (const source of await logSources(folder, release, options.instance)) {
-    for (const file of await oldestFirst(source.file)) stored.push(...await collect(source, file, options.since));
-    offsets.set(source.file, await position(source.file));
-  }
-  stored.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  yield* stored;
-  while (options.follow === true && options.signal?.aborted !== true) {
+  const positions = new Map<string, Position>();
+  const since = options.since === undefined ? '' : normalTime(options.since);
+  const over = (): boolean => options.follow !== true || options.signal?.aborted === true;
+  for (;;) {
+    const found: LogLine[] = [];
+    for (const source of await logSources(folder, release, options.instance)) {
+      const news = await fresh(source, positions.get(source.file), since);
+      positions.set(source.file, news.position);
+      for (const line of news.lines) found.push(line);
+    }
+    yield* found.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    if (over()) return;
     await sleep(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => undefined);
-    for (const source of await logSources(folder, release, options.instance)) yield* fresh(source, offsets);
+    if (over()) return;
   }
 }
 
+/** As the log has it, so that times compare as texts. */
+function normalTime(time: string): string {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? time : new Date(ms).toISOString();
+}
+
+/** Up to where a source was read: the file, whatever its name is by now, and the byte in it. */
 interface Position {
   readonly inode: number;
   readonly offset: number;
 }
 
-async function position(file: string): Promise<Position> {
-  return stat(file).then((stats) => ({ inode: stats.ino, offset: stats.size }), () => ({ inode: 0, offset: 0 }));
+interface News {
+  readonly lines: readonly LogLine[];
+  readonly position: Position;
 }
 
-async function* fresh(source: LogSource, offsets: Map<string, Position>): AsyncIterable<LogLine> {
-  const before = offsets.get(source.file) ?? { inode: 0, offset: 0 };
-  const now = await position(source.file);
-  if (now.inode !== before.inode && before.inode !== 0) {
-    // Rotated since the last look: the rest of the former file is beside it.
-    yield* (await tailFrom(source, rotated(source.file, 1), before.offset)).lines;
-  }
-  const start = now.inode === before.inode ? before.offset : 0;
-  const tail = await tailFrom(source, source.file, start);
-  offsets.set(source.file, { inode: now.inode, offset: start + tail.read });
-  yield* tail.lines;
-}
-
-/** Whole lines from an offset on; a line still being written waits for the next look. */
-async function tailFrom(source: LogSource, file: string, offset: number): Promise<{ readonly lines: readonly LogLine[]; readonly read: number }> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  if (handle === undefined) return { lines: [], read: 0 };
+/** What came after a position, also when the files were rotated since; without a position, all there is. */
+async function fresh(source: LogSource, before: Position | undefined, since: string): Promise<News> {
+  const files = await openNewer(source.file, before?.inode);
+  const lines: LogLine[] = [];
+  let position = before ?? { inode: 0, offset: 0 };
   try {
-    const size = Math.max(0, Math.min((await handle.stat()).size - offset, 8 * 1024 * 1024));
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, offset);
-    const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
-    const lines = buffer.subarray(0, end).toString('utf8').split('\n').flatMap((line) => parseLine(source, line) ?? []);
-    return { lines, read: end };
+    for (const { inode, handle } of files) {
+      const start = inode === before?.inode ? before.offset : 0;
+      const news = await readFrom(source, handle, start, since);
+      for (const line of news.lines) lines.push(line);
+      position = { inode, offset: news.offset };
+    }
   } finally {
-    await handle.close();
+    await Promise.all(files.map(({ handle }) => handle.close()));
   }
+  return { lines, position };
 }
 
-async function oldestFirst(file: string): Promise<readonly string[]> {
-  const candidates = [...Array.from({ length: LOG_MAX_FILES }, (_, index) => rotated(file, LOG_MAX_FILES - index)), file];
-  const there = await Promise.all(candidates.map((name) => stat(name).then(() => true, () => false)));
-  return candidates.filter((_, index) => there[index]);
+interface OpenFile {
+  readonly inode: number;
+  readonly handle: FileHandle;
 }
 
-async function collect(source: LogSource, file: string, since: string | undefined): Promise<readonly LogLine[]> {
-  const found: LogLine[] = [];
-  for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Infinity })) {
-    const parsed = parseLine(source, line);
-    if (parsed !== undefined && (since === undefined || parsed.at >= since)) found.push(parsed);
+/**
+ * The files of a log from `inode` on, oldest first; all when none has it. They are opened newest first: a rotation meanwhile then shows a file twice,
+ * never not at all.
+ */
+async function openNewer(file: string, inode: number | undefined): Promise<readonly OpenFile[]> {
+  const opened: OpenFile[] = [];
+  for (const path of [file, ...Array.from({ length: LOG_MAX_FILES }, (_, index) => rotated(file, index + 1))]) {
+    const handle = await open(path, 'r').catch(() => undefined);
+    if (handle === undefined) continue;
+    const { ino } = await handle.stat();
+    if (opened.some((other) => other.inode === ino)) await handle.close();
+    else opened.unshift({ inode: ino, handle });
+    if (ino === inode) break;
   }
-  return found;
+  return opened;
+}
+
+/** Whole lines from a byte on, and where the last of them ends. */
+async function readFrom(source: LogSource, handle: FileHandle, start: number, since: string): Promise<{ readonly lines: readonly LogLine[]; readonly offset: number }> {
+  const lines: LogLine[] = [];
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  let rest = Buffer.alloc(0);
+  let offset = start;
+  for (;;) {
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset + rest.length);
+    if (bytesRead === 0) return { lines, offset };
+    const read = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    const end = read.lastIndexOf(LINE_FEED) + 1;
+    for (const text of read.subarray(0, end).toString('utf8').split('\n')) {
+      const line = parseLine(source, text);
+      if (line !== undefined && line.at >= since) lines.push(line);
+    }
+    offset += end;
+    rest = read.subarray(end);
+  }
 }
 
 /** The last lines of one instance, for an error message. */
 export async function lastLines(source: LogSource, count: number): Promise<readonly string[]> {
-  const size = await stat(source.file).then((stats) => stats.size, () => 0);
-  const { lines } = await tailFrom(source, source.file, Math.max(0, size - TAIL_BYTES));
+  const lines: LogLine[] = [];
+  for (const file of [source.file, rotated(source.file, 1)]) {
+    if (lines.length < count) lines.unshift(...await tail(source, file));
+  }
   return lines.slice(-count).map((line) => line.text);
+}
+
+async function tail(source: LogSource, file: string): Promise<readonly LogLine[]> {
+  const handle = await open(file, 'r').catch(() => undefined);
+  if (handle === undefined) return [];
+  try {
+    return (await readFrom(source, handle, Math.max(0, (await handle.stat()).size - TAIL_BYTES), '')).lines;
+  } finally {
+    await handle.close();
+  }
 }

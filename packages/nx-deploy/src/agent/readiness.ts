@@ -18,7 +18,7 @@ export async function watchWeb(instance: Instance, health: HealthSpec, signal: A
   let passes = 0;
   let failures = 0;
   while (!signal.aborted) {
-    const fault = await probe(instance, health, signal);
+    const fault = await probe(instance, health, signal).catch((error: unknown) => `it could not be checked: ${error instanceof Error ? error.message : String(error)}`);
     if (signal.aborted) return;
     passes = fault === undefined ? passes + 1 : 0;
     failures = fault === undefined ? 0 : failures + 1;

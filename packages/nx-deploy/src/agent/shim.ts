@@ -4,7 +4,8 @@
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { attach } from '../shell/detach.js';
-import { createLogWriter, lineSplitter, redactor } from './log-file.js';
+import { lineSplitter } from '../shell/lines.js';
+import { createLogWriter, LINE_LIMIT, redactor } from './log-file.js';
 
 export interface ShimOrder {
   readonly argv: readonly string[];
@@ -32,16 +33,17 @@ const FLUSH_MS = 500;
 export function superviseOne(order: ShimOrder, exit: (code: number) => void): void {
   const log = createLogWriter(order.logFile, order.logMaxBytes);
   const redact = redactor(order.secrets);
+  const lines = { limit: LINE_LIMIT, long: 'pieces', ...redact } as const;
   const finish = (end: ShimExit): void => {
     const temp = `${order.exitFile}.tmp`;
     writeFileSync(temp, JSON.stringify(end), { mode: 0o600 });
     renameSync(temp, order.exitFile);
     exit(end.code ?? 1);
   };
-  log.write('out', `[nx-deploy: starting ${order.argv.map((arg) => JSON.stringify(arg)).join(' ')}]`);
+  log.write('out', redact.replace(`[nx-deploy: starting ${order.argv.map((arg) => JSON.stringify(arg)).join(' ')}]`));
   const child = attach(order.argv, { cwd: order.cwd, env: order.env });
   const splitters = (['out', 'err'] as const).map((stream) => {
-    const splitter = lineSplitter((line) => log.write(stream, redact(line)));
+    const splitter = lineSplitter(lines, (line) => log.write(stream, line));
     (stream === 'out' ? child.stdout : child.stderr)?.on('data', (chunk: Buffer) => splitter.push(chunk));
     return splitter;
   });
@@ -71,6 +73,14 @@ if (require.main === module) {
   const chunks: Buffer[] = [];
   process.stdin.on('data', (chunk: Buffer) => chunks.push(chunk));
   process.stdin.on('end', () => {
-    superviseOne(JSON.parse(Buffer.concat(chunks).toString('utf8')) as ShimOrder, (code) => process.exit(code));
+    let order: ShimOrder;
+    try {
+      order = JSON.parse(Buffer.concat(chunks).toString('utf8')) as ShimOrder;
+    } catch {
+      // Node would print what it could not read, and with it secrets.
+      process.stderr.write('the order did not arrive whole; nothing is started\n');
+      process.exit(1);
+    }
+    superviseOne(order, (code) => process.exit(code));
   });
 }

@@ -17,6 +17,8 @@ export interface SupervisorOptions {
   /** Ports that instances of other services have. */
   readonly takenPorts: () => ReadonlySet<number>;
   readonly onChange: () => void;
+  /** Told what fails in the background: a record that could not be written, a start that will be tried again. */
+  readonly onError: (message: string, error: unknown) => void;
 }
 
 interface InstancesFile {
@@ -27,6 +29,7 @@ interface InstancesFile {
 export class Supervisor {
   private readonly instances = new Set<Instance>();
   private saving: Promise<void> = Promise.resolve();
+  private reserving: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SupervisorOptions) {}
 
@@ -51,24 +54,36 @@ export class Supervisor {
     const stored = await readState(this.file, isInstancesFile);
     await Promise.all((stored?.instances ?? []).map(async (record) => {
       const instance = await this.create(record);
-      if (!await instance.adopt()) await instance.start();
+      if (!await instance.adopt()) await instance.revive();
     }));
     await this.save();
   }
 
   /** Starts one more instance of a process and returns once its process exists. */
   async grow(release: Release, process: string): Promise<void> {
-    const slots = this.of(release.id).filter((instance) => instance.record.process === process).map((instance) => instance.record.slot);
-    const slot = [...slots.keys(), slots.length].map((index) => index + 1).find((candidate) => !slots.includes(candidate)) ?? slots.length + 1;
-    const port = process !== WEB ? 0 : release.spec.port === 0 ? await this.pickPort() : release.spec.port;
-    const instance = await this.create({ id: `${process}.${slot}`, release: release.id, process, slot, port });
+    const instance = await this.reserve(release, process);
     try {
       await instance.start();
     } catch (error) {
       this.instances.delete(instance);
+      await this.save();
       throw error;
     }
     await this.save();
+  }
+
+  /** One after the other, so that no two get the same slot or port. */
+  private reserve(release: Release, process: string): Promise<Instance> {
+    const next = this.reserving.then(() => this.reserveNow(release, process));
+    this.reserving = next.catch(() => undefined);
+    return next;
+  }
+
+  private async reserveNow(release: Release, process: string): Promise<Instance> {
+    const slots = this.of(release.id).filter((instance) => instance.record.process === process).map((instance) => instance.record.slot);
+    const slot = [...slots.keys(), slots.length].map((index) => index + 1).find((candidate) => !slots.includes(candidate)) ?? slots.length + 1;
+    const port = process !== WEB ? 0 : release.spec.port === 0 ? await this.pickPort() : release.spec.port;
+    return this.create({ id: `${process}.${slot}`, release: release.id, process, slot, port });
   }
 
   /** Stops an instance that has left the traffic, and forgets it. */
@@ -110,6 +125,8 @@ export class Supervisor {
         void this.save();
         this.options.onChange();
       },
+      keep: () => this.save(),
+      onError: this.options.onError,
     });
     this.instances.add(instance);
     return instance;
@@ -120,7 +137,7 @@ export class Supervisor {
     this.saving = this.saving.then(async () => {
       const instances = this.all().map((instance) => instance.record);
       await writeAtomically(this.file, JSON.stringify({ schema: STATE_SCHEMA, instances } satisfies InstancesFile));
-    }).catch(() => undefined);
+    }).catch((error: unknown) => this.options.onError('the record of the instances could not be written', error));
     return this.saving;
   }
 }

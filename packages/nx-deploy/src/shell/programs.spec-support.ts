@@ -32,11 +32,11 @@ export function bundleFile(file: string, outfile: string): string {
 }
 
 /** Waits until the fact holds; fails with `what` after the limit in ms. */
-export async function until<T>(what: string, fact: () => T | Promise<T>, limit = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, fact: () => T | Promise<T>, limit = 15_000): Promise<Exclude<T, false | null | undefined>> {
   const end = performance.now() + limit;
   for (;;) {
     const value = await fact();
-    if (value !== undefined && value !== null && value !== false) return value;
+    if (value !== undefined && value !== null && value !== false) return value as Exclude<T, false | null | undefined>;
     if (performance.now() > end) throw new Error(`still not after ${limit} ms: ${what}`);
     await new Promise((wake) => setTimeout(wake, 20));
   }

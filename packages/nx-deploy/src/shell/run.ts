@@ -32,7 +32,8 @@ const PIPE_GRACE: Ms = 500;
  * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; only a bug rejects.
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
-  if (options.signal?.aborted === true) return { timedOut: false, cancelled: true };
+  const cancelled = (): boolean => options.signal?.aborted === true;
+  if (cancelled()) return { timedOut: false, cancelled: true };
   const [file = '', ...args] = argv;
   let timedOut = false;
   const child = execa(file, args, {
@@ -63,7 +64,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     ...(result.signal === undefined ? {} : { signal: result.signal }),
     ...(result.exitCode === undefined && result.signal === undefined && !timedOut ? { startError: result.shortMessage ?? 'it could not be started' } : {}),
     timedOut,
-    cancelled: options.signal?.aborted === true,
+    cancelled: cancelled(),
   };
 }
 
