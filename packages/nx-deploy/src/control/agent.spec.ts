@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { deployFile, eventually, get, unusedPort, Workbench } from '../commands/workbench.spec-support.js';
 import { keyName, STATE_SCHEMA, type JournalRecord } from '../releases/index.js';
+import { identity } from '../shell/process-table.js';
 import { startAgent } from './agent.js';
 
 let bench: Workbench;
@@ -53,7 +54,7 @@ test('an instance that ended while no agent ran is started afresh', async () => 
   const [first, second] = await pids();
   await restart(async () => {
     process.kill(-(first ?? 0), 'SIGKILL');
-    await eventually(() => { try { process.kill(first ?? 0, 0); return false; } catch { return true; } }, 'the instance to end');
+    await eventually(async () => await identity(first ?? 0) === undefined, 'the instance to end');
   });
   await eventually(async () => (await bench.status()).instances.every(({ state }) => state === 'ready'), 'both to be ready');
   expect(await pids()).toContain(second);

@@ -11,6 +11,7 @@ import { detach } from '../shell/detach.js';
 import { findAgent, type AgentClient } from './client.js';
 
 const START_TIMEOUT = 15_000;
+const LOG_LINES = 8;
 const BUNDLES = ['agent.js', 'shim.js'] as const;
 
 /** Folder with the agent's single-file programs, in the built package. */
@@ -43,7 +44,9 @@ async function waitForAgent(home: Home, log: string, launch: { readonly failed: 
     if (agent !== undefined) return agent;
     await sleep(20);
   }
-  const tail = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-8);
+  // The frames of a stack would push out the message above them.
+  const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
+  const tail = lines.slice(-LOG_LINES);
   throw new DeployError('ND-AGENT-FAILED', {
     what: 'the agent did not start', where: log, problems: tail, next: 'remove the cause that the log names and run the command again',
   });

@@ -1,0 +1,65 @@
+import type { ExecutorContext } from '@nx/devkit';
+import { join } from 'node:path';
+import { Workbench } from '../commands/workbench.spec-support.js';
+import deployExecutor from './deploy/executor.js';
+import logsExecutor from './logs/executor.js';
+import rollbackExecutor from './rollback/executor.js';
+import statusExecutor from './status/executor.js';
+
+let bench: Workbench;
+let printed: string;
+const home = process.env['NX_DEPLOY_HOME'];
+beforeAll(async () => {
+  bench = await Workbench.open();
+  process.env['NX_DEPLOY_HOME'] = bench.home.folder;
+  await bench.project();
+  await bench.start();
+});
+afterAll(async () => {
+  if (home === undefined) delete process.env['NX_DEPLOY_HOME'];
+  else process.env['NX_DEPLOY_HOME'] = home;
+  await bench.close();
+});
+beforeEach(() => {
+  printed = '';
+  for (const stream of [process.stdout, process.stderr]) jest.spyOn(stream, 'write').mockImplementation((text) => { printed += String(text); return true; });
+});
+afterEach(() => jest.restoreAllMocks());
+
+function contextOf(configurationName?: string, projectName: string | undefined = 'api'): ExecutorContext {
+  return {
+    root: bench.root, cwd: bench.root, isVerbose: false, projectName,
+    ...(configurationName === undefined ? {} : { configurationName }),
+    projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' } } }, nxJsonConfiguration: {}, projectGraph: { nodes: {}, dependencies: {} },
+  } as ExecutorContext;
+}
+
+test('the configuration is the environment; success is an exit code of 0; the document has the exact one', async () => {
+  const outputFile = join(bench.folder, 'result.json');
+  expect(await deployExecutor({ outputFile }, contextOf('staging'))).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', environment: 'staging', exitCode: 0 });
+  expect(printed).toContain('deployed: api staging');
+  expect(await statusExecutor({ outputFile, verify: true }, contextOf('staging'))).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ deployed: true });
+  expect(await logsExecutor({ outputFile }, contextOf('staging'))).toEqual({ success: true });
+  expect(printed).toContain('steady 1 listening');
+  expect(await rollbackExecutor({ outputFile }, contextOf('staging'))).toEqual({ success: false });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', exitCode: 3, error: { code: 'ND-RELEASE-UNKNOWN' } });
+});
+
+test('the option environment wins over the configuration, and colour is an option', async () => {
+  expect(await statusExecutor({ environment: 'production', color: true }, contextOf('staging'))).toEqual({ success: true });
+  expect(printed).toContain('api production on local: never deployed');
+});
+
+test('without any environment it is refused with the known ones', async () => {
+  expect(await deployExecutor({}, contextOf())).toEqual({ success: false });
+  expect(printed).toMatch(/^error ND-ENVIRONMENT-UNKNOWN: /);
+  expect(printed).toContain('production');
+});
+
+test.each([{ ...({} as ExecutorContext), projectName: undefined }, { projectName: 'none' }])('without a project it is refused: %j', async (change) => {
+  const context = { ...contextOf('staging'), ...change } as ExecutorContext;
+  expect(await deployExecutor({}, context)).toEqual({ success: false });
+  expect(printed).toMatch(/^error ND-PROJECT-UNKNOWN: this executor was started without a project/);
+});
