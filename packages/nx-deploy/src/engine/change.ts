@@ -8,7 +8,7 @@ import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type JournalRecord, type Lease } from '../releases/index.js';
 import { prune } from './prune.js';
 import { describeChange } from './report.js';
-import type { ChangeRequest, ChangeResult, Outcome } from './request.js';
+import type { ChangeRequest, ChangeResult } from './request.js';
 import { desiredFleet, goalOf, type Goal } from './target.js';
 
 export interface ChangeContext {
@@ -109,23 +109,44 @@ async function record(context: ChangeContext, running: Running): Promise<Part> {
   await platform.state.ledger.append({
     kind: 'start', at: new Date().toISOString(), strategy: plan.strategy, processes: goal.processes, ...(manifest === undefined ? {} : { manifest }), ...common,
   });
-  const result = await walk(context, running);
-  if (result.outcome === 'restored') await platform.revert();
-  const traffic = await trafficOf(platform, plan, elapsed(started));
-  const entry = await timed(context, running.stages, 'record', () => platform.state.ledger.append({
-    kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,
-    ...('error' in result ? { error: result.error.toJSON() } : {}), ...common,
-  }));
-  await platform.state.journal.clear();
-  if (result.outcome === 'done') await prune(context, goal.release.id);
-  return {
-    outcome: result.outcome satisfies Outcome,
-    traffic,
-    ledgerHead: entry.hash,
-    ...await describeChange(platform, goal.release, previous),
+  const result = await putBack(platform, await walk(context, running));
+  const errors = {
     ...('error' in result ? { error: result.error.toJSON() } : {}),
     ...('restoreError' in result ? { restoreError: result.restoreError.toJSON() } : {}),
   };
+  const end = async (): Promise<Part> => {
+    const traffic = await trafficOf(platform, plan, elapsed(started));
+    const entry = await timed(context, running.stages, 'record', () => platform.state.ledger.append({
+      kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,
+      ...('error' in result ? { error: result.error.toJSON() } : {}), ...common,
+    }));
+    await platform.state.journal.clear();
+    if (result.outcome === 'done') await prune(context, goal.release.id);
+    return { outcome: result.outcome, traffic, ledgerHead: entry.hash, ...await describeChange(platform, goal.release, previous), ...errors };
+  };
+  return end().catch((thrown: unknown) => unrecorded(context, { outcome: result.outcome, ...errors }, asDeployError(thrown)));
+}
+
+/** A restore is complete when the address is back as well. */
+async function putBack(platform: Platform, result: ApplyResult): Promise<ApplyResult> {
+  if (result.outcome !== 'restored') return result;
+  try {
+    await platform.revert();
+    return result;
+  } catch (thrown) {
+    return { outcome: 'not-restored', error: result.error, restoreError: asDeployError(thrown) };
+  }
+}
+
+/** What was done stands when its record cannot be finished, and must not pass for restored or refused. */
+function unrecorded({ emit }: ChangeContext, part: Part, cause: DeployError): Part {
+  emit({ type: 'note', text: `the record of this run could not be finished: ${cause.message}` });
+  if (part.outcome !== 'done') return part;
+  const error = new DeployError('ND-NOT-RESTORED', {
+    what: 'the change was made, but its record could not be finished', why: `${cause.code}: ${cause.message}`,
+    next: 'remove the cause and run the command again; status shows what runs',
+  });
+  return { outcome: 'not-restored', error: error.toJSON() };
 }
 
 async function walk(context: ChangeContext, running: Running): Promise<ApplyResult> {
@@ -145,14 +166,15 @@ async function walk(context: ChangeContext, running: Running): Promise<ApplyResu
   };
   try {
     await hooks('before', 'before-hooks');
+    return await timed(context, stages, 'walk', () => apply({
+      platform, plan, releases, journal, emit, signal,
+      deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: request.deadline },
+      afterWalk: () => hooks('after', 'after-hooks'),
+    }));
   } catch (thrown) {
+    // Neither a hook before the walk nor a walk that does not begin has changed anything.
     return { outcome: 'restored', error: asDeployError(thrown) };
   }
-  return timed(context, stages, 'walk', () => apply({
-    platform, plan, releases, journal, emit, signal,
-    deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: request.deadline },
-    afterWalk: () => hooks('after', 'after-hooks'),
-  }));
 }
 
 /** Whole records of every release that the walk touches; those of `from` are needed to restore. */

@@ -1,0 +1,158 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakePlatform, fleet } from '../apply/fake-platform.spec-support.js';
+import { DeployError } from '../errors.js';
+import type { DeployEvent, Release } from '../model/index.js';
+import { fileStateStore, memoryLock, type StateStore } from '../releases/index.js';
+import { runChange } from './change.js';
+import type { Change, ChangeRequest, ChangeResult } from './request.js';
+
+/** The fake fleet over a state store of real files. */
+class Stateful extends FakePlatform {
+  constructor(private readonly store: StateStore, ...rest: ConstructorParameters<typeof FakePlatform>) {
+    super(...rest);
+  }
+
+  override get state(): StateStore {
+    return this.store;
+  }
+
+  override async stage(release: Release): Promise<void> {
+    await this.store.releases.put(release);
+    await super.stage(release);
+  }
+}
+
+let folder: string;
+let state: StateStore;
+let platform: Stateful;
+let events: DeployEvent[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nx-deploy-change-'));
+  state = fileStateStore({ folder, keyFile: join(folder, 'target.key'), lock: memoryLock('api (staging)') });
+  platform = new Stateful(state);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+let runs = 0;
+function request(change: Change, rest: Partial<ChangeRequest> = {}): ChangeRequest {
+  runs += 1;
+  return {
+    run: `run-${runs}`, actor: { user: 'ann', host: 'here', pid: 1 }, service: 'api', environment: 'staging', change,
+    strategy: { type: 'rolling', batch: 50 }, hooks: { before: [], after: [] }, deadline: 20_000, keep: 5, dryRun: false, ...rest,
+  };
+}
+
+function build(version: string): Change {
+  return {
+    action: 'deploy', processes: { web: { fixed: 2 } },
+    deployable: {
+      artifact: { type: 'files', digest: `sha256:${version}`, files: 1, bytes: 10 }, config: { values: { VERSION: version }, secrets: [] },
+      manifest: { version, commit: 'c'.repeat(40) },
+      spec: {
+        processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0, health: { path: '/', timeout: 2_000, interval: 10, passes: 1 },
+        drain: 10, stopTimeout: 10, limits: {},
+      },
+    },
+  };
+}
+
+function change(what: Change, rest: Partial<ChangeRequest> = {}, signal = new AbortController().signal): Promise<ChangeResult> {
+  events = [];
+  return runChange({ platform, request: request(what, rest), emit: (event) => events.push(event), signal });
+}
+
+async function outcomes(): Promise<readonly string[]> {
+  return (await state.ledger.entries()).map((entry) => (entry.kind === 'start' ? 'start' : entry.outcome));
+}
+
+test('a deploy and a rollback, with their ledger, their stages and nothing left behind', async () => {
+  const first = await change(build('1'));
+  expect(first).toMatchObject({ outcome: 'done', traffic: { requests: 0, errors: 0 }, size: { bytes: 10 }, configuration: { added: ['VERSION'] } });
+  expect(Object.keys(first.stages)).toEqual(['preflight', 'stage', 'walk', 'record']);
+  const second = await change(build('2'));
+  expect(second).toMatchObject({ outcome: 'done', previous: first.release, manifest: { now: { version: '2' }, before: { version: '1' } } });
+  expect(await change({ action: 'rollback' })).toMatchObject({ outcome: 'done', release: first.release });
+  expect(await outcomes()).toEqual(['start', 'done', 'start', 'done', 'start', 'done']);
+  expect(await state.journal.read()).toBeUndefined();
+  expect(await state.lock.holder()).toBeUndefined();
+});
+
+test('hooks get the facts of the run', async () => {
+  const hook = (label: string) => ({ run: [process.execPath, '-e', `const e = process.env; console.log(${JSON.stringify(label)}, e.NX_DEPLOY_HOOK, e.NX_DEPLOY_ACTION, e.NX_DEPLOY_INSTANCES, e.NX_DEPLOY_PREVIOUS, e.NX_DEPLOY_VERSION, e.NX_DEPLOY_COMMIT?.length)`], env: {}, timeout: 10_000, cwd: folder });
+  const { release = '' } = await change(build('1'));
+  await change(build('2'), { hooks: { before: [hook('b')], after: [hook('a')] } });
+  const lines = (): readonly string[] => events.flatMap((event) => (event.type === 'output' ? [event.line] : []));
+  expect(lines()).toEqual([`b preDeploy deploy 2 ${release} 2 40`, `a postDeploy deploy 2 ${release} 2 40`]);
+  await change({ action: 'rollback' }, { hooks: { before: [hook('b')], after: [] } });
+  expect(lines()).toEqual([expect.stringMatching(/^b preRollback rollback 2 r[0-9a-f]{12} 1 40$/)]);
+});
+
+test('a cancel before anything changed says so', async () => {
+  const cancelled = new AbortController();
+  cancelled.abort();
+  expect(await change(build('1'), {}, cancelled.signal)).toMatchObject({ outcome: 'restored', error: { code: 'ND-CANCELLED' } });
+  expect(platform.changes()).toEqual([]);
+  expect(await outcomes()).toEqual([]);
+});
+
+test('a target that refuses is refused, one that fails has failed, and the lock is free again', async () => {
+  jest.spyOn(platform, 'preflight').mockRejectedValueOnce(new DeployError('ND-PORT-TAKEN', { what: 'taken' }));
+  expect(await change(build('1'))).toMatchObject({ outcome: 'refused', error: { code: 'ND-PORT-TAKEN' } });
+  expect(events).toContainEqual(expect.objectContaining({ type: 'stage', stage: 'preflight', state: 'failed' }));
+  jest.spyOn(platform, 'stage').mockRejectedValueOnce(new Error('the disk is gone'));
+  expect(await change(build('1'))).toMatchObject({ outcome: 'restored', error: { code: 'ND-INTERNAL', why: 'the disk is gone' } });
+  expect(await outcomes()).toEqual([]);
+  expect((await change(build('1'))).outcome).toBe('done');
+});
+
+test('a release that does not get ready is taken back and stays in the ledger', async () => {
+  const { release = '' } = await change(build('1'));
+  const planned = await change(build('2'), { dryRun: true });
+  expect(planned).toMatchObject({ outcome: 'planned', plan: expect.stringContaining(planned.release ?? 'none') });
+  platform.broken.add(planned.release ?? '');
+  expect(await change(build('2'))).toMatchObject({ outcome: 'restored', error: { code: 'ND-NOT-READY' } });
+  expect(Object.keys(platform.observed())).toEqual([release]);
+  expect((await outcomes()).slice(2)).toEqual(['start', 'restored']);
+});
+
+test('an address that cannot be put back is not restored', async () => {
+  await change(build('1'));
+  platform.broken.add((await change(build('2'), { dryRun: true })).release ?? '');
+  jest.spyOn(platform, 'revert').mockRejectedValueOnce(new DeployError('ND-PORT-TAKEN', { what: 'taken meanwhile' }));
+  expect(await change(build('2'))).toMatchObject({ outcome: 'not-restored', error: { code: 'ND-NOT-READY' }, restoreError: { code: 'ND-PORT-TAKEN' } });
+  expect((await outcomes()).at(-1)).toBe('not-restored');
+});
+
+test.each(['deploy', 'failing deploy'])('a %s whose record cannot be finished never passes for restored or refused', async (kind) => {
+  await change(build('1'));
+  const id = (await change(build('2'), { dryRun: true })).release ?? '';
+  if (kind !== 'deploy') platform.broken.add(id);
+  const append = state.ledger.append.bind(state.ledger);
+  jest.spyOn(state.ledger, 'append').mockImplementation((body) => (body.kind === 'end' ? Promise.reject(new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is damaged' })) : append(body)));
+  const result = await change(build('2'));
+  expect(result).toMatchObject(kind === 'deploy'
+    ? { outcome: 'not-restored', release: id, error: { code: 'ND-NOT-RESTORED', why: 'ND-STATE-DAMAGED: the ledger is damaged' } }
+    : { outcome: 'restored', error: { code: 'ND-NOT-READY' } });
+  expect(events).toContainEqual({ type: 'note', text: 'the record of this run could not be finished: the ledger is damaged' });
+  expect(Object.keys(platform.observed()).includes(id)).toBe(kind === 'deploy');
+  expect(await state.lock.holder()).toBeUndefined();
+});
+
+test('a platform without metrics counts nothing, a gone record of an old release is no obstacle', async () => {
+  platform = new Stateful(state, fleet({ raaaaaaaaaaaa: [2, 100] }));
+  jest.spyOn(platform, 'metrics').mockImplementation(() => Promise.reject(new Error('never asked')));
+  Object.defineProperty(platform, 'metrics', { value: undefined });
+  const result = await change(build('1'));
+  expect(result).toMatchObject({ outcome: 'done', previous: 'raaaaaaaaaaaa', traffic: { requests: 0, errors: 0 } });
+});
+
+test('a release without a version or a commit names none to its hooks', async () => {
+  const made = build('1');
+  if (made.action !== 'deploy') throw new Error('no deploy');
+  const { manifest: _manifest, ...deployable } = made.deployable;
+  const hook = { run: [process.execPath, '-e', 'console.log(process.env.NX_DEPLOY_VERSION, process.env.NX_DEPLOY_COMMIT, process.env.NX_DEPLOY_PREVIOUS)'], env: {}, timeout: 10_000, cwd: folder };
+  expect((await change({ ...made, deployable }, { hooks: { before: [hook], after: [] } })).outcome).toBe('done');
+  expect(events).toContainEqual({ type: 'output', source: 'preDeploy', line: 'undefined undefined undefined' });
+});
