@@ -35,7 +35,8 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
-      options: {},
+      // What deploy.json calls an environment is one, whether or not it has variables of its own.
+      options: key === 'envValidate' && usable ? { known: finding.environments } : {},
       ...configurations,
       ...dependsOn,
       cache: false,

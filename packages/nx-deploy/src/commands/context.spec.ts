@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../shell/run.js';
-import { actor, notDeployed, projectFolder, readNxJson, resolveProject, serviceTarget } from './context.js';
+import { actor, projectFolder, readNxJson, resolveProject, serviceTarget } from './context.js';
 import { findWorkspace } from './project.js';
 import { deployFile, Workbench } from './workbench.spec-support.js';
 
@@ -67,7 +67,6 @@ test('defaults of the workspace hold unless deploy.json says otherwise, and the 
 test('the actor is this process, and a service that was never deployed says how', () => {
   expect(actor()).toMatchObject({ pid: process.pid, user: expect.stringMatching(/./), host: expect.stringMatching(/./) });
   expect(projectFolder(bench.context())).toBe(join(bench.root, 'apps/api'));
-  expect(notDeployed('api', 'staging')).toMatchObject({ code: 'ND-NOT-DEPLOYED', parts: { next: expect.stringContaining('--configuration=staging') } });
 });
 
 test('findWorkspace looks upwards', () => {

@@ -5,7 +5,6 @@ import { basename, join } from 'node:path';
 import { parse } from 'jsonc-parser';
 import { agentHome, type Home } from '../agent/home.js';
 import { loadConfig, pluginOptions, resolveEnvironment, type NxJson, type PluginOptions, type ResolvedEnvironment } from '../config/index.js';
-import { DeployError } from '../errors.js';
 import type { Actor, ServiceKey } from '../releases/index.js';
 import { workspaceOwner } from './owner.js';
 import type { Output } from './output.js';
@@ -87,8 +86,4 @@ function userName(): string {
   } catch {
     return String(process.getuid?.() ?? 'unknown');
   }
-}
-
-export function notDeployed(service: string, environment: string): DeployError {
-  return new DeployError('ND-NOT-DEPLOYED', { what: `${service} (${environment}) was never deployed here`, next: `deploy it: nx run <project>:deploy --configuration=${environment}` });
 }

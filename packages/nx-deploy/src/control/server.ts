@@ -7,7 +7,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import { runChange } from '../engine/change.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { readLogs } from '../agent/log-reader.js';
-import type { Calls, Hello, LogsRequest, RunMessage, RunRequest } from './protocol.js';
+import type { Calls, Hello, LogsRequest, RunMessage, RunRequest, ServiceTarget } from './protocol.js';
 import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 
@@ -103,6 +103,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, response: ServerResponse): Promise<void> {
   const { registry, log } = options;
   const { request, node } = body;
+  if (request.change.action === 'rollback' && await registry.find(body) === undefined) throw neverDeployed(body);
   const service = await registry.open(body, node);
   const cancel = new AbortController();
   let end: () => void = () => undefined;
@@ -135,11 +136,13 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
   }
 }
 
+function neverDeployed({ key }: ServiceTarget): DeployError {
+  return new DeployError('ND-NOT-DEPLOYED', { what: `${key.service} (${key.environment}) was never deployed here`, next: 'deploy it first' });
+}
+
 async function logStream({ registry }: ControlOptions, body: LogsRequest, response: ServerResponse): Promise<void> {
   const service = await registry.find(body);
-  if (service === undefined) {
-    throw new DeployError('ND-NOT-DEPLOYED', { what: `${body.key.service} (${body.key.environment}) was never deployed here`, next: 'deploy it first' });
-  }
+  if (service === undefined) throw neverDeployed(body);
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();

@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-const run = async (options: { environment?: string }, configurationName?: string): Promise<boolean> => {
+const run = async (options: { environment?: string; known?: string[] }, configurationName?: string): Promise<boolean> => {
   const projectsConfigurations = { version: 2, projects: { api: { root: 'apps/api' } } };
   return (await validate(options, { root, projectName: 'api', projectsConfigurations, ...(configurationName === undefined ? {} : { configurationName }) })).success;
 };
@@ -71,6 +71,18 @@ describe('executor validate', () => {
     expect(printed).toContain('"../staging" is no environment name');
   });
 
+  it('takes the names it was given for the environments there are: one of them needs no file, any other is refused', async () => {
+    expect(await run({ known: ['staging', 'production'] }, 'staging')).toBe(true);
+    expect(printed).toBe('environment staging of api: valid, 0 keys\n');
+    await files({ 'dev.env': 'A=1' });
+    printed = '';
+    expect(await run({ known: ['staging', 'production'] }, 'dev')).toBe(false);
+    expect(printed).toBe('error: environment dev of api does not exist\n  known environments: staging, production\n');
+    printed = '';
+    expect(await run({ known: ['staging', 'production'] })).toBe(false);
+    expect(printed).toContain('known environments: staging, production\n');
+  });
+
   it('works for a workspace without projects', async () => {
     await files({ 'staging.env': 'A=1' });
     expect(await validate({ environment: 'staging' }, { root, projectsConfigurations: { version: 2, projects: {} } })).toEqual({ success: true });
@@ -80,6 +92,6 @@ describe('executor validate', () => {
   it('has a closed schema that describes each option', async () => {
     const schema = JSON.parse(await readFile(join(__dirname, 'schema.json'), 'utf8')) as { properties: Record<string, unknown>; additionalProperties: unknown };
     expect(schema.additionalProperties).toBe(false);
-    expect(Object.keys(schema.properties)).toEqual(['environment']);
+    expect(Object.keys(schema.properties)).toEqual(['environment', 'known']);
   });
 });

@@ -6,6 +6,13 @@ import { printable } from '../../problem.js';
 export interface ValidateOptions {
   /** Default: the name of the configuration the task runs with. */
   readonly environment?: string;
+  /** The environments there are, where something else than the files decides: no other is accepted, and one of them needs no file. */
+  readonly known?: readonly string[];
+}
+
+interface Folders {
+  readonly workspaceRoot: string;
+  readonly projectRoot: string;
 }
 
 type ValidateContext = Pick<ExecutorContext, 'root' | 'projectName' | 'configurationName' | 'projectsConfigurations'>;
@@ -16,6 +23,11 @@ function print(lines: readonly string[]): void {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The environments that can be named: those that were given, else those that have a file. */
+async function namesOf({ known }: ValidateOptions, folders: Folders): Promise<readonly string[]> {
+  return known === undefined ? knownEnvironments(folders) : known.map((name) => printable(name, 64));
 }
 
 function listed(names: readonly string[]): string {
@@ -39,14 +51,16 @@ export default async function validate(options: ValidateOptions, context: Valida
   const folders = { workspaceRoot: context.root, projectRoot };
   const environment = options.environment ?? context.configurationName;
   if (environment === undefined || environment === '') {
-    print(['error: no environment was named', '  next: add --configuration=<environment>', `  ${listed(await knownEnvironments(folders))}`]);
+    print(['error: no environment was named', '  next: add --configuration=<environment>', `  ${listed(await namesOf(options, folders))}`]);
     return { success: false };
   }
   const loaded = await loadEnvironment({ environment, ...folders });
   const title = `environment ${printable(environment, 64)} of ${printable(project)}`;
-  if (!loaded.found) {
-    const why = loaded.problems.length > 0 ? loaded.problems : [`neither environments/${environment}.env nor environments/env.schema.json exists`];
-    print([`error: ${title} does not exist`, ...why.map((line) => `  - ${line}`), `  ${listed(await knownEnvironments(folders))}`]);
+  const { known } = options;
+  const unknown = known === undefined ? !loaded.found : !known.includes(environment);
+  if (unknown) {
+    const why = known !== undefined ? [] : loaded.problems.length > 0 ? loaded.problems : [`neither environments/${environment}.env nor environments/env.schema.json exists`];
+    print([`error: ${title} does not exist`, ...why.map((line) => `  - ${line}`), `  ${listed(await namesOf(options, folders))}`]);
     return { success: false };
   }
   const count = loaded.problems.length;
