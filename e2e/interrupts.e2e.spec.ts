@@ -96,16 +96,15 @@ describe('interrupts', () => {
     expect(after.instances.map(({ state }) => state)).toEqual(['ready', 'ready']);
   });
 
-  it('an agent that is killed in the middle of a deploy: the command says what to do, status shows it, the next deploy goes on', async () => {
+  it('an agent that is killed in the middle of a deploy: the command says what to do, the next agent takes it back by itself', async () => {
     const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'agent killed');
     process.kill(await agentPid(), 'SIGKILL');
     const { output } = exited(await program.ended, 1);
     expect(output).toMatch(/error ND-INTERRUPTED/);
     expect(output).toMatch(/run status/);
-    const status = await workspace.status('api');
-    expect(status.interrupted).toBeDefined();
-    expect(status.live).toBe(live);
-    expect(await version()).toBe('1');
+    const status = await restored();
+    expect(status.interrupted).toBeUndefined();
+    expect(status.releases[0]).toMatchObject({ action: 'deploy', outcome: 'restored' });
     workspace.build('services/api', 'steady', '2');
     live = (await workspace.deploy('api')).release ?? '';
     expect(await version()).toBe('2');

@@ -16,6 +16,8 @@ export function createAgentLog(folder: string): AgentLog {
   const file = join(folder, 'agent.log');
   rotateWhenBig(file);
   const destination = pino.destination({ dest: file, sync: true, append: true, mode: 0o600 });
+  // A disk without room costs lines of the log, never the agent.
+  destination.on('error', () => undefined);
   const logger = pino({ base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, redact: ['*.config.values', '*.values', '*.env'] }, destination);
   let lines = 0;
   const count = (): void => {

@@ -1,6 +1,7 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { agentHome } from '../agent/home.js';
 import { deployFile, eventually, get, unusedPort, Workbench } from '../commands/workbench.spec-support.js';
 import { keyName, STATE_SCHEMA, type JournalRecord } from '../releases/index.js';
 import { identity } from '../shell/process-table.js';
@@ -29,9 +30,12 @@ async function restart(between: () => Promise<void> = () => Promise.resolve()): 
   await bench.start();
 }
 
-test('a second agent over the same home leaves at once', async () => {
-  expect(await startAgent({ home: bench.home, shim: 'none', version: 'second' })).toBeUndefined();
-  expect((await bench.client()).hello.version).toBe('test');
+test('an agent leaves at once when another process is in charge of the home', async () => {
+  const home = agentHome({ NX_DEPLOY_HOME: join(bench.folder, 'taken') });
+  await mkdir(home.folder);
+  await writeFile(home.lockFile, JSON.stringify({ pid: process.ppid, identity: await identity(process.ppid) }));
+  expect(await startAgent({ home, shim: 'none', version: 'second' })).toBeUndefined();
+  expect(await readdir(home.folder)).toEqual(['agent.json']);
 });
 
 test('the next agent finds instances, route, releases and history again, and can go on with them', async () => {

@@ -37,6 +37,7 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
   const artifacts = storedArtifacts(openBlobStore(home.blobs), home);
   const registry = new Registry({ home, router, shim, materialise: (digest, target) => artifacts.materialise(digest, target), log: (message, error) => log.warn(message, error) });
   await registry.restore();
+  registry.recover((message, facts) => log.info(message, { facts }));
   const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
   let resolveLeft: () => void = () => undefined;
   const left = new Promise<void>((resolve) => { resolveLeft = resolve; });

@@ -1,11 +1,11 @@
 /** Artifacts by digest: the list of an artifact's files beside the store that holds their contents. */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobStore, CollectedFiles, ManifestEntry } from '../archive/index.js';
+import { manifestDigest, type BlobStore, type CollectedFiles, type ManifestEntry } from '../archive/index.js';
 import type { Home } from '../agent/home.js';
 import { DeployError } from '../errors.js';
 import type { ArtifactRef } from '../model/index.js';
-import { isMissing, readState, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
+import { damaged, isMissing, readState, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
 
 interface StoredManifest {
   readonly schema: typeof STATE_SCHEMA;
@@ -41,6 +41,7 @@ export function storedArtifacts(blobs: BlobStore, home: Pick<Home, 'blobs'>): St
       if (manifest === undefined) {
         throw new DeployError('ND-ARTIFACT-MISSING', { what: `the artifact ${digest} is not stored here`, next: 'build and deploy it again' });
       }
+      if (manifestDigest(manifest.files) !== digest) throw damaged(fileOf(digest), 'the list of files does not match its digest');
       await blobs.materialise(manifest.files, target);
     },
     async prune(used) {

@@ -8,6 +8,7 @@ import type { ServiceRecord } from '../platforms/local/record.js';
 import { isMissing, keyName, STATE_SCHEMA } from '../releases/index.js';
 import type { Router } from '../routers/router.js';
 import type { ServiceTarget } from './protocol.js';
+import { recoverService } from './recovery.js';
 
 export interface RegistryOptions {
   readonly home: Home;
@@ -36,6 +37,7 @@ export class Registry {
   }
 
   private opened: readonly LocalService[] = [];
+  private readonly recoveries = new Map<LocalService, Promise<void>>();
 
   /** Finds what an earlier agent left. A service whose state cannot be read is named in the log and does not stop the others. */
   async restore(): Promise<void> {
@@ -52,6 +54,16 @@ export class Registry {
         this.options.log(`the service in ${name} could not be restored`, error);
       }
     }));
+  }
+
+  /** Starts to finish what a killed agent had begun; {@link settled} tells when that is done. */
+  recover(log: (message: string, facts?: unknown) => void): void {
+    for (const service of this.opened) this.recoveries.set(service, recoverService(service, log));
+  }
+
+  /** Resolves when nothing of an earlier agent is still being recovered for this service. */
+  async settled(service: LocalService): Promise<void> {
+    await this.recoveries.get(service);
   }
 
   /** Digests of all artifacts that a stored release refers to. */

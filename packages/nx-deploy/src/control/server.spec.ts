@@ -123,6 +123,24 @@ async function captured(): Promise<RunRequest> {
   return seen;
 }
 
+test('a slow reader gets every line of the logs', async () => {
+  await bench.write('apps/api/dist/main.js', 'for (let i = 0; i < 30000; i += 1) console.log(`line ${i} ${"x".repeat(60)}`); require("node:http").createServer((q, a) => a.end()).listen(process.env.PORT, "127.0.0.1");');
+  expect((await bench.deploy()).document.outcome).toBe('done');
+  const context = bench.context();
+  const body = JSON.stringify({ ...await serviceTarget(context, resolveProject(context)), follow: false });
+  const answer = await new Promise<string>((resolve, reject) => {
+    const outgoing = request({ socketPath: bench.home.socket, path: '/v1/logs', method: 'POST', agent: false }, (response) => {
+      // The socket's buffers fill before the first byte is read.
+      setTimeout(() => { text(response).then(resolve, reject); }, 500);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+  const lines = answer.trimEnd().split('\n').map((line) => (JSON.parse(line) as { text: string }).text).filter((line) => line.startsWith('line '));
+  expect(lines).toHaveLength(30_000);
+  expect(lines.at(-1)).toMatch(/^line 29999 x+$/);
+});
+
 test('stop restores what goes on before it ends the instances', async () => {
   await bench.deploy();
   await bench.write('apps/api/deploy.json', slow);

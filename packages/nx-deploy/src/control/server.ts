@@ -86,7 +86,10 @@ async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instanc
   const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
   const leave = await stop(instances);
   // Whoever asked may be gone by now.
-  if (response.closed) return leave();
+  if (response.closed) {
+    leave();
+    return;
+  }
   response.once('close', leave);
   send(response, 200, { stopped } satisfies Calls['stop']['out']);
 }
@@ -115,6 +118,7 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
   const write = (message: RunMessage): void => void response.write(`${JSON.stringify(message)}\n`);
   try {
+    await registry.settled(service);
     if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) await service.update({ node });
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
     const result = await runChange({

@@ -13,7 +13,8 @@ const SETTLE_MS = 30;
 
 /**
  * True when this process is now the one in charge. The lock is a file that names a process; a link never replaces one, so of two that start at
- * once one wins. A file whose process is gone is moved aside; that two do this at the same moment is seen by looking again a little later.
+ * once one wins. A file whose process is gone is moved aside. Should it be another by then, because two do this at the same moment, it is put back,
+ * and who is named looks again a little later.
  */
 export async function takeCharge(lockFile: string): Promise<boolean> {
   const own: Holder = { pid: process.pid, identity: await identity(process.pid) ?? '' };
@@ -23,11 +24,13 @@ export async function takeCharge(lockFile: string): Promise<boolean> {
     for (let attempt = 0; attempt < 10; attempt += 1) {
       if (await linked(temp, lockFile)) {
         await sleep(SETTLE_MS);
-        return await isInCharge(lockFile);
+        if (await isInCharge(lockFile)) return true;
+        continue;
       }
       const holder = await read(lockFile);
-      if (holder !== undefined && await isAlive(holder.pid, holder.identity)) return false;
-      await rename(lockFile, `${temp}.stale`).catch(() => undefined);
+      if (holder?.pid === own.pid && holder.identity === own.identity) return true;
+      if (await lives(holder)) return false;
+      await moveAside(lockFile, `${temp}.stale`);
     }
     return false;
   } finally {
@@ -39,6 +42,15 @@ export async function takeCharge(lockFile: string): Promise<boolean> {
 /** Does the lock file still name this process? */
 export async function isInCharge(lockFile: string): Promise<boolean> {
   return (await read(lockFile))?.pid === process.pid;
+}
+
+async function lives(holder: Holder | undefined): Promise<boolean> {
+  return holder !== undefined && await isAlive(holder.pid, holder.identity);
+}
+
+async function moveAside(lockFile: string, aside: string): Promise<void> {
+  await rename(lockFile, aside).catch(() => undefined);
+  if (await lives(await read(aside))) await link(aside, lockFile).catch(() => undefined);
 }
 
 async function linked(temp: string, lockFile: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { makePlan, printPlan, type Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type JournalRecord, type Lease } from '../releases/index.js';
 import { prune } from './prune.js';
+import { recover } from './recover.js';
 import { describeChange } from './report.js';
 import type { ChangeRequest, ChangeResult } from './request.js';
 import { desiredFleet, goalOf, type Goal } from './target.js';
@@ -35,6 +36,8 @@ export async function runChange(context: ChangeContext): Promise<ChangeResult> {
       const { run, actor, change } = request;
       lease = await platform.state.lock.acquire({ run, actor, action: change.action, since: new Date().toISOString() });
     }
+    // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
+    if (!request.dryRun) await recover({ platform, actor: request.actor, emit: context.emit });
     const part = await underLock(context, stages);
     return { ...base, ...part, durationMs: elapsed(started) };
   } catch (thrown) {
@@ -58,7 +61,6 @@ async function underLock(context: ChangeContext, stages: Stages): Promise<Part> 
   const facts = { release: goal.release.id, ...(previous === undefined ? {} : { previous }), ...await urlOf(platform) };
   if (request.dryRun) return { outcome: plan.kind === 'unchanged' ? 'unchanged' : 'planned', plan: printPlan(plan), ...facts };
   if (plan.kind === 'unchanged') return { outcome: 'unchanged', ...facts };
-  await noteInterrupted(context);
   emit({ type: 'plan', release: goal.release.id, from: plan.from, steps: plan.steps });
   await timed(context, stages, 'preflight', () => platform.preflight());
   await timed(context, stages, 'stage', () => stageGoal(context, goal));
@@ -75,16 +77,6 @@ function previousOf(observed: Observed, goal: ReleaseId): ReleaseId | undefined 
 async function urlOf(platform: Platform): Promise<{ readonly url?: string }> {
   const url = await platform.url();
   return url === undefined ? {} : { url };
-}
-
-async function noteInterrupted({ platform, emit, request }: ChangeContext): Promise<void> {
-  const left = await platform.state.journal.read();
-  if (left === undefined) return;
-  emit({ type: 'note', text: `the ${left.action} ${left.run} of ${left.startedAt} was interrupted at ${left.effect.kind} ${left.effect.key}; this one goes on from what runs now` });
-  const [release = 'unknown'] = Object.keys(left.to);
-  await platform.state.ledger.append({
-    kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor: request.actor, outcome: 'interrupted', durationMs: 0,
-  });
 }
 
 async function stageGoal({ platform, request }: ChangeContext, goal: Goal): Promise<void> {
@@ -120,7 +112,8 @@ async function record(context: ChangeContext, running: Running): Promise<Part> {
       kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,
       ...('error' in result ? { error: result.error.toJSON() } : {}), ...common,
     }));
-    await platform.state.journal.clear();
+    // A change that could not be restored stays on record, for `status` and for the next command to recover.
+    if (result.outcome !== 'not-restored') await platform.state.journal.clear();
     if (result.outcome === 'done') await prune(context, goal.release.id);
     return { outcome: result.outcome, traffic, ledgerHead: entry.hash, ...await describeChange(platform, goal.release, previous), ...errors };
   };

@@ -21,8 +21,16 @@ export async function prune({ platform, request, emit }: PruneContext, live: Rel
     const journal = await platform.state.journal.read();
     const kept = new Set([live, ...Object.keys(await platform.list()), ...lastSucceeded(entries, request.keep), ...recent, ...Object.keys(journal?.from ?? {})]);
     const doomed = (await platform.state.releases.list()).map((release) => release.id).filter((id) => !kept.has(id));
-    for (const id of doomed) await platform.remove(id);
-    return doomed;
+    const removed: ReleaseId[] = [];
+    for (const id of doomed) {
+      try {
+        await platform.remove(id);
+        removed.push(id);
+      } catch (thrown) {
+        emit({ type: 'note', text: `the old release ${id} could not be removed: ${asDeployError(thrown).message}` });
+      }
+    }
+    return removed;
   } catch (thrown) {
     emit({ type: 'note', text: `old releases could not be removed: ${asDeployError(thrown).message}` });
     return [];

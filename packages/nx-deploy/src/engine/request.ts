@@ -67,7 +67,3 @@ export interface ChangeResult {
   /** Hash of the newest ledger entry; a log that keeps it shows a truncation. */
   readonly ledgerHead?: string;
 }
-
-export function actionOf(request: ChangeRequest): Action {
-  return request.change.action;
-}

@@ -33,7 +33,7 @@ export interface JournalRecord {
   readonly committed: boolean;
 }
 
-export type LedgerOutcome = 'done' | 'restored' | 'not-restored' | 'interrupted';
+export type LedgerOutcome = 'done' | 'restored' | 'not-restored';
 
 interface LedgerCommon {
   readonly run: string;

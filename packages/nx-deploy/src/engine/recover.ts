@@ -1,0 +1,113 @@
+/** Finishes what a change that was killed left behind. It never converges to nothing. */
+import { apply } from '../apply/index.js';
+import { asDeployError, type DeployError } from '../errors.js';
+import { asDesired, WEB, type Desired, type Emit, type Observed, type Release, type ReleaseId } from '../model/index.js';
+import type { Platform } from '../platforms/platform.js';
+import type { Actor, JournalRecord, LedgerOutcome } from '../releases/index.js';
+
+/**
+ * forward: the change had passed its commit (or was asked to be resumed) and was brought to its end. back: the fleet from before runs again. healthiest: the
+ * fleet from before was empty or its artifacts are gone; the healthy release with the most traffic got all of it. stuck: nothing was touched, or the way failed.
+ */
+export type Way = 'forward' | 'back' | 'healthiest' | 'stuck';
+
+export interface Recovery {
+  readonly way: Way;
+  readonly run: string;
+  readonly error?: DeployError;
+}
+
+export interface RecoverContext {
+  readonly platform: Platform;
+  readonly actor: Actor;
+  readonly emit: Emit;
+  /** Go forward to what the change wanted, whether or not it had passed its commit. */
+  readonly resume?: boolean;
+}
+
+/** Undefined when no change was interrupted. The caller holds the lock. */
+export async function recover(context: RecoverContext): Promise<Recovery | undefined> {
+  const { platform, emit } = context;
+  const left = await platform.state.journal.read();
+  if (left === undefined) return undefined;
+  emit({ type: 'note', text: `the ${left.action} ${left.run} of ${left.startedAt} was interrupted at ${left.effect.kind} ${left.effect.key}` });
+  const observed = await platform.list();
+  const choice = await choose(platform, left, observed, context.resume === true);
+  if (choice === undefined) {
+    await finish(context, left, 'not-restored');
+    emit({ type: 'note', text: 'nothing was touched: neither what ran before nor what was to run can be brought back' });
+    return { way: 'stuck', run: left.run };
+  }
+  emit({ type: 'note', text: `recovery goes ${choice.way === 'healthiest' ? 'on with the healthy release that has the most traffic' : choice.way}` });
+  const error = await reach(context, left, choice.target, observed);
+  if (error !== undefined) {
+    emit({ type: 'note', text: `recovery failed: ${error.message}` });
+    return { way: 'stuck', run: left.run, error };
+  }
+  const live = Object.keys(choice.target).find((id) => (choice.target[id]?.weight ?? 0) > 0);
+  await finish(context, left, live !== undefined && live === goalOf(left) ? 'done' : 'restored');
+  return { way: choice.way, run: left.run };
+}
+
+interface Choice {
+  readonly way: Exclude<Way, 'stuck'>;
+  readonly target: Desired;
+}
+
+async function choose(platform: Platform, left: JournalRecord, observed: Observed, resume: boolean): Promise<Choice | undefined> {
+  if (left.committed || resume) return { way: 'forward', target: left.to };
+  const before = Object.keys(left.from).filter((id) => (left.from[id]?.weight ?? 0) > 0);
+  const there = await Promise.all(before.map((id) => platform.exists(id)));
+  if (before.length > 0 && there.every((exists) => exists)) return { way: 'back', target: left.from };
+  const healthiest = mostTraffic(observed);
+  if (healthiest === undefined) return undefined;
+  const processes = left.to[healthiest]?.processes ?? left.from[healthiest]?.processes ?? asDesired(observed)[healthiest]?.processes ?? {};
+  return { way: 'healthiest', target: { [healthiest]: { processes, weight: 100 } } };
+}
+
+/** Among the releases that have a ready instance. */
+export function mostTraffic(observed: Observed): ReleaseId | undefined {
+  const healthy = Object.entries(observed).filter(([, release]) => release.weight > 0 && (release.processes[WEB]?.ready ?? 0) > 0);
+  return healthy.sort(([, a], [, b]) => b.weight - a.weight)[0]?.[0];
+}
+
+async function reach(context: RecoverContext, left: JournalRecord, target: Desired, observed: Observed): Promise<DeployError | undefined> {
+  const { platform, emit } = context;
+  let epoch = left.epoch;
+  try {
+    const result = await apply({
+      platform,
+      plan: { from: asDesired(observed), to: target, steps: [{ reach: target }] },
+      releases: new Map<ReleaseId, Release>(Object.entries(left.releases)),
+      journal: (effect) => {
+        epoch += 1;
+        return platform.state.journal.write({ ...left, epoch, effect });
+      },
+      emit,
+      signal: new AbortController().signal,
+      deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: RECOVERY_DEADLINE },
+    });
+    return result.outcome === 'done' ? undefined : result.error;
+  } catch (thrown) {
+    return asDeployError(thrown);
+  }
+}
+
+/** Longer than any one step may take, shorter than anybody's patience. */
+const RECOVERY_DEADLINE = 10 * 60_000;
+
+/** The interrupted run gets its end in the ledger, if it had a beginning there, and its journal is closed. */
+async function finish({ platform, actor }: RecoverContext, left: JournalRecord, outcome: LedgerOutcome): Promise<void> {
+  const { ledger, journal } = platform.state;
+  const entries = await ledger.entries();
+  const open = entries.some((entry) => entry.kind === 'start' && entry.run === left.run) && !entries.some((entry) => entry.kind === 'end' && entry.run === left.run);
+  const release = goalOf(left);
+  if (open && release !== undefined) {
+    await ledger.append({ kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Date.now() - Date.parse(left.startedAt), recovered: true });
+  }
+  await journal.clear();
+}
+
+function goalOf(left: JournalRecord): ReleaseId | undefined {
+  return Object.keys(left.to).find((id) => (left.to[id]?.weight ?? 0) > 0);
+}
