@@ -1,4 +1,5 @@
 /** Tells two clones of one repository (the same owner) from two workspaces that happen to bear the same name. */
+import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { readLine } from '../shell/run.js';
@@ -14,9 +15,11 @@ export async function workspaceOwner(workspaceRoot: string, workspaceId: string 
 
 /** `git@host:a/b.git`, `ssh://git@host/a/b` and `https://token@host/a/b.git` are one repository; credentials never become part of the owner. */
 export function remoteOwner(remote: string, workspaceRoot: string): string {
-  const url = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^/:]*)(?::\d+)?\/(.*)$/i.exec(remote);
+  const url = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/]*@)?(\[[^\]/]*\]|[^/:]*)(?::\d*)?(?:\/([^?#]*).*)?$/i.exec(remote);
   const [, urlHost = '', urlPath = ''] = url ?? [];
   if (url !== null && urlHost !== '') return `git:${urlHost.toLowerCase()}/${trimmed(urlPath)}`;
+  // What looks like a URL and is none may hold a password anywhere.
+  if (url === null && remote.includes('://')) return `git:${createHash('sha256').update(remote).digest('hex')}`;
   const scp = url === null && !isAbsolute(remote) ? /^(?:[^@/]*@)?([^/:]+):(.*)$/.exec(remote) : null;
   const [, scpHost = '', scpPath = ''] = scp ?? [];
   if (scp !== null) return `git:${scpHost.toLowerCase()}/${trimmed(scpPath)}`;
