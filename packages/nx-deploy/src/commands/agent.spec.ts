@@ -1,19 +1,19 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Home } from '../agent/home.js';
 import * as launch from '../control/launch.js';
 import { findAgent } from '../control/client.js';
 import { identity } from '../shell/process-table.js';
 import { agentCommand } from './agent.js';
 import { BUNDLES, eventually, get, Recorder, Workbench } from './workbench.spec-support.js';
 
+type Launch = typeof launch;
+
 /** The sources have no bundles beside them: the built ones serve, and what they start are real processes. */
 jest.mock('../control/launch.js', () => {
-  const actual = jest.requireActual<typeof import('../control/launch.js')>('../control/launch.js');
-  return { ...actual, connectAgent: (home: Parameters<typeof actual.connectAgent>[0], bundles?: string) => actual.connectAgent(home, bundles ?? built()) };
+  const actual = jest.requireActual<Launch>('../control/launch.js');
+  return { ...actual, connectAgent: (home: Home, bundles?: string) => actual.connectAgent(home, bundles ?? join(__dirname, '../../dist/bundles')) };
 });
-function built(): string {
-  return join(__dirname, '../../dist/bundles');
-}
 
 let bench: Workbench;
 beforeEach(async () => { bench = await Workbench.open(); });

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import os from 'node:os';
 import { join } from 'node:path';
 import { run } from '../shell/run.js';
 import { actor, projectFolder, readNxJson, resolveProject, serviceTarget } from './context.js';
@@ -67,6 +68,12 @@ test('defaults of the workspace hold unless deploy.json says otherwise, and the 
 test('the actor is this process, and a service that was never deployed says how', () => {
   expect(actor()).toMatchObject({ pid: process.pid, user: expect.stringMatching(/./), host: expect.stringMatching(/./) });
   expect(projectFolder(bench.context())).toBe(join(bench.root, 'apps/api'));
+});
+
+test('a user id without a name acts under its number', () => {
+  const nameless = jest.spyOn(os, 'userInfo').mockImplementation(() => { throw new Error('uv_os_get_passwd returned ENOENT'); });
+  expect(actor().user).toBe(String(process.getuid?.() ?? 'unknown'));
+  nameless.mockRestore();
 });
 
 test('findWorkspace looks upwards', () => {

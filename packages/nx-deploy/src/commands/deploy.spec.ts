@@ -2,6 +2,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeployError } from '../errors.js';
 import { RELEASE_ID_PATTERN } from '../model/index.js';
+import { run } from '../shell/run.js';
 import { deployFile, eventually, get, unusedPort, Workbench } from './workbench.spec-support.js';
 
 let bench: Workbench;
@@ -87,10 +88,10 @@ test('what fails is restored: exit code 1, the reason and the last lines, and th
   expect(await bench.rollback({ to: failed.document.release ?? '' }, place)).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-RELEASE-UNKNOWN' } } });
 });
 
-test.each(['../../etc', 'r000000000000', 'r1; rm -rf /', '', '\u001b[31mr'])('a rollback to %j is refused and prints no summary', async (to) => {
+test.each(['../../etc', 'r000000000000', 'r1; rm -rf /', '', '\u001b[31mr'])('a rollback to %j of what was never deployed is refused and prints no summary', async (to) => {
   const place = await project();
   const refused = await bench.rollback({ to }, place);
-  expect(refused).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-RELEASE-UNKNOWN', next: 'deploy first' } } });
+  expect(refused).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-NOT-DEPLOYED' } } });
   expect(refused.output.lines).toEqual([]);
 });
 
@@ -184,6 +185,38 @@ test('what the trace could not find is a note', async () => {
   await bench.write(`apps/${place.project}/dist/main.js`, 'try { require("not-there"); } catch {}\nrequire("node:http").createServer((q, a) => a.end()).listen(process.env.PORT, "127.0.0.1");');
   const done = await bench.deploy({ dryRun: true }, place);
   expect(done.output.events).toContainEqual({ type: 'note', text: expect.stringContaining('not-there') });
+});
+
+test('the commits since the release before are part of the summary', async () => {
+  const own = await Workbench.open();
+  try {
+    await own.start();
+    await own.project();
+    const git = async (...args: readonly string[]): Promise<void> => {
+      const identity = ['-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', '-c', 'commit.gpgsign=false'];
+      expect((await run(['git', ...identity, ...args], { cwd: own.root, env: { PATH: process.env['PATH'] ?? '' }, timeout: 20_000 })).exitCode).toBe(0);
+    };
+    await git('init', '--quiet', '--initial-branch=main');
+    for (const [version, subject] of [['1', 'first'], ['2', 'fix: the greeting']] as const) {
+      await own.build(version);
+      await git('add', '--all');
+      await git('commit', '--quiet', '--message', subject);
+      const done = await own.deploy();
+      expect(done.document).toMatchObject({ outcome: 'done', manifest: { now: { version: '1.0.0', branch: 'main', dirty: false, commit: expect.stringMatching(/^[0-9a-f]{40}$/) } } });
+      expect(done.output.text.includes('fix: the greeting')).toBe(version === '2');
+      expect(done.output.text).not.toMatch(/[0-9a-f]{10} first/);
+    }
+    // A detached head has no branch, and the same commit again has no commits in between.
+    await git('checkout', '--quiet', '--detach');
+    await own.write('apps/api/environments/staging.env', 'GREETING=hello\n');
+    await own.write('apps/api/package.json', { name: 'api', version: '1.0.0', description: 'changed' });
+    const again = await own.deploy();
+    expect(again.document.manifest?.now).toMatchObject({ dirty: true });
+    expect(again.document.manifest?.now?.branch).toBeUndefined();
+    expect(again.output.text).not.toContain('fix: the greeting');
+  } finally {
+    await own.close();
+  }
 });
 
 test('a worker without a port runs beside web', async () => {

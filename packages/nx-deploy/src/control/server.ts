@@ -1,4 +1,5 @@
 /** The agent's side of its socket. */
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
@@ -154,7 +155,7 @@ async function logStream({ registry }: ControlOptions, body: LogsRequest, respon
   const options = { follow, signal: gone.signal, ...(instance === undefined ? {} : { instance }), ...(since === undefined ? {} : { since }) };
   for await (const line of readLogs(service.supervisor.logFolder, release, options)) {
     if (gone.signal.aborted) break;
-    if (!response.write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => { response.once('drain', resolve); response.once('close', resolve); });
+    if (!response.write(`${JSON.stringify(line)}\n`)) await once(response, 'drain', { signal: gone.signal }).catch(() => undefined);
   }
   response.end();
 }

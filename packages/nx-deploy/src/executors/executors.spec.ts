@@ -31,7 +31,7 @@ function contextOf(configurationName?: string, projectName: string | undefined =
     root: bench.root, cwd: bench.root, isVerbose: false, projectName,
     ...(configurationName === undefined ? {} : { configurationName }),
     projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' } } }, nxJsonConfiguration: {}, projectGraph: { nodes: {}, dependencies: {} },
-  } as ExecutorContext;
+  };
 }
 
 test('the configuration is the environment; success is an exit code of 0; the document has the exact one', async () => {
