@@ -66,7 +66,10 @@ export function world(mode: string, change: Partial<RunSpec> = {}, refuse: () =>
     open.push({ supervisor, folder });
     return supervisor;
   };
-  const stored = (): readonly InstanceRecord[] => (JSON.parse(readFileSync(join(folder, 'instances.json'), 'utf8')) as { instances: InstanceRecord[] }).instances;
+  const stored = (): readonly InstanceRecord[] => {
+    const file = join(folder, 'instances.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { instances: InstanceRecord[] }).instances : [];
+  };
   return { folder, release, errors, supervisor: make(), again: make, stored };
 }
 

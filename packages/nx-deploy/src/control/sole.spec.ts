@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, promises, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { identity } from '../shell/process-table.js';
@@ -86,6 +86,40 @@ describe('takeCharge', () => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ pid: process.pid, identity: await identity(process.pid) });
     // Asking again is no harm.
     expect(await takeCharge(file)).toBe(true);
+  });
+
+  it('puts back what it moved aside by mistake, because another was quicker', async () => {
+    const file = lockFile();
+    writeFileSync(file, '');
+    const quicker = JSON.stringify({ pid: process.ppid, identity: await identity(process.ppid) });
+    const real = promises.rename;
+    jest.spyOn(promises, 'rename').mockImplementationOnce((from, to) => {
+      writeFileSync(file, quicker);
+      return real(from, to);
+    });
+    expect(await takeCharge(file)).toBe(false);
+    expect([readFileSync(file, 'utf8'), readdirSync(join(file, '..'))]).toEqual([quicker, ['agent.json']]);
+  });
+
+  it('keeps what another moved aside and put back', async () => {
+    const file = lockFile();
+    const real = promises.link;
+    jest.spyOn(promises, 'link').mockImplementationOnce(async (from, to) => {
+      await real(from, to);
+      renameSync(file, `${file}.aside`);
+      setTimeout(() => renameSync(`${file}.aside`, file), 31);
+    });
+    expect(await takeCharge(file)).toBe(true);
+    expect(await isInCharge(file)).toBe(true);
+  });
+
+  it('gives up when the file can be neither made nor moved', async () => {
+    const file = lockFile();
+    mkdirSync(file);
+    writeFileSync(join(file, 'x'), '');
+    jest.spyOn(promises, 'rename').mockRejectedValue(new Error('busy'));
+    expect(await takeCharge(file)).toBe(false);
+    jest.restoreAllMocks();
   });
 
   it('says so when there is no place for the file', async () => {

@@ -36,6 +36,11 @@ describe('detach', () => {
     expect(await output()).toBe('3000000\n');
   });
 
+  it('needs neither input nor output', async () => {
+    const { ended } = await detach(process.execPath, ['-e', 'console.log("seen by nobody")'], { env: {} });
+    expect(await ended).toEqual({ code: 0, signal: null });
+  });
+
   it('stands a program that dies before it has read', async () => {
     const { ended } = await start('deaf', 'process.kill(process.pid, "SIGKILL")', { input: 'x'.repeat(3_000_000) });
     expect(await ended).toEqual({ code: null, signal: 'SIGKILL' });

@@ -39,6 +39,10 @@ describe('run', () => {
     expect(lines).toEqual(['true', 'true']);
   });
 
+  it('needs nobody who listens', async () => {
+    expect(await run(['echo', 'x'], { cwd: root, env: { PATH }, timeout: 5_000 })).toEqual({ exitCode: 0, timedOut: false, cancelled: false });
+  });
+
   it('tells which signal ended it', async () => {
     expect((await start(script('process.kill(process.pid, "SIGSEGV")'))).result).toEqual({ signal: 'SIGSEGV', timedOut: false, cancelled: false });
   });
