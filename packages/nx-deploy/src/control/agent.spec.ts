@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { agentHome } from '../agent/home.js';
 import { deployFile, eventually, get, unusedPort, Workbench } from '../commands/workbench.spec-support.js';
-import { keyName, STATE_SCHEMA, type JournalRecord } from '../releases/index.js';
+import { fileStateStore, keyName, memoryLock, STATE_SCHEMA, type JournalRecord } from '../releases/index.js';
 import { identity } from '../shell/process-table.js';
 import { startAgent } from './agent.js';
 
@@ -153,6 +153,37 @@ test('what a killed change left in the journal is named by status, and the next 
   expect(next.document.outcome).toBe('done');
   expect(next.output.events).toContainEqual({ type: 'note', text: expect.stringContaining('run-killed') });
   expect((await bench.status()).interrupted).toBeUndefined();
+});
+
+test('what a killed agent left is finished by the next one, and stands in the ledger', async () => {
+  const { document } = await bench.deploy();
+  const release = document.release ?? '';
+  const actor = { user: 'ann', host: 'there', pid: 1 };
+  const before = { [release]: { processes: { web: { fixed: 2 } }, weight: 100 } };
+  const state = fileStateStore({ folder: folderOf('api'), keyFile: bench.home.targetKey, lock: memoryLock('api') });
+  const record = await state.releases.get(release);
+  if (record === undefined) throw new Error('no record');
+  await restart(async () => {
+    const common = { run: 'run-killed', action: 'deploy', actor, release: 'r000000000000' } as const;
+    await state.ledger.append({ kind: 'start', at: '2026-01-31T12:00:00.000Z', strategy: 'rolling', processes: { web: { fixed: 2 } }, ...common });
+    await state.journal.write({
+      schema: STATE_SCHEMA, run: 'run-killed', action: 'deploy', actor, startedAt: '2026-01-31T12:00:00.000Z', epoch: 3, effect: { kind: 'stage', key: 'r000000000000' },
+      from: before, to: { r000000000000: { processes: { web: { fixed: 2 } }, weight: 100 } }, releases: { [release]: record }, committed: false,
+    });
+  });
+  await eventually(async () => await state.journal.read() === undefined, 'the recovery');
+  expect((await state.ledger.entries()).at(-1)).toMatchObject({ kind: 'end', run: 'run-killed', outcome: 'restored', recovered: true });
+  const status = await bench.status();
+  expect(status).toMatchObject({ live: release, ledger: { ok: true } });
+  expect(status.interrupted).toBeUndefined();
+});
+
+test('a recovery that fails stays on record and does not stop the agent', async () => {
+  await bench.deploy();
+  await restart(() => writeFile(join(folderOf('api'), 'journal.json'), '{'));
+  await eventually(async () => (await readFile(bench.agent?.log.file ?? '', 'utf8')).includes('a recovery failed'), 'the log');
+  expect(await readFile(join(folderOf('api'), 'journal.json'), 'utf8')).toBe('{');
+  expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-STATE-DAMAGED' } } });
 });
 
 test('releases beyond the ones to keep are removed, those that run or can be gone back to stay', async () => {

@@ -1,5 +1,5 @@
 /** Brings to an end what an agent that was killed had begun. */
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { recover } from '../engine/recover.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
@@ -10,7 +10,7 @@ export async function recoverService(service: LocalService, log: (message: strin
   try {
     const left = await state.journal.read();
     if (left === undefined) return;
-    const actor = { user: `agent of ${userInfo().username}`, host: hostname(), pid: process.pid };
+    const actor = { user: 'agent', host: hostname(), pid: process.pid };
     const lease = await state.lock.acquire({ run: left.run, action: left.action, actor, since: new Date().toISOString() });
     try {
       const platform = localPlatform(service, record.listen ?? { address: '127.0.0.1' });

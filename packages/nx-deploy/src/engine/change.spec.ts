@@ -1,39 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { FakePlatform, fleet } from '../apply/fake-platform.spec-support.js';
+import { fleet } from '../apply/fake-platform.spec-support.js';
 import { DeployError } from '../errors.js';
-import type { DeployEvent, Release } from '../model/index.js';
-import { fileStateStore, memoryLock, type StateStore } from '../releases/index.js';
+import type { DeployEvent } from '../model/index.js';
+import type { StateStore } from '../releases/index.js';
 import { runChange } from './change.js';
 import type { Change, ChangeRequest, ChangeResult } from './request.js';
+import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
 
-/** The fake fleet over a state store of real files. */
-class Stateful extends FakePlatform {
-  constructor(private readonly store: StateStore, ...rest: ConstructorParameters<typeof FakePlatform>) {
-    super(...rest);
-  }
-
-  override get state(): StateStore {
-    return this.store;
-  }
-
-  override async stage(release: Release): Promise<void> {
-    await this.store.releases.put(release);
-    await super.stage(release);
-  }
-}
-
+let temp: TempState;
 let folder: string;
 let state: StateStore;
-let platform: Stateful;
+let platform: StatefulPlatform;
 let events: DeployEvent[];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'nx-deploy-change-'));
-  state = fileStateStore({ folder, keyFile: join(folder, 'target.key'), lock: memoryLock('api (staging)') });
-  platform = new Stateful(state);
+  temp = await tempState();
+  ({ folder, state } = temp);
+  platform = new StatefulPlatform(state);
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => temp.remove());
 
 let runs = 0;
 function request(change: Change, rest: Partial<ChangeRequest> = {}): ChangeRequest {
@@ -141,7 +124,7 @@ test.each(['deploy', 'failing deploy'])('a %s whose record cannot be finished ne
 });
 
 test('a platform without metrics counts nothing, a gone record of an old release is no obstacle', async () => {
-  platform = new Stateful(state, fleet({ raaaaaaaaaaaa: [2, 100] }));
+  platform = new StatefulPlatform(state, fleet({ raaaaaaaaaaaa: [2, 100] }));
   jest.spyOn(platform, 'metrics').mockImplementation(() => Promise.reject(new Error('never asked')));
   Object.defineProperty(platform, 'metrics', { value: undefined });
   const result = await change(build('1'));
