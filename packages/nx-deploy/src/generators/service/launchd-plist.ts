@@ -42,10 +42,8 @@ ${variables.join('\n')}
 `;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
 function text(value: string): string {
-  return value.replace(/[&<>]/g, (char) => ENTITIES[char] ?? char);
+  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** Commands for the reader, with the file's path relative to the workspace's root. */
