@@ -61,7 +61,9 @@ function cutStatement(text: string, start: number, valueAt: number): Statement {
 
 /** dotenv decides the value; the name is handed over apart, since dotenv accepts names that no process does. */
 function valueOf(statement: Statement, valueAt: number): string {
-  return parse(`V=${statement.text.slice(valueAt)}`)['V'] ?? '';
+  const text = statement.text.slice(valueAt);
+  // dotenv's pattern needs a stack as deep as the value is long; what is too long for any process is told by its length alone.
+  return text.length > 2 * LONGEST_ENTRY ? text : parse(`V=${text}`)['V'] ?? '';
 }
 
 function flawOf(name: string, value: string, statement: Statement): string | undefined {

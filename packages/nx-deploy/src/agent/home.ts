@@ -14,6 +14,8 @@ export interface Home {
   /** The agent's own copy of its code. */
   readonly code: string;
   readonly logs: string;
+  /** A folder per run whose walker is a process of its own. */
+  readonly runs: string;
 }
 
 /** sun_path holds 108 bytes with its ending zero on Linux, 104 on macOS. */
@@ -30,6 +32,7 @@ export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
     services: join(folder, 'services'),
     code: join(folder, 'code'),
     logs: join(folder, 'logs'),
+    runs: join(folder, 'runs'),
   };
 }
 

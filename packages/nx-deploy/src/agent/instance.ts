@@ -1,12 +1,12 @@
 /** One slot of a service: starts its process, watches it, starts it again with backoff, stops it. */
-import { openSync, closeSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { openSync, closeSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits, Ms } from '../model/index.js';
 import { detach, type Detached } from '../shell/detach.js';
-import { identity, isAlive, sessionMembers, sessionMemory } from '../shell/process-table.js';
-import { killGroup } from '../shell/run.js';
-import type { ShimExit, ShimOrder } from './shim.js';
+import { identity, isAlive } from '../shell/process-table.js';
+import { endSession, exitReason, memoryOver, signalOne, untilGone } from './ending.js';
+import type { ShimOrder } from './shim.js';
 
 /** What is kept on disk of a slot, enough to find its process again. */
 export interface InstanceRecord {
@@ -53,10 +53,6 @@ const BACKOFF_FIRST: Ms = 250;
 const BACKOFF_LIMIT: Ms = 30_000;
 /** After this long alive, a crash counts as the first one again. */
 const STABLE_AFTER: Ms = 60_000;
-const POLL: Ms = 250;
-const MEMORY_POLL: Ms = 2_000;
-/** A process that SIGKILL does not end within this is stuck in the kernel, or belongs to another user. */
-const KILL_LIMIT: Ms = 10_000;
 
 export class Instance {
   state: InstanceState = 'starting';
@@ -105,7 +101,7 @@ export class Instance {
       this.forget();
       return false;
     }
-    this.following = this.follow(this.pid, pollUntilGone(this.pid, this.identity));
+    this.following = this.follow(this.pid, untilGone(this.pid, this.identity));
     return true;
   }
 
@@ -137,7 +133,7 @@ export class Instance {
     const shim = await this.detachShim({ ...order, logFile: this.options.logFile, exitFile: this.options.exitFile });
     if (!this.wanted) {
       // It was stopped while it started.
-      await this.killAll(shim.pid);
+      await endSession(shim.pid);
       this.forget();
       return;
     }
@@ -181,7 +177,7 @@ export class Instance {
     await ended;
     this.watching.abort();
     // What the program left behind ends with it: it may hold the port.
-    await this.killAll(pid).catch(report('the clean-up'));
+    await endSession(pid).catch(report('the clean-up'));
     this.forget();
     if (!this.wanted) return;
     this.crashes = performance.now() - since > STABLE_AFTER ? 1 : this.crashes + 1;
@@ -198,25 +194,14 @@ export class Instance {
     const { overLimit } = this;
     this.overLimit = undefined;
     if (overLimit !== undefined) return overLimit;
-    try {
-      const end = JSON.parse(readFileSync(this.options.exitFile, 'utf8')) as ShimExit;
-      if (end.error !== undefined) return `it ${end.error}`;
-      return end.signal === null ? `it exited with code ${end.code ?? 0}` : `it was ended by ${end.signal}`;
-    } catch {
-      return 'it ended without a trace (killed)';
-    }
+    return exitReason(this.options.exitFile);
   }
 
   private async limitMemory(pid: number, limit: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await sleep(MEMORY_POLL, undefined, { signal, ref: false }).catch(() => undefined);
-      const used = signal.aborted ? 0 : await sessionMemory(pid);
-      if (used > limit) {
-        this.overLimit = `it used ${used} bytes of memory, over its limit of ${limit}, and was killed`;
-        await this.killAll(pid);
-        return;
-      }
-    }
+    const used = await memoryOver(limit, pid, signal);
+    if (used === undefined) return;
+    this.overLimit = `it used ${used} bytes of memory, over its limit of ${limit}, and was killed`;
+    await endSession(pid);
   }
 
   /** Reports a change of state; called by the watch as well. */
@@ -245,8 +230,8 @@ export class Instance {
     const known = this.identity;
     if (pid !== undefined && known !== undefined && await isAlive(pid, known)) {
       signalOne(pid, 'SIGTERM');
-      await Promise.race([pollUntilGone(pid, known), sleep(this.options.stopTimeout, undefined, { ref: false })]);
-      await this.killAll(pid);
+      await Promise.race([untilGone(pid, known), sleep(this.options.stopTimeout, undefined, { ref: false })]);
+      await endSession(pid);
     }
     await this.following;
     this.forget();
@@ -254,34 +239,9 @@ export class Instance {
     this.options.onChange();
   }
 
-  /** Also those that left the group but not the session. */
-  private async killAll(pid: number): Promise<void> {
-    killGroup(pid);
-    const end = performance.now() + KILL_LIMIT;
-    for (;;) {
-      const members = await sessionMembers(pid);
-      if (members.length === 0) return;
-      if (performance.now() > end) throw new Error(`${members.length} processes did not end: ${members.join(', ')}`);
-      for (const member of members) signalOne(member, 'SIGKILL');
-      await sleep(POLL / 10);
-    }
-  }
-
   /** Stops watching without touching the process: the agent leaves, the instance lives on. */
   forsake(): void {
     this.wanted = false;
     this.watching.abort();
   }
-}
-
-function signalOne(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // ESRCH: it has ended.
-  }
-}
-
-async function pollUntilGone(pid: number, known: string): Promise<void> {
-  while (await isAlive(pid, known)) await sleep(POLL / 5, undefined, { ref: false });
 }
