@@ -8,7 +8,10 @@ export interface Head {
   readonly path: string;
   readonly headers: readonly string[];
   readonly framing: Framing;
+  /** Does the client read trailers? */
   readonly trailers: boolean;
+  /** The router itself is to say `100 Continue`. */
+  readonly continues: boolean;
 }
 
 export type Admission =
@@ -27,7 +30,15 @@ export function admit(request: IncomingMessage, find: (host: string) => Service 
   if (headers === undefined) return { refusal: 400, text: 'Bad Request: more than one Host.' };
   const service = find(hostName(target.authority ?? ''));
   if (service === undefined) return { refusal: 404, text: 'Not Found: no service answers at this address.' };
-  return { service, head: { path: target.path, headers, framing, trailers: acceptsTrailers(request) } };
+  const continues = request.headers.expect !== undefined && headers.some((text) => NOT_ASCII.test(text));
+  return { service, head: { path: target.path, headers: continues ? withoutExpect(headers) : headers, framing, trailers: acceptsTrailers(request), continues } };
+}
+
+/** node:http sends the head of a request with `Expect` as UTF-8, so such bytes would not arrive as they came. */
+const NOT_ASCII = /[\u0080-\u00ff]/;
+
+function withoutExpect(headers: readonly string[]): string[] {
+  return headers.filter((_text, index) => headers[index - (index % 2)]?.toLowerCase() !== 'expect');
 }
 
 function peerOf(request: IncomingMessage, trust: Trust): Peer {

@@ -5,10 +5,13 @@ import type { Cuttable, TargetState } from './in-flight.js';
 import { Journey } from './journey.js';
 import { answerPlainly, breakOff, passBody, relayAnswer, relayInterim } from './relay.js';
 import type { Service } from './service.js';
-import { closedByPeer, freshConnections, MAX_HEADER_SIZE, neverConnected } from './upstream.js';
+import { closedByPeer, freshConnections, MAX_HEADER_SIZE, neverConnected, uploadConnections } from './upstream.js';
 
 /** Safe methods (RFC 9110 section 9.2.1) without content: repeating one does no harm. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Bytes of content that leave in one piece with the head, so that no early answer can come in between. */
+const ONE_PIECE = 16_384;
 
 /** One request and its answer. */
 export class Exchange implements Cuttable {
@@ -36,15 +39,11 @@ export class Exchange implements Cuttable {
       answerPlainly(this.response, 503, 'Service Unavailable: no instance is ready.', { close: this.closing(), retryAfter: 1 });
       return;
     }
+    if (this.head.continues) this.response.writeContinue();
     this.response.once('close', () => {
       if (!this.response.writableEnded) this.clientLeft();
     });
-    if (this.head.framing !== 'none') {
-      this.request.once('close', () => {
-        if (!this.request.complete) this.clientLeft();
-      });
-    }
-    this.send(target, this.repeatable ? target.kept : freshConnections);
+    this.send(target, this.agentFor(target));
   }
 
   cut(): void {
@@ -56,6 +55,13 @@ export class Exchange implements Cuttable {
 
   private get repeatable(): boolean {
     return this.head.framing === 'none' && SAFE.has(this.request.method ?? '');
+  }
+
+  private agentFor(target: TargetState): Agent {
+    if (this.repeatable) return target.kept;
+    const { framing } = this.head;
+    const large = framing === 'chunked' || (framing === 'length' && Number(this.request.headers['content-length']) > ONE_PIECE);
+    return large ? uploadConnections : freshConnections;
   }
 
   private send(target: TargetState, agent: Agent): void {
@@ -78,8 +84,11 @@ export class Exchange implements Cuttable {
 
   /** Not before: a body that nobody has read can still go to another target. */
   private uploadWhenConnected(upstream: ClientRequest): void {
-    const begin = (): void => { this.stopUpload = passBody(this.request, upstream); };
+    // Once it is answered, a request is not told that its connection is gone.
+    this.request.socket.off('close', this.uploadLost).once('close', this.uploadLost);
     upstream.once('socket', (socket) => {
+      // ClientRequest emits no `drain` once its answer is complete, which may be long before its content is.
+      const begin = (): void => { this.stopUpload = passBody(this.request, upstream, socket); };
       if (socket.connecting) socket.once('connect', begin);
       else begin();
     });
@@ -113,7 +122,7 @@ export class Exchange implements Cuttable {
     if (neverConnected(error)) {
       const next = this.journey.refused();
       if (next === undefined) this.fail('Bad Gateway: no instance takes connections.');
-      else this.send(next, this.repeatable ? next.kept : freshConnections);
+      else this.send(next, this.agentFor(next));
     } else if (this.repeatable && upstream.reusedSocket && closedByPeer(error) && upstream.socket?.bytesRead === this.received) {
       this.send(target, freshConnections);
     } else {
@@ -123,6 +132,7 @@ export class Exchange implements Cuttable {
 
   private onClose(upstream: ClientRequest): void {
     if (upstream !== this.upstream) return;
+    this.request.socket.off('close', this.uploadLost);
     this.stopUpload?.();
     this.journey.finish();
     // A protocol switch that nobody asked for ends the connection without an error.
@@ -138,6 +148,10 @@ export class Exchange implements Cuttable {
     this.journey.failed();
     answerPlainly(this.response, 502, text, { close: this.closing() });
   }
+
+  private readonly uploadLost = (): void => {
+    if (!this.request.complete) this.clientLeft();
+  };
 
   private clientLeft(): void {
     this.left = true;

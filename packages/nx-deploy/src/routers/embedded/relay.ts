@@ -1,13 +1,17 @@
 /** Carrying one message on: body with backpressure and trailers, answer, interim answers, and the router's own few words. */
-import { ServerResponse, type ClientRequest, type IncomingMessage, type InformationEvent } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import { ServerResponse, STATUS_CODES, type ClientRequest, type IncomingMessage, type InformationEvent } from 'node:http';
 import type { Socket } from 'node:net';
 import { headBytes, plainHeaders, responseHeaders, trailerPairs } from './headers.js';
 
 /** ms */
 const LINGER = 1_000;
 
-/** `pipeline` without its teardown, which would take the kept connection along. Returns a function that stops passing and lets the rest run dry. */
-export function passBody(from: IncomingMessage, to: ClientRequest | ServerResponse): () => void {
+/**
+ * `pipeline` without its teardown, which would take the kept connection along. `drains` says when more can be written.
+ * Returns a function that stops passing and lets the rest run dry.
+ */
+export function passBody(from: IncomingMessage, to: ClientRequest | ServerResponse, drains: EventEmitter = to): () => void {
   let begun = false;
   const onData = (chunk: Buffer): void => {
     begun = true;
@@ -20,15 +24,16 @@ export function passBody(from: IncomingMessage, to: ClientRequest | ServerRespon
   };
   const onDrain = (): void => { from.resume(); };
   from.on('data', onData).once('end', onEnd);
-  to.on('drain', onDrain);
+  drains.on('drain', onDrain);
   // A tick later than the first data that came along with the head, so that both leave in one packet; streams without data yet start at once.
   process.nextTick(() => {
     const endsNow = from.complete && from.readableLength === 0;
-    if (!begun && !endsNow && !to.destroyed) to.flushHeaders();
+    // flushHeaders() would send header values as UTF-8.
+    if (!begun && !endsNow && !to.destroyed) to.write('', 'latin1');
   });
   return () => {
     from.off('data', onData).off('end', onEnd).resume();
-    to.off('drain', onDrain);
+    drains.off('drain', onDrain);
   };
 }
 
@@ -62,7 +67,8 @@ export function relayInterim(information: InformationEvent, to: ServerResponse):
 /** An answer of the router's own. What the client still sends of its request is read and dropped. */
 export function answerPlainly(response: ServerResponse, status: number, text: string, options: { readonly close: boolean; readonly retryAfter?: number }): void {
   const body = `${text}\n`;
-  response.writeHead(status, {
+  // With the reason said: an answer that could not be sent on may have left its own.
+  response.writeHead(status, STATUS_CODES[status], {
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),
     ...(options.retryAfter === undefined ? {} : { 'Retry-After': String(options.retryAfter) }),

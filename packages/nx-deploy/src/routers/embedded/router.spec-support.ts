@@ -29,8 +29,15 @@ export interface Upstream {
 export async function upstream(listener: RequestListener, options: http.ServerOptions = {}): Promise<Upstream> {
   const server = http.createServer(options, listener);
   let connections = 0;
-  server.on('connection', () => { connections += 1; });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const port = await listening(server);
+  // Upgraded ones too, which the server has let go of.
+  opened.push(() => sockets.forEach((socket) => socket.destroy()));
   return { server, port, connections: () => connections, stop: () => stopped(server) };
 }
 

@@ -10,7 +10,10 @@ import { MAX_HEADER_SIZE, neverConnected, tunnelConnections } from './upstream.j
 
 /** What a client may send before the handshake is done; then it has to wait. */
 const EARLY_BYTES = 65_536;
+/** ms */
 const TCP_KEEP_ALIVE = 60_000;
+/** ms. From the end of one direction nobody can tell whether the other side is still there, except by what it sends. */
+const HALF_OPEN_SILENCE = 300_000;
 
 /** One request for another protocol (RFC 9110 section 7.8), and the tunnel that comes of it. */
 export class Tunnel implements Cuttable {
@@ -107,10 +110,17 @@ export class Tunnel implements Cuttable {
     this.settle();
     this.journey.answered(answer.statusCode ?? 0);
     this.client.once('close', () => this.upstream?.destroy());
-    relayAnswer(answer, responseOn(this.client, this.request), true, () => {
+    const response = responseOn(this.client, this.request);
+    try {
+      relayAnswer(answer, response, true, () => {
+        this.journey.failed();
+        this.client.destroy();
+      });
+    } catch {
       this.journey.failed();
-      this.client.destroy();
-    });
+      this.upstream?.destroy();
+      answerPlainly(response, 502, 'Bad Gateway: the answer of the instance has no valid form.', { close: true });
+    }
   }
 
   private onError(upstream: ClientRequest, error: Error): void {
@@ -132,6 +142,7 @@ export class Tunnel implements Cuttable {
 function join(a: Socket, b: Socket): void {
   for (const [from, to] of [[a, b], [b, a]] as const) {
     from.on('error', () => {});
+    from.once('end', () => to.setTimeout(HALF_OPEN_SILENCE, () => to.destroy()));
     from.once('close', (hadError) => {
       if (hadError) to.resetAndDestroy();
       else to.destroySoon();

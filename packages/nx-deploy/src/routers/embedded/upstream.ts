@@ -53,8 +53,15 @@ export function keptConnections(): UpstreamAgent {
   return new UpstreamAgent({ keepAlive: true, keepAliveMsecs: TCP_KEEP_ALIVE, maxFreeSockets: 256, timeout: IDLE_TIMEOUT, scheduling: 'lifo' });
 }
 
-/** A connection per request; the request says `Connection: close`. */
+/** A connection per request; the request says `Connection: close`, so that the other side ends it and keeps the waiting port. */
 export const freshConnections = new UpstreamAgent({ keepAlive: false });
+
+/**
+ * A connection per request that does not say so: an instance that answers an upload early and was told to close does it at once, and
+ * the reset takes its answer along. Told nothing it reads the rest.
+ */
+export const uploadConnections = new UpstreamAgent({ keepAlive: true });
+uploadConnections.retire();
 
 /** For upgrades: each direction of a tunnel ends by itself. */
 export const tunnelConnections = new UpstreamAgent(halfOpen());

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, OutgoingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { answerOf, ask, closeAll, open, serving, target, upstream } from './router.spec-support.js';
+
+afterEach(closeAll);
+
+const SIZE = 64 << 20;
+const CHUNK = 256 << 10;
+
+/** Writes `SIZE` bytes that differ from chunk to chunk, with backpressure; returns their digest. */
+async function pour(into: OutgoingMessage, onWritten: (bytes: number) => void = () => {}): Promise<string> {
+  const digest = createHash('sha256');
+  for (let sent = 0; sent < SIZE; sent += CHUNK) {
+    const chunk = Buffer.alloc(CHUNK, `${sent}-`);
+    digest.update(chunk);
+    onWritten(sent);
+    if (!into.write(chunk)) await once(into, 'drain');
+  }
+  into.end();
+  return digest.digest('hex');
+}
+
+async function digestOf(message: IncomingMessage): Promise<string> {
+  const digest = createHash('sha256');
+  for await (const chunk of message) digest.update(chunk as Buffer);
+  return digest.digest('hex');
+}
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** The most bytes of buffers in this process, which holds client, router and instance, above what they were at the start. */
+async function peakOf<T>(work: Promise<T>): Promise<{ value: T; peak: number }> {
+  const measured = (): number => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = measured();
+  let peak = 0;
+  const timer = setInterval(() => { peak = Math.max(peak, measured() - before); }, 20);
+  try {
+    return { value: await work, peak };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+it.each([['with a length', { 'Content-Length': SIZE }], ['in chunks', { 'Transfer-Encoding': 'chunked' }]])('carries 64 MB up %s', async (_name, headers) => {
+  const a = await upstream((request, response) => { void digestOf(request).then((digest) => response.end(digest)); });
+  const { front, port } = await serving(target(a.port));
+  const request = open(port, { method: 'PUT', headers });
+  const answer = answerOf(request).then((message) => message.toArray()).then((chunks) => Buffer.concat(chunks).toString());
+  const { value: [sent, got], peak } = await peakOf(Promise.all([pour(request), answer]));
+  expect(got).toBe(sent);
+  expect(peak).toBeLessThan(SIZE / 2);
+  expect(front.metrics('api', 'rA', 60_000)).toMatchObject({ requests: 1, errors: 0 });
+});
+
+it.each([['with a length', { 'Content-Length': SIZE }], ['in chunks', {}]])('carries 64 MB down %s', async (_name, headers) => {
+  let sent: Promise<string> | undefined;
+  const a = await upstream((_request, response) => {
+    response.writeHead(200, headers);
+    sent = pour(response);
+  });
+  const { port } = await serving(target(a.port));
+  const { value: got, peak } = await peakOf(answerOf(open(port).end()).then(digestOf));
+  expect(got).toBe(await sent);
+  expect(peak).toBeLessThan(SIZE / 2);
+});
+
+it('makes the instance wait for a client that does not read', async () => {
+  let written = 0;
+  const a = await upstream((request, response) => {
+    if (request.url === '/fast') response.end('fast');
+    else void pour(response, (bytes) => { written = bytes; });
+  });
+  const { port } = await serving(target(a.port));
+  const message = await answerOf(open(port).end());
+  message.pause();
+  await sleep(300);
+  const stalled = written;
+  expect(stalled).toBeLessThan(SIZE / 2);
+  expect((await ask(port, { path: '/fast' })).body).toBe('fast');
+  await sleep(100);
+  expect(written).toBe(stalled);
+  let length = 0;
+  for await (const chunk of message) length += (chunk as Buffer).length;
+  expect(length).toBe(SIZE);
+});
+
+it('makes the client wait for an instance that does not read', async () => {
+  let read: (() => Promise<string>) | undefined;
+  const a = await upstream((request, response) => {
+    request.pause();
+    read = async () => {
+      const digest = await digestOf(request);
+      response.end(digest);
+      return digest;
+    };
+  });
+  const { port } = await serving(target(a.port));
+  const request = open(port, { method: 'POST', headers: { 'Transfer-Encoding': 'chunked' } });
+  let written = 0;
+  const sent = pour(request, (bytes) => { written = bytes; });
+  await sleep(300);
+  const stalled = written;
+  expect(stalled).toBeLessThan(SIZE / 2);
+  await sleep(50);
+  expect(written).toBe(stalled);
+  expect(await read!()).toBe(await sent);
+});
+
+it('passes a slow upload on as it comes, and its answer', async () => {
+  const seen: string[] = [];
+  const a = await upstream((request, response) => {
+    request.on('data', (chunk: Buffer) => seen.push(String(chunk)));
+    request.on('end', () => response.end('thanks'));
+  });
+  const { port } = await serving(target(a.port));
+  const request = open(port, { method: 'POST', headers: { 'Content-Length': 6 } });
+  const answer = answerOf(request);
+  for (const part of ['ab', 'cd', 'ef']) {
+    request.write(part);
+    await sleep(30);
+  }
+  request.end();
+  expect((await answer).statusCode).toBe(200);
+  expect(seen).toEqual(['ab', 'cd', 'ef']);
+});
