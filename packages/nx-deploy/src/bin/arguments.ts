@@ -18,7 +18,7 @@ const CHANGE = { ...COMMON, 'dry-run': { type: 'boolean' }, strategy: { type: 's
 
 /** What each command takes. The words are those of the executors' options. */
 export const COMMANDS = {
-  deploy: CHANGE,
+  deploy: { ...CHANGE, resume: { type: 'boolean' } },
   rollback: { ...CHANGE, to: { type: 'string' } },
   status: { ...COMMON, verify: { type: 'boolean' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
@@ -70,7 +70,7 @@ function unknown(kind: string, given: string, known: readonly string[]): DeployE
 export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [options]
 
 Commands:
-  deploy <project>     bring the built project into service
+  deploy <project>     bring the built project into service (--resume: go on with what was interrupted)
   rollback <project>   bring an earlier release back (--to <release>)
   status <project>     what runs, weights, health, last releases (--verify)
   logs <project>       what the instances wrote (--follow, --since, --instance, --release)

@@ -60,7 +60,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
   const change = { dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
   switch (given.command) {
-    case 'deploy': return deploy(context, change);
+    case 'deploy': return deploy(context, { ...change, resume: flag('resume') });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
     case 'status': return status(context, { verify: flag('verify') });
     case 'logs': return logs(context, {

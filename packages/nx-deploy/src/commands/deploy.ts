@@ -3,7 +3,7 @@ import { buildFacts } from 'nx-build-manifest';
 import { loadEnvironment } from 'nx-env-sync';
 import { artifactRef, storedArtifacts } from '../control/artifacts.js';
 import type { ResolvedEnvironment } from '../config/index.js';
-import type { Deployable } from '../engine/request.js';
+import type { Change, Hooks } from '../engine/request.js';
 import { DeployError } from '../errors.js';
 import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/index.js';
 import type { ConfigValues } from '../releases/index.js';
@@ -15,34 +15,39 @@ export interface DeployOptions extends ReportOptions {
   readonly dryRun?: boolean;
   /** Name of a strategy; overrides deploy.json. */
   readonly strategy?: string;
+  /** Go on with what was interrupted instead: it needs no build and no environment files. */
+  readonly resume?: boolean;
 }
 
 /** Deploys what the project's build put out. */
 export function deploy(context: CommandContext, options: DeployOptions): Promise<CommandResult> {
   return report(context, options, async () => {
     const resolved = resolveProject(context, options.strategy);
-    const config = await configValues(context, resolved);
-    const [collected, manifest, target] = await Promise.all([
-      collectFiles({ artifact: resolved.artifact, workspaceRoot: context.workspaceRoot }),
-      manifestRef(context),
-      serviceTarget(context, resolved),
-    ]);
-    for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
-    const artifact = options.dryRun === true ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
-    const deployable: Deployable = { artifact, config, spec: runSpec(resolved, collected), manifest };
+    const { resume = false, dryRun = false } = options;
+    const change = resume ? { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } as const : await newRelease(context, resolved, dryRun);
     return submit(context, {
-      ...target,
+      ...await serviceTarget(context, resolved),
       node: process.execPath,
       listen: resolved.listen,
       request: {
-        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
-        change: { action: 'deploy', deployable, processes: processes(resolved) },
-        strategy: resolved.strategy,
-        hooks: { before: prepareHooks(context, resolved.hooks.preDeploy), after: prepareHooks(context, resolved.hooks.postDeploy) },
-        deadline: resolved.deadline, keep: resolved.keep, dryRun: options.dryRun === true,
+        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment, change,
+        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun,
       },
     });
   });
+}
+
+function hooksOf(context: CommandContext, { hooks }: ResolvedEnvironment, name: 'Deploy' | 'Rollback'): Hooks {
+  return { before: prepareHooks(context, hooks[`pre${name}`]), after: prepareHooks(context, hooks[`post${name}`]) };
+}
+
+/** The build's output, stored on the target unless nothing is to be changed, with all that makes a release of it. */
+async function newRelease(context: CommandContext, resolved: ResolvedEnvironment, dryRun: boolean): Promise<Change> {
+  const config = await configValues(context, resolved);
+  const [collected, manifest] = await Promise.all([collectFiles({ artifact: resolved.artifact, workspaceRoot: context.workspaceRoot }), manifestRef(context)]);
+  for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
+  const artifact = dryRun ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
+  return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, collected), manifest }, processes: processes(resolved) };
 }
 
 async function configValues({ workspaceRoot, projectRoot }: CommandContext, { environment }: ResolvedEnvironment): Promise<ConfigValues> {

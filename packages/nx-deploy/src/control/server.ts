@@ -107,7 +107,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, response: ServerResponse): Promise<void> {
   const { registry, log } = options;
   const { request, node } = body;
-  if (request.change.action === 'rollback' && await registry.find(body) === undefined) throw neverDeployed(body);
+  if (request.change.action !== 'deploy' && await registry.find(body) === undefined) throw neverDeployed(body);
   const service = await registry.open(body, node);
   const cancel = new AbortController();
   let end: () => void = () => undefined;

@@ -59,7 +59,7 @@ async function traffic(service: LocalService, ids: readonly ReleaseId[]): Promis
 /** One line per change, newest first, with the outcome of its end. */
 function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet<ReleaseId>): readonly ReleaseStatus[] {
   const ends = new Map(entries.flatMap((entry) => (entry.kind === 'end' ? [[entry.run, entry.outcome]] : [])));
-  return entries.flatMap((entry) => (entry.kind !== 'start' ? [] : [{
+  return entries.flatMap((entry) => (entry.kind === 'destroyed' ? [destroyedStatus(entry)] : entry.kind !== 'start' ? [] : [{
     id: entry.release,
     at: entry.at,
     action: entry.action,
@@ -69,6 +69,11 @@ function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet
     ...(entry.manifest?.commit === undefined ? {} : { commit: entry.manifest.commit }),
     available: available.has(entry.release),
   }])).reverse();
+}
+
+/** It led to no release. */
+function destroyedStatus({ at, actor }: LedgerEntry): ReleaseStatus {
+  return { id: '-', at, action: 'destroy', outcome: 'done', by: `${actor.user}@${actor.host}`, available: false };
 }
 
 export function summaryOf(service: LocalService): { readonly key: ServiceKey; readonly url?: string; readonly instances: number } {

@@ -47,7 +47,7 @@ function change(what: Change, rest: Partial<ChangeRequest> = {}, signal = new Ab
 }
 
 async function outcomes(): Promise<readonly string[]> {
-  return (await state.ledger.entries()).map((entry) => (entry.kind === 'start' ? 'start' : entry.outcome));
+  return (await state.ledger.entries()).map((entry) => (entry.kind === 'end' ? entry.outcome : entry.kind));
 }
 
 test('a deploy and a rollback, with their ledger, their stages and nothing left behind', async () => {

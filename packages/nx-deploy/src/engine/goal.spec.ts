@@ -43,7 +43,7 @@ class StatefulPlatform extends FakePlatform {
   }
 }
 
-function request(change: Change): ChangeRequest {
+function request(change: Change): ChangeRequest & { readonly change: Change } {
   return {
     run: 'run', actor: { user: 'u', host: 'h', pid: 1 }, service: 'api', environment: 'staging', change, strategy: { name: 'rolling' } as unknown as ChangeRequest['strategy'],
     hooks: { before: [], after: [] }, deadline: 1_000, keep: 2, dryRun: false,

@@ -13,24 +13,46 @@ interface PruneContext {
   readonly emit: Emit;
 }
 
-/** Keeps what runs, has traffic or is warm, the last `keep` that succeeded, and the last few of any outcome. A failure is a note, never fatal. */
+/** A stored release that is not needed. `bytes` are those of its artifact, parts of which other releases may share. */
+export interface Surplus {
+  readonly id: ReleaseId;
+  readonly bytes: number;
+}
+
+/**
+ * Stored releases other than: what runs, has traffic or is warm, what an unfinished change goes back or on to, the last `keep` that succeeded, and the
+ * `recent` newest of any outcome.
+ */
+export async function surplus(platform: Platform, { keep, recent }: { readonly keep: number; readonly recent: number }): Promise<readonly Surplus[]> {
+  const { ledger, journal, releases } = platform.state;
+  const entries = await ledger.entries();
+  const newest = [...new Set(entries.flatMap((entry) => ('release' in entry ? [entry.release] : [])).reverse())].slice(0, recent);
+  const left = await journal.read();
+  const kept = new Set([
+    ...Object.keys(await platform.list()), ...lastSucceeded(entries, keep), ...newest, ...Object.keys(left?.from ?? {}), ...Object.keys(left?.to ?? {}),
+  ]);
+  return (await releases.list()).filter(({ id }) => !kept.has(id)).map(({ id, artifact }) => ({ id, bytes: artifact.bytes }));
+}
+
+/** Resolves with those that were removed; that one could not be is a note. */
+export async function removeAll({ platform, emit }: Pick<PruneContext, 'platform' | 'emit'>, doomed: readonly Surplus[]): Promise<readonly Surplus[]> {
+  const removed: Surplus[] = [];
+  for (const release of doomed) {
+    try {
+      await platform.remove(release.id);
+      removed.push(release);
+    } catch (thrown) {
+      emit({ type: 'note', text: `the old release ${release.id} could not be removed: ${asDeployError(thrown).message}` });
+    }
+  }
+  return removed;
+}
+
+/** At the end of a change. A failure is a note, never fatal. */
 export async function prune({ platform, request, emit }: PruneContext, live: ReleaseId): Promise<readonly ReleaseId[]> {
   try {
-    const entries = await platform.state.ledger.entries();
-    const recent = [...new Set(entries.map((entry) => entry.release).reverse())].slice(0, KEEP_FAILED);
-    const journal = await platform.state.journal.read();
-    const kept = new Set([live, ...Object.keys(await platform.list()), ...lastSucceeded(entries, request.keep), ...recent, ...Object.keys(journal?.from ?? {})]);
-    const doomed = (await platform.state.releases.list()).map((release) => release.id).filter((id) => !kept.has(id));
-    const removed: ReleaseId[] = [];
-    for (const id of doomed) {
-      try {
-        await platform.remove(id);
-        removed.push(id);
-      } catch (thrown) {
-        emit({ type: 'note', text: `the old release ${id} could not be removed: ${asDeployError(thrown).message}` });
-      }
-    }
-    return removed;
+    const doomed = (await surplus(platform, { keep: request.keep, recent: KEEP_FAILED })).filter(({ id }) => id !== live);
+    return (await removeAll({ platform, emit }, doomed)).map(({ id }) => id);
   } catch (thrown) {
     emit({ type: 'note', text: `old releases could not be removed: ${asDeployError(thrown).message}` });
     return [];

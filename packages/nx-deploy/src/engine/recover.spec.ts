@@ -47,7 +47,7 @@ function recoverNow(resume?: boolean): Promise<Recovery | undefined> {
 }
 
 async function outcomes(): Promise<readonly unknown[]> {
-  return (await temp.state.ledger.entries()).map((entry) => (entry.kind === 'start' ? 'start' : [entry.release, entry.outcome, entry.recovered]));
+  return (await temp.state.ledger.entries()).map((entry) => (entry.kind === 'end' ? [entry.release, entry.outcome, entry.recovered] : entry.kind));
 }
 
 const half = { runs: fleet({ [OLD]: [1, 50], [NEW]: [1, 50] }), from: fleet({ [OLD]: [2, 100] }), to: fleet({ [NEW]: [2, 100] }) };

@@ -3,7 +3,7 @@ import { apply } from '../apply/index.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import { asDesired, WEB, type Desired, type Emit, type Observed, type Release, type ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
-import type { Actor, JournalRecord, LedgerOutcome } from '../releases/index.js';
+import type { Actor, JournalRecord, LedgerOutcome, Lease } from '../releases/index.js';
 
 /**
  * forward: the change had passed its commit (or was asked to be resumed) and was brought to its end. back: the fleet from before runs again. healthiest: the
@@ -23,7 +23,15 @@ export interface RecoverContext {
   readonly emit: Emit;
   /** Go forward to what the change wanted, whether or not it had passed its commit. */
   readonly resume?: boolean;
+  /** Of whoever holds the lock: nothing is done once it is lost. */
+  readonly lease?: Lease;
+  /** Cancels the way; what was reached so far is left for the next recovery. */
+  readonly signal?: AbortSignal;
+  /** Has to succeed once the fleet is reached (hooks). */
+  readonly afterWalk?: (journal: WriteJournal) => Promise<void>;
 }
+
+type WriteJournal = (effect: JournalRecord['effect'], committed: boolean) => Promise<void>;
 
 /** Undefined when no change was interrupted. The caller holds the lock. */
 export async function recover(context: RecoverContext): Promise<Recovery | undefined> {
@@ -75,16 +83,20 @@ async function reach(context: RecoverContext, left: JournalRecord, target: Desir
   const { platform, emit } = context;
   let epoch = left.epoch;
   try {
+    const journal: WriteJournal = async (effect) => {
+      await context.lease?.assert();
+      epoch += 1;
+      await platform.state.journal.write({ ...left, epoch, effect });
+    };
+    const { afterWalk } = context;
     const result = await apply({
       platform,
       plan: { from: asDesired(observed), to: target, steps: [{ reach: target }] },
       releases: new Map<ReleaseId, Release>(Object.entries(left.releases)),
-      journal: (effect) => {
-        epoch += 1;
-        return platform.state.journal.write({ ...left, epoch, effect });
-      },
+      journal,
       emit,
-      signal: new AbortController().signal,
+      signal: context.signal ?? new AbortController().signal,
+      ...(afterWalk === undefined ? {} : { afterWalk: () => afterWalk(journal) }),
       deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: RECOVERY_DEADLINE },
     });
     return result.outcome === 'done' ? undefined : result.error;
@@ -97,17 +109,19 @@ async function reach(context: RecoverContext, left: JournalRecord, target: Desir
 const RECOVERY_DEADLINE = 10 * 60_000;
 
 /** The interrupted run gets its end in the ledger, if it had a beginning there, and its journal is closed. */
-async function finish({ platform, actor }: RecoverContext, left: JournalRecord, outcome: LedgerOutcome): Promise<void> {
+async function finish({ platform, actor, lease }: RecoverContext, left: JournalRecord, outcome: LedgerOutcome): Promise<void> {
   const { ledger, journal } = platform.state;
+  await lease?.assert();
   const entries = await ledger.entries();
   const open = entries.some((entry) => entry.kind === 'start' && entry.run === left.run) && !entries.some((entry) => entry.kind === 'end' && entry.run === left.run);
   const release = goalOf(left);
-  if (open && release !== undefined) {
+  if (open && release !== undefined && left.action !== 'repair') {
     await ledger.append({ kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Date.now() - Date.parse(left.startedAt), recovered: true });
   }
   await journal.clear();
 }
 
-function goalOf(left: JournalRecord): ReleaseId | undefined {
+/** The release that was to get the traffic. */
+export function goalOf(left: JournalRecord): ReleaseId | undefined {
   return Object.keys(left.to).find((id) => (left.to[id]?.weight ?? 0) > 0);
 }

@@ -18,15 +18,27 @@ export type Change =
   | { readonly action: 'deploy'; readonly deployable: Deployable; readonly processes: Processes }
   | { readonly action: 'rollback'; readonly to?: ReleaseId };
 
+/** Goes on with what was interrupted, which may have been a rollback. */
+export interface Resume {
+  readonly action: 'resume';
+  readonly rollbackHooks: Hooks;
+}
+
+/** Before and after the walk. */
+export interface Hooks {
+  readonly before: readonly PreparedHook[];
+  readonly after: readonly PreparedHook[];
+}
+
 export interface ChangeRequest {
   /** Names this run in the ledger, the log and the lock. */
   readonly run: string;
   readonly actor: Actor;
   readonly service: string;
   readonly environment: string;
-  readonly change: Change;
+  readonly change: Change | Resume;
   readonly strategy: StrategyOptions;
-  readonly hooks: { readonly before: readonly PreparedHook[]; readonly after: readonly PreparedHook[] };
+  readonly hooks: Hooks;
   /** Of the whole change. */
   readonly deadline: Ms;
   /** Successful releases that stay stored. */

@@ -3,14 +3,14 @@ import { DeployError } from '../errors.js';
 import { least, liveRelease, releaseId, RELEASE_ID_PATTERN, WEB, type Desired, type Observed, type Processes, type Release, type ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { history, lastSucceeded, previousRelease, type LedgerEntry } from '../releases/index.js';
-import type { Change, ChangeRequest } from './request.js';
+import type { Change } from './request.js';
 
 export interface Goal {
   readonly release: Release;
   readonly processes: Processes;
 }
 
-export async function goalOf(platform: Platform, request: ChangeRequest, observed: Observed): Promise<Goal> {
+export async function goalOf(platform: Platform, request: { readonly service: string; readonly change: Change }, observed: Observed): Promise<Goal> {
   const { change, service } = request;
   if (change.action === 'rollback') return rollbackGoal(platform, change, observed);
   const { config, ...rest } = change.deployable;

@@ -28,6 +28,14 @@ export async function writeAtomically(file: string, text: string): Promise<void>
   await syncFolder(dirname(file));
 }
 
+/** Renames a file that cannot be used, so that it is kept for a person and in nobody's way; resolves with its new path. */
+export async function setAside(file: string): Promise<string> {
+  const aside = `${file}.damaged-${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`;
+  await rename(file, aside);
+  await syncFolder(dirname(file));
+  return aside;
+}
+
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -80,6 +88,6 @@ export function parseState<T extends { readonly schema: number }>(text: string, 
 export function damaged(file: string, why: string): DeployError {
   return new DeployError('ND-STATE-DAMAGED', {
     what: 'the stored state is damaged', where: file, why,
-    next: 'restore the file from a backup, or move it away: what runs is found again from the processes themselves',
+    next: 'run repair: it moves the file aside and rebuilds what it can from what runs; or restore the file from a backup',
   });
 }

@@ -7,6 +7,11 @@ export function memoryLock(what: string): Lock {
   let lease: Lease | undefined;
   return {
     holder: () => Promise.resolve(held),
+    revoke(run) {
+      if (held?.run !== run) return Promise.resolve(false);
+      held = lease = undefined;
+      return Promise.resolve(true);
+    },
     acquire(holder) {
       if (held !== undefined) return Promise.reject(lockedError(what, held));
       held = holder;
@@ -24,13 +29,15 @@ export function memoryLock(what: string): Lock {
 }
 
 function lostError(what: string): DeployError {
-  return new DeployError('ND-LOCKED', { what: `the lock of ${what} is no longer held by this run`, next: 'run the command again' });
+  return new DeployError('ND-LEASE-LOST', {
+    what: `the lock of ${what} is no longer held by this run`, why: 'it was taken away by unlock, or has run out', next: 'see what status says, then run repair or deploy again',
+  });
 }
 
 export function lockedError(what: string, holder: LockHolder): DeployError {
   return new DeployError('ND-LOCKED', {
     what: `${what} is locked by another ${holder.action}`,
     why: `${holder.actor.user}@${holder.actor.host} (process ${holder.actor.pid}) holds it since ${holder.since}, run ${holder.run}`,
-    next: 'wait until it has ended (status shows it), or press Ctrl-C where it runs to have it restored',
+    next: 'wait until it has ended (status --follow watches it), press Ctrl-C where it runs to have it restored, or run unlock if it hangs',
   });
 }

@@ -7,6 +7,9 @@ export const STATE_SCHEMA = 1;
 
 export type Action = 'deploy' | 'rollback';
 
+/** What takes the lock without leading to another release. */
+export type Task = 'repair' | 'prune' | 'destroy';
+
 /** Who asked, from where: shown to whoever meets the lock, kept in the ledger. */
 export interface Actor {
   readonly user: string;
@@ -20,7 +23,7 @@ export type EffectKind = 'stage' | 'scale' | 'ready' | 'route' | 'gate' | 'hook'
 export interface JournalRecord {
   readonly schema: typeof STATE_SCHEMA;
   readonly run: string;
-  readonly action: Action;
+  readonly action: Action | 'repair';
   readonly actor: Actor;
   readonly startedAt: string;
   /** Grows by one with each replacement. */
@@ -64,7 +67,14 @@ export interface LedgerEnd extends LedgerCommon {
   readonly traffic?: { readonly requests: number; readonly errors: number };
 }
 
-export type LedgerBody = LedgerStart | LedgerEnd;
+/** The service was taken out of service as a whole: `destroy` when that began, `destroyed` when it was done. What comes after starts afresh. */
+export interface LedgerDestroy extends Pick<LedgerCommon, 'run' | 'at' | 'actor'> {
+  readonly kind: 'destroy' | 'destroyed';
+  /** Those that were stored. */
+  readonly releases: readonly ReleaseId[];
+}
+
+export type LedgerBody = LedgerStart | LedgerEnd | LedgerDestroy;
 
 /** `hash` is the SHA-256 of `prev` and the canonical JSON of the rest; the first `prev` is 64 zeros. */
 export type LedgerEntry = LedgerBody & { readonly schema: typeof STATE_SCHEMA; readonly seq: number; readonly prev: string; readonly hash: string };
@@ -91,13 +101,13 @@ export interface Journal {
 
 export interface LockHolder {
   readonly run: string;
-  readonly action: Action;
+  readonly action: Action | Task;
   readonly actor: Actor;
   readonly since: string;
 }
 
 export interface Lease {
-  /** Rejects once the lease is lost; called before each side effect. */
+  /** Rejects with ND-LEASE-LOST once the lease is lost; called before each side effect. */
   assert(): Promise<void>;
   release(): Promise<void>;
 }
@@ -106,6 +116,8 @@ export interface Lock {
   /** Rejects with ND-LOCKED, naming the holder, since when and from which host. */
   acquire(holder: LockHolder): Promise<Lease>;
   holder(): Promise<LockHolder | undefined>;
+  /** Takes the lease away from that run, which from then on can record nothing and so do nothing; false when it does not hold the lock. */
+  revoke(run: string): Promise<boolean>;
 }
 
 /** The variables of a release and which of them are secret (those are replaced by their names in logs). */

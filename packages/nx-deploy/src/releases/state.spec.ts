@@ -250,7 +250,7 @@ describe('memoryLock', () => {
       code: 'ND-LOCKED', message: 'api (staging) is locked by another deploy: zoe@ci-7 (process 42) holds it since 2026-01-01T00:00:00.000Z, run run-1',
     });
     await lease.release();
-    await expect(lease.assert()).rejects.toMatchObject({ code: 'ND-LOCKED' });
+    await expect(lease.assert()).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
   });
 
   it('is not freed by a lease that is over', async () => {
@@ -260,7 +260,7 @@ describe('memoryLock', () => {
     const second = await lock.acquire(holder);
     await first.release();
     expect(await lock.holder()).toBe(holder);
-    await expect(first.assert()).rejects.toMatchObject({ code: 'ND-LOCKED' });
+    await expect(first.assert()).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
     await second.assert();
   });
 });

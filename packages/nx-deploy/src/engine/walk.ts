@@ -1,0 +1,128 @@
+/** The walk of one change, with its hooks and its journal. */
+import { apply, type ApplyResult } from '../apply/index.js';
+import { asDeployError, DeployError } from '../errors.js';
+import { runHooks } from '../hooks/run-hooks.js';
+import { least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
+import type { Walk } from '../plan/index.js';
+import type { Platform } from '../platforms/platform.js';
+import { STATE_SCHEMA, type Action, type JournalRecord, type Lease } from '../releases/index.js';
+import type { ChangeRequest } from './request.js';
+import type { Goal } from './target.js';
+
+export interface ChangeContext {
+  readonly platform: Platform;
+  readonly request: ChangeRequest;
+  readonly emit: Emit;
+  /** Aborts when the user asks for it: what was begun is restored. */
+  readonly signal: AbortSignal;
+}
+
+export type Stages = Partial<Record<StageName, Ms>>;
+
+/** A change that has the lock. A dry run takes none and has no lease. */
+export interface HeldChange extends ChangeContext {
+  readonly action: Action;
+  readonly hooks: ChangeRequest['hooks'];
+  readonly stages: Stages;
+  readonly lease?: Lease;
+}
+
+/** Where a change leads, and from where. */
+export interface Course {
+  readonly goal: Goal;
+  readonly plan: Walk;
+  readonly previous: ReleaseId | undefined;
+}
+
+export type WriteJournal = (effect: JournalRecord['effect'], committed: boolean) => Promise<void>;
+
+export async function walk(context: HeldChange, course: Course): Promise<ApplyResult> {
+  const { platform, request, emit, signal, stages } = context;
+  const { goal, plan } = course;
+  const releases = await releasesOf(platform, plan, goal);
+  const journal = journalOf(context, plan, releases);
+  const hooks = hookRunner(context, course, journal);
+  try {
+    await hooks('before');
+    return await timed(context, stages, 'walk', () => apply({
+      platform, plan, releases, journal, emit, signal,
+      deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: request.deadline },
+      afterWalk: () => hooks('after'),
+    }));
+  } catch (thrown) {
+    // Neither a hook before the walk nor a walk that does not begin has changed anything.
+    return { outcome: 'restored', error: asDeployError(thrown) };
+  }
+}
+
+/** Runs the hooks of one end of the walk, on record. */
+export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'previous'>, journal: WriteJournal): (when: 'before' | 'after') => Promise<void> {
+  const facts = hookFacts(context, course);
+  return (when) => {
+    const list = context.hooks[when];
+    if (list.length === 0) return Promise.resolve();
+    const label = `${when === 'before' ? 'pre' : 'post'}${context.action === 'deploy' ? 'Deploy' : 'Rollback'}`;
+    return timed(context, context.stages, `${when}-hooks`, async () => {
+      await journal({ kind: 'hook', key: label }, false);
+      await runHooks(label, list, facts, context.emit, context.signal);
+    });
+  };
+}
+
+/** Whole records of every release that the walk touches; those of `from` are needed to restore. */
+async function releasesOf(platform: Platform, plan: Walk, goal: Goal): Promise<ReadonlyMap<ReleaseId, Release>> {
+  const found = new Map([[goal.release.id, goal.release]]);
+  for (const id of Object.keys(plan.from)) {
+    const release = id === goal.release.id ? undefined : await platform.state.releases.get(id);
+    if (release !== undefined) found.set(id, release);
+  }
+  return found;
+}
+
+/** A run whose lease was taken away cannot record an effect any more, and so does none. */
+function journalOf({ platform, request, action, lease }: HeldChange, plan: Walk, releases: ReadonlyMap<ReleaseId, Release>): WriteJournal {
+  const startedAt = new Date().toISOString();
+  let epoch = 0;
+  return async (effect, committed) => {
+    await lease?.assert();
+    epoch += 1;
+    await platform.state.journal.write({
+      schema: STATE_SCHEMA, run: request.run, action, actor: request.actor, startedAt, epoch, effect,
+      from: plan.from, to: plan.to, releases: Object.fromEntries(releases), committed,
+    });
+  };
+}
+
+function hookFacts({ request, action }: HeldChange, { goal, previous }: Pick<Course, 'goal' | 'previous'>): Readonly<Record<string, string>> {
+  return {
+    NX_DEPLOY_ACTION: action,
+    NX_DEPLOY_RUN: request.run,
+    NX_DEPLOY_SERVICE: request.service,
+    NX_DEPLOY_ENVIRONMENT: request.environment,
+    NX_DEPLOY_RELEASE: goal.release.id,
+    NX_DEPLOY_INSTANCES: String(least(goal.processes[WEB])),
+    ...(previous === undefined ? {} : { NX_DEPLOY_PREVIOUS: previous }),
+    ...(goal.release.manifest?.version === undefined ? {} : { NX_DEPLOY_VERSION: goal.release.manifest.version }),
+    ...(goal.release.manifest?.commit === undefined ? {} : { NX_DEPLOY_COMMIT: goal.release.manifest.commit }),
+  };
+}
+
+export async function timed<T>({ emit, signal }: Pick<ChangeContext, 'emit' | 'signal'>, stages: Stages, stage: StageName, work: () => Promise<T>): Promise<T> {
+  if (signal.aborted && stage !== 'record' && stage !== 'walk') throw new DeployError('ND-CANCELLED', { what: 'the run was cancelled before anything changed' });
+  const started = performance.now();
+  emit({ type: 'stage', stage, state: 'start' });
+  try {
+    const result = await work();
+    emit({ type: 'stage', stage, state: 'done', ms: elapsed(started) });
+    return result;
+  } catch (error) {
+    emit({ type: 'stage', stage, state: 'failed', ms: elapsed(started) });
+    throw error;
+  } finally {
+    stages[stage] = elapsed(started);
+  }
+}
+
+export function elapsed(since: number): Ms {
+  return Math.round(performance.now() - since);
+}
