@@ -36,16 +36,24 @@ const collect = runInNewContext('gc') as () => void;
 /** The most bytes of buffers in this process, which holds client, router and instance, above what they were at the start. */
 async function peakOf<T>(work: Promise<T>): Promise<{ value: T; peak: number }> {
   const measured = (): number => {
+    // The second time waits for what the first left to be freed in the background.
+    collect();
     collect();
     return process.memoryUsage().arrayBuffers;
   };
   const before = measured();
   let peak = 0;
-  const timer = setInterval(() => { peak = Math.max(peak, measured() - before); }, 20);
+  let timer: NodeJS.Timeout | undefined;
+  // Each time anew: collecting takes long on a busy machine, and must not be all that is done.
+  const measure = (): void => {
+    peak = Math.max(peak, measured() - before);
+    timer = setTimeout(measure, 60);
+  };
+  measure();
   try {
     return { value: await work, peak };
   } finally {
-    clearInterval(timer);
+    clearTimeout(timer);
   }
 }
 
@@ -56,7 +64,7 @@ it.each([['with a length', { 'Content-Length': SIZE }], ['in chunks', { 'Transfe
   const answer = answerOf(request).then((message) => message.toArray()).then((chunks) => Buffer.concat(chunks).toString());
   const { value: [sent, got], peak } = await peakOf(Promise.all([pour(request), answer]));
   expect(got).toBe(sent);
-  expect(peak).toBeLessThan(SIZE / 2);
+  expect(peak).toBeLessThan(SIZE / 16);
   expect(front.metrics('api', 'rA', 60_000)).toMatchObject({ requests: 1, errors: 0 });
 });
 
@@ -69,7 +77,7 @@ it.each([['with a length', { 'Content-Length': SIZE }], ['in chunks', {}]])('car
   const { port } = await serving(target(a.port));
   const { value: got, peak } = await peakOf(answerOf(open(port).end()).then(digestOf));
   expect(got).toBe(await sent);
-  expect(peak).toBeLessThan(SIZE / 2);
+  expect(peak).toBeLessThan(SIZE / 16);
 });
 
 it('makes the instance wait for a client that does not read', async () => {

@@ -95,7 +95,6 @@ export class Exchange implements Cuttable {
   }
 
   private onAnswer(answer: IncomingMessage): void {
-    if (this.left) return;
     if (framingOf(answer) === undefined) {
       this.fail('Bad Gateway: the instance answered in a transfer coding that was not asked for.');
       this.upstream?.destroy();

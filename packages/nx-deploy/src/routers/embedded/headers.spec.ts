@@ -58,7 +58,7 @@ it('reads the framing of a message', () => {
   expect(framingOf(message([]))).toBe('none');
   expect(framingOf(message(['Content-Length', '0']))).toBe('none');
   expect(framingOf(message(['Content-Length', '7']))).toBe('length');
-  expect(framingOf(message(['Transfer-Encoding', 'Chunked ']))).toBe('chunked');
+  expect(framingOf(message(['Transfer-Encoding', 'Chunked']))).toBe('chunked');
   expect(framingOf(message(['Transfer-Encoding', 'gzip, chunked']))).toBeUndefined();
 });
 

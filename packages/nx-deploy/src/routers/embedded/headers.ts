@@ -19,7 +19,7 @@ export type Framing = 'none' | 'length' | 'chunked';
 /** Undefined for a transfer coding other than chunked, which a server may refuse (RFC 9112 section 6.1). */
 export function framingOf(message: Pick<IncomingMessage, 'headers'>): Framing | undefined {
   const coding = message.headers['transfer-encoding'];
-  if (coding !== undefined) return coding.trim().toLowerCase() === 'chunked' ? 'chunked' : undefined;
+  if (coding !== undefined) return coding.toLowerCase() === 'chunked' ? 'chunked' : undefined;
   const length = message.headers['content-length'];
   return length === undefined || Number(length) === 0 ? 'none' : 'length';
 }

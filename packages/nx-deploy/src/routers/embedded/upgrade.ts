@@ -88,10 +88,6 @@ export class Tunnel implements Cuttable {
     this.other = other;
     other.once('close', () => this.journey.finish());
     other.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE);
-    if (this.settled) {
-      other.destroy();
-      return;
-    }
     this.settle();
     this.journey.answered(101);
     const headers = [...plainHeaders(answer), 'Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? ''];
@@ -102,7 +98,6 @@ export class Tunnel implements Cuttable {
   }
 
   private onDeclined(answer: IncomingMessage): void {
-    if (this.settled) return;
     if (framingOf(answer) === undefined) {
       this.fail('Bad Gateway: the instance answered in a transfer coding that was not asked for.');
       return;
