@@ -9,6 +9,7 @@ const packages = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'];
 const bundles = [
   { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
   { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
+  { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
 ];
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */

@@ -8,7 +8,7 @@
 
 const ground = ['model', 'errors'];
 /** What a command may reach: everything but the ways in (executors, bin, generators, the plugin) and the strategies. */
-const commands = ['config', 'plan', 'apply', 'platforms', 'agent', 'routers', 'archive', 'hooks', 'releases', 'terminal', 'shell', 'engine', 'control', ...ground];
+const commands = ['config', 'plan', 'apply', 'platforms', 'agent', 'routers', 'archive', 'hooks', 'releases', 'terminal', 'shell', 'engine', 'control', 'walker', ...ground];
 
 /**
  * Folders of packages/nx-deploy/src.
@@ -34,6 +34,7 @@ export const layers = {
   apply: { may: ['plan', 'hooks', 'releases', ...ground], types: ['platforms/platform'] },
   engine: { may: ['plan', 'apply', 'hooks', 'releases', ...ground], types: ['config/resolved', 'platforms/platform'] },
   control: { may: ['engine', 'platforms', 'agent', 'routers', 'archive', 'releases', 'shell', ...ground] },
+  walker: { may: ['engine', 'releases', 'shell', ...ground], types: ['platforms/platform', 'control/protocol'] },
   commands: { may: commands },
   generators: { may: ['config', 'commands', 'terminal', ...ground] },
   executors: { may: ['strategies', ...commands, 'commands'] },

@@ -104,7 +104,7 @@ test('an agent that was killed is replaced, and what it ran is found again', asy
 test('an agent that does not start is ND-AGENT-FAILED with the end of its log', async () => {
   const bundles = join(bench.folder, 'bundles');
   await mkdir(bundles);
-  await writeFile(join(bundles, 'shim.js'), '');
+  for (const name of ['shim.js', 'walker.js']) await writeFile(join(bundles, name), '');
   await writeFile(join(bundles, 'agent.js'), 'throw new Error("the bundle is broken")');
   const began = performance.now();
   await expect(launch.connectAgent(bench.home, bundles)).rejects.toMatchObject({

@@ -9,8 +9,8 @@ import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './
 
 const HELLO_TIMEOUT = 2_000;
 const CALL_TIMEOUT = 30_000;
-/** Ending instances takes as long as their stop timeouts say, and what goes on is restored first. */
-const STOP_TIMEOUT = 30 * 60_000;
+/** Ending instances takes as long as their stop timeouts say, and what goes on is restored first; draining them takes as long as its limit. */
+const LONG_TIMEOUT = 30 * 60_000;
 
 export interface AgentClient {
   readonly hello: Hello;
@@ -29,7 +29,7 @@ export async function findAgent(home: Home, options: { readonly anyProtocol?: bo
   if (hello.protocol !== PROTOCOL && options.anyProtocol !== true) throw wrongProtocol(hello);
   return {
     hello,
-    call: (name, body) => post(home, name, body, name === 'stop' ? STOP_TIMEOUT : CALL_TIMEOUT),
+    call: (name, body) => post(home, name, body, name === 'stop' || name === 'platform' ? LONG_TIMEOUT : CALL_TIMEOUT),
     stream: (name, body, signal) => lines(home, name, body, signal),
   };
 }

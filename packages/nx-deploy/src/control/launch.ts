@@ -12,7 +12,7 @@ import { findAgent, type AgentClient } from './client.js';
 
 const START_TIMEOUT = 15_000;
 const LOG_LINES = 8;
-const BUNDLES = ['agent.js', 'shim.js'] as const;
+const BUNDLES = ['agent.js', 'shim.js', 'walker.js'] as const;
 
 /** Folder with the agent's single-file programs, in the built package. */
 export const BUNDLE_FOLDER = join(__dirname, '..', 'bundles');
@@ -71,4 +71,9 @@ export function ownCopy(home: Home, bundles: string): string {
 /** The shim lies beside the agent's program. */
 export function shimBeside(agentProgram: string): string {
   return join(dirname(agentProgram), 'shim.js');
+}
+
+/** So does the program of a walker that is no part of the agent. */
+export function walkerBeside(agentProgram: string): string {
+  return join(dirname(agentProgram), 'walker.js');
 }

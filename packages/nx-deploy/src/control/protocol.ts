@@ -1,7 +1,7 @@
 /** What crosses the agent's socket: HTTP/1.1 with JSON bodies over a unix socket that only its owner may open (mode 0600). */
 import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
-import type { DeployEvent, LogLine, Observed, ReleaseId } from '../model/index.js';
+import type { Ability, DeployEvent, LogLine, Observed, ReleaseId } from '../model/index.js';
 import type { LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 
 /** Grows when an older command could no longer talk to the agent. */
@@ -40,6 +40,26 @@ export interface RunRequest extends ServiceTarget {
 export type RunMessage =
   | { readonly type: 'event'; readonly at: string; readonly event: DeployEvent }
   | { readonly type: 'result'; readonly at: string; readonly result: ChangeResult };
+
+/** A walker that is no part of the agent opens a session. Its lock is held for as long as the stream is open. */
+export interface SessionRequest extends ServiceTarget {
+  readonly action: ChangeRequest['change']['action'];
+  readonly dryRun: boolean;
+  readonly listen?: WantedListen;
+  readonly node: string;
+}
+
+/** opened: the first line. cancel: somebody asked the agent to have the run taken back. */
+export type SessionMessage =
+  | { readonly type: 'opened'; readonly session: string; readonly name: string; readonly can: readonly Ability[] }
+  | { readonly type: 'cancel' };
+
+/** One verb of platforms/local/calls.ts. */
+export interface PlatformCall {
+  readonly session: string;
+  readonly verb: string;
+  readonly args: readonly unknown[];
+}
 
 export interface ReleaseStatus {
   readonly id: ReleaseId;
@@ -100,6 +120,8 @@ export interface Calls {
   readonly services: { readonly in: Record<string, never>; readonly out: readonly ServiceSummary[] };
   readonly status: { readonly in: ServiceTarget; readonly out: ServiceStatus };
   readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };
+  /** `value` is absent where the verb gives undefined. */
+  readonly platform: { readonly in: PlatformCall; readonly out: { readonly value?: unknown } };
   /** `instances`: also end all that runs. */
   readonly stop: { readonly in: { readonly instances: boolean }; readonly out: { readonly stopped: number } };
 }
@@ -107,6 +129,7 @@ export interface Calls {
 export interface Streams {
   readonly run: { readonly in: RunRequest; readonly out: RunMessage };
   readonly logs: { readonly in: LogsRequest; readonly out: LogLine };
+  readonly session: { readonly in: SessionRequest; readonly out: SessionMessage };
 }
 
 export interface Failure {

@@ -8,7 +8,8 @@ import { asDeployError, DeployError } from '../errors.js';
 import { runChange } from '../engine/change.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { readLogs } from '../agent/log-reader.js';
-import type { Calls, Hello, LogsRequest, RunMessage, RunRequest, ServiceTarget } from './protocol.js';
+import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
+import type { Calls, Hello, LogsRequest, RunMessage, RunRequest, SessionRequest } from './protocol.js';
 import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 
@@ -27,13 +28,14 @@ export interface ControlOptions {
 type Handlers = { readonly [Name in Exclude<keyof Calls, 'stop'>]: (body: Calls[Name]['in']) => Promise<Calls[Name]['out']> };
 
 /** Runs that go on, so that they can be cancelled by name. */
-type Runs = Map<string, { readonly cancel: AbortController; readonly ended: Promise<void> }>;
+type Runs = Map<string, RunningChange>;
 
 export async function openControl(options: ControlOptions): Promise<Server> {
   const runs: Runs = new Map();
-  const calls = handlers(options, runs);
+  const sessions = new Sessions({ registry: options.registry, runs, afterRun: () => pruneContent(options) });
+  const calls = handlers(options, runs, sessions);
   const server = createServer((request, response) => {
-    void answer(options, calls, runs, request, response);
+    void answer(options, calls, runs, sessions, request, response);
   });
   // A run may take longer than any of node:http's own limits.
   server.requestTimeout = 0;
@@ -48,7 +50,7 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   return server;
 }
 
-function handlers({ hello, registry }: ControlOptions, runs: Runs): Handlers {
+function handlers({ hello, registry }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
   return {
     hello: () => Promise.resolve(hello),
     services: () => Promise.resolve(registry.all().map(summaryOf)),
@@ -60,14 +62,16 @@ function handlers({ hello, registry }: ControlOptions, runs: Runs): Handlers {
       runs.get(run)?.cancel.abort();
       return Promise.resolve({ cancelled: runs.has(run) });
     },
+    platform: (call) => sessions.call(call),
   };
 }
 
-async function answer(options: ControlOptions, calls: Handlers, runs: Runs, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(options: ControlOptions, calls: Handlers, runs: Runs, sessions: Sessions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const name = /^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
   try {
     const body = await json(request);
     if (name === 'run') await runStream(options, runs, body as RunRequest, response);
+    else if (name === 'session') await sessions.stream(body as SessionRequest, response);
     else if (name === 'logs') await logStream(options, body as LogsRequest, response);
     else if (name === 'stop') await stopAll(options, runs, body as Calls['stop']['in'], response);
     else if (isCall(calls, name)) send(response, 200, await (calls[name] as (body: unknown) => Promise<unknown>)(body));
@@ -134,15 +138,15 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
     log('result', { result });
     write({ type: 'result', at: new Date().toISOString(), result });
     response.end();
-    if (result.outcome === 'done') await options.prune(await registry.artifacts()).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
+    if (result.outcome === 'done') await pruneContent(options);
   } finally {
     runs.delete(request.run);
     end();
   }
 }
 
-function neverDeployed({ key }: ServiceTarget): DeployError {
-  return new DeployError('ND-NOT-DEPLOYED', { what: `${key.service} (${key.environment}) was never deployed here`, next: 'deploy it first' });
+async function pruneContent({ registry, prune, log }: ControlOptions): Promise<void> {
+  await registry.artifacts().then(prune).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
 }
 
 async function logStream({ registry }: ControlOptions, body: LogsRequest, response: ServerResponse): Promise<void> {

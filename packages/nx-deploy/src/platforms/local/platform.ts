@@ -18,7 +18,10 @@ const READY_POLL: Ms = 25;
 const CRASHES_TO_GIVE_UP = 3;
 const LOG_LINES = 12;
 
-export function localPlatform(service: LocalService, wanted: WantedListen): Platform {
+/** The router counts, so there are always metrics. */
+export type LocalPlatform = Platform & Required<Pick<Platform, 'metrics'>>;
+
+export function localPlatform(service: LocalService, wanted: WantedListen): LocalPlatform {
   const { supervisor, host, state } = service;
   const weightsNow = (): Readonly<Record<ReleaseId, number>> => host.router.route(service.routeKey)?.weights ?? {};
   const before = service.record.listen;

@@ -7,7 +7,7 @@ import type { ShimOrder } from '../../agent/shim.js';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
 import { WEB, type Release, type ReleaseId } from '../../model/index.js';
-import { fileStateStore, memoryLock, PRIVATE_FOLDER, type StateStore } from '../../releases/index.js';
+import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
 import type { Listen, Router, Target } from '../../routers/router.js';
 import { baseEnvironment } from '../../shell/environment.js';
 import { readRecord, writeRecord, type ServiceRecord } from './record.js';
@@ -32,11 +32,12 @@ export class LocalService {
   readonly state: StateStore;
   readonly supervisor: Supervisor;
   private routing: Promise<void> = Promise.resolve();
+  private leftover: Promise<unknown> = Promise.resolve();
   private readonly queues = new Map<ReleaseId, Promise<void>>();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
-    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: memoryLock(`${service} (${environment})`) });
+    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.settling(memoryLock(`${service} (${environment})`)) });
     this.supervisor = new Supervisor({
       folder,
       shim: host.shim,
@@ -119,6 +120,22 @@ export class LocalService {
       if (this.queues.get(release) === settled) this.queues.delete(release);
     });
     return next;
+  }
+
+  /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended. */
+  leave(work: readonly Promise<unknown>[]): void {
+    this.leftover = Promise.allSettled([this.leftover, ...work]);
+  }
+
+  private settling(lock: Lock): Lock {
+    return {
+      ...lock,
+      acquire: async (holder) => {
+        const lease = await lock.acquire(holder);
+        await this.leftover;
+        return lease;
+      },
+    };
   }
 
   private serially(change: () => Promise<void>): Promise<void> {

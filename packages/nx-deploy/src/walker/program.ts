@@ -1,0 +1,46 @@
+/** What every walker's program does. `launch` starts `run` so that it has no parent; `run` walks. Both get the order by stdin, and nothing else of it. */
+import { text } from 'node:stream/consumers';
+import { detach } from '../shell/detach.js';
+import { openEventLog } from './event-log.js';
+import { recordWalker, runFolder, type RunFolder } from './run-folder.js';
+import { walk, type Task } from './walk.js';
+
+/** Runs the program of this process (`<program> launch|run <folder of the run>`) and ends the process. */
+export function walkerProgram(taskOf: (order: unknown) => Task): void {
+  main(process.argv, taskOf).catch((error: unknown) => {
+    complain('the walker failed', error);
+    process.exit(1);
+  });
+}
+
+async function main([, program = '', role, folder = '']: readonly string[], taskOf: (order: unknown) => Task): Promise<void> {
+  // A run whose starter was killed has half an order, and half an order is no JSON.
+  const input = await text(process.stdin);
+  const order: unknown = JSON.parse(input);
+  const run = runFolder(folder);
+  if (role === 'launch') await launch(program, run, input);
+  else await walkThrough(run, taskOf(order));
+}
+
+async function launch(program: string, run: RunFolder, input: string): Promise<void> {
+  const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  await detach(process.execPath, [program, 'run', run.folder], { env, output: 2, input, before: (pid) => recordWalker(run, pid) });
+}
+
+async function walkThrough(run: RunFolder, task: Task): Promise<void> {
+  process.title = 'nx-deploy-walker';
+  const cancel = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => cancel.abort());
+  // A fault in one place must not leave the change half done: it is logged, and what it was part of fails by itself or at its deadline.
+  process.on('uncaughtException', (error) => complain('uncaught exception', error));
+  process.on('unhandledRejection', (error) => complain('unhandled rejection', error));
+  await walk(task, openEventLog(run.events), cancel);
+  // Calls that were given up may still be open.
+  process.exit(0);
+}
+
+/** stderr is the log in the run's folder. A disk without room costs the message. */
+function complain(what: string, error: unknown): void {
+  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+  process.stderr.write(`${new Date().toISOString()} ${what}: ${stack}\n`);
+}

@@ -1,0 +1,146 @@
+/** An agent in the test's process, services that walkers of their own change, and programs made from this source. For tests only. */
+import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { collectFiles, openBlobStore } from '../archive/index.js';
+import { BUNDLES, Workbench } from '../commands/workbench.spec-support.js';
+import type { StrategyOptions } from '../config/resolved.js';
+import { storedArtifacts } from '../control/artifacts.js';
+import type { LocalOrder } from '../control/local-task.js';
+import type { RunMessage, RunRequest, ServiceStatus } from '../control/protocol.js';
+import type { ChangeRequest, ChangeResult } from '../engine/request.js';
+import type { PreparedHook } from '../hooks/run-hooks.js';
+import type { ArtifactRef } from '../model/index.js';
+import { attachRun } from './attach.js';
+import type { RunFolder } from './run-folder.js';
+import { startWalker } from './start.js';
+
+const FIXTURES = join(__dirname, '../../../../e2e/fixtures/services');
+export const WALKER = join(BUNDLES, 'walker.js');
+
+export interface Wish {
+  readonly version?: string;
+  readonly strategy?: StrategyOptions;
+  readonly instances?: number;
+  readonly before?: readonly PreparedHook[];
+  readonly after?: readonly PreparedHook[];
+  readonly fixture?: string;
+  readonly secret?: string;
+  readonly dryRun?: boolean;
+}
+
+export const ROLLING: StrategyOptions = { type: 'rolling', batch: 50 };
+
+/** A hook that waits until it is ended. */
+export const waiting: PreparedHook = { run: [process.execPath, '-e', 'console.log("waiting"); setTimeout(() => {}, 60000)'], env: {}, timeout: 60_000, cwd: '/' };
+
+export class World {
+  private readonly artifacts = new Map<string, Promise<ArtifactRef>>();
+
+  private constructor(readonly bench: Workbench) {}
+
+  static async open(): Promise<World> {
+    const bench = await Workbench.open();
+    await bench.start();
+    return new World(bench);
+  }
+
+  service(name: string): WalkedService {
+    return new WalkedService(this, name);
+  }
+
+  close(): Promise<void> {
+    return this.bench.close();
+  }
+
+  /** Stored once per version. */
+  artifact(fixture: string, version: string): Promise<ArtifactRef> {
+    const name = `${fixture} ${version}`;
+    const stored = this.artifacts.get(name) ?? this.store(fixture, version);
+    this.artifacts.set(name, stored);
+    return stored;
+  }
+
+  private async store(fixture: string, version: string): Promise<ArtifactRef> {
+    const path = await mkdtemp(join(tmpdir(), 'nx-deploy-fixture-'));
+    try {
+      await cp(join(FIXTURES, fixture), path, { recursive: true });
+      await writeFile(join(path, 'version.txt'), version);
+      const collected = await collectFiles({ artifact: { type: 'files', path, entry: 'main.js', dependencies: 'bundled' }, workspaceRoot: path });
+      return await storedArtifacts(openBlobStore(this.bench.home.blobs), this.bench.home).store(collected);
+    } finally {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
+export class WalkedService {
+  constructor(private readonly world: World, private readonly name: string) {}
+
+  get target(): Pick<RunRequest, 'key' | 'owner'> {
+    return { key: { workspace: 'acme', service: this.name, environment: 'test' }, owner: 'acme' };
+  }
+
+  async order(wish: Wish = {}): Promise<RunRequest> {
+    const { instances = 2, fixture = 'steady', version = '1' } = wish;
+    return this.run({
+      action: 'deploy', processes: { web: { fixed: instances } },
+      deployable: {
+        artifact: await this.world.artifact(fixture, version),
+        config: wish.secret === undefined ? { values: {}, secrets: [] } : { values: { TOKEN: wish.secret }, secrets: ['TOKEN'] },
+        spec: {
+          processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0,
+          health: { path: '/health', timeout: 15_000, interval: 30, passes: 1 }, drain: 10_000, stopTimeout: 2_000, limits: {},
+        },
+      },
+    }, wish);
+  }
+
+  run(change: ChangeRequest['change'], { strategy, before = [], after = [], dryRun = false }: Wish = {}): RunRequest {
+    return {
+      ...this.target, node: process.execPath,
+      request: {
+        run: `run-${randomUUID()}`, actor: { user: 'tester', host: 'here', pid: process.pid }, service: this.name, environment: 'test',
+        change, strategy: strategy ?? ROLLING, hooks: { before, after }, deadline: 60_000, keep: 5, dryRun,
+      },
+    };
+  }
+
+  localOrder(run: RunRequest): LocalOrder {
+    return { home: this.world.bench.home.folder, bundles: BUNDLES, run };
+  }
+
+  /** Resolves when the walker has begun. `more` goes to test programs. */
+  start(run: RunRequest, program = WALKER, more: object = {}): Promise<RunFolder> {
+    return startWalker({ runs: this.world.bench.home.runs, run: run.request.run, program, order: { ...this.localOrder(run), ...more } });
+  }
+
+  /** By a walker of its own. */
+  async walk(run: RunRequest): Promise<ChangeResult> {
+    return resultOf(await messages(await this.start(run)));
+  }
+
+  /** By the agent itself. */
+  async inAgent(run: RunRequest): Promise<{ readonly result: ChangeResult; readonly messages: readonly RunMessage[] }> {
+    const told: RunMessage[] = [];
+    for await (const message of (await this.world.bench.client()).stream('run', run)) told.push(message);
+    return { result: resultOf(told), messages: told };
+  }
+
+  async status(): Promise<ServiceStatus> {
+    return (await this.world.bench.client()).call('status', this.target);
+  }
+}
+
+export async function messages(run: RunFolder): Promise<readonly RunMessage[]> {
+  const told: RunMessage[] = [];
+  for await (const message of attachRun(run)) told.push(message);
+  return told;
+}
+
+export function resultOf(told: readonly RunMessage[]): ChangeResult {
+  const last = told.at(-1);
+  if (last?.type !== 'result') throw new Error('the run ended without a result');
+  return last.result;
+}
