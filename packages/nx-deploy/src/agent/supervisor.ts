@@ -1,7 +1,8 @@
 /** All instances of one service in one environment. It keeps as many running as it was told, and knows nothing of traffic. */
 import { join } from 'node:path';
 import { WEB, type Release, type ReleaseId } from '../model/index.js';
-import { readState, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
+import { errorCode } from '../errors.js';
+import { readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
 import { Instance, type InstanceRecord } from './instance.js';
 import { freePort, isFree } from './ports.js';
 import { watchWeb, watchWorker } from './readiness.js';
@@ -21,7 +22,9 @@ export interface SupervisorOptions {
   readonly onError: (message: string, error: unknown) => void;
 }
 
-interface InstancesFile {
+export const INSTANCES_FILE = 'instances.json';
+
+export interface InstancesFile {
   readonly schema: typeof STATE_SCHEMA;
   readonly instances: readonly InstanceRecord[];
 }
@@ -46,17 +49,33 @@ export class Supervisor {
   }
 
   private get file(): string {
-    return join(this.options.folder, 'instances.json');
+    return join(this.options.folder, INSTANCES_FILE);
   }
 
   /** Finds the processes of an earlier agent again. Those that ended meanwhile are started afresh. */
   async restore(): Promise<void> {
     const stored = await readState(this.file, isInstancesFile);
-    await Promise.all((stored?.instances ?? []).map(async (record) => {
-      const instance = await this.create(record);
+    // All or none: a service of which one record is lost is opened by a repair, which must not find these watched already.
+    const records = await Promise.all((stored?.instances ?? []).map(async (record) => ({ record, release: await this.options.release(record.release) })));
+    await Promise.all(records.map(async ({ record, release }) => {
+      const instance = this.create(record, release);
       if (!await instance.adopt()) await instance.revive();
     }));
     await this.save();
+  }
+
+  /** Writes the record of the instances anew when it is damaged or gone, and says so. */
+  async mend(): Promise<string | undefined> {
+    try {
+      if (this.instances.size === 0 || await readState(this.file, isInstancesFile) !== undefined) return undefined;
+      await this.save();
+      return `${INSTANCES_FILE} was gone; it was written anew`;
+    } catch (error) {
+      if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
+      const aside = await setAside(this.file);
+      await this.save();
+      return `${INSTANCES_FILE} was damaged and is now ${aside}; it was written anew`;
+    }
   }
 
   /** Starts one more instance of a process and returns once its process exists. */
@@ -83,7 +102,7 @@ export class Supervisor {
     const slots = this.of(release.id).filter((instance) => instance.record.process === process).map((instance) => instance.record.slot);
     const slot = [...slots.keys(), slots.length].map((index) => index + 1).find((candidate) => !slots.includes(candidate)) ?? slots.length + 1;
     const port = process !== WEB ? 0 : release.spec.port === 0 ? await this.pickPort() : release.spec.port;
-    return this.create({ id: `${process}.${slot}`, release: release.id, process, slot, port });
+    return this.create({ id: `${process}.${slot}`, release: release.id, process, slot, port }, release);
   }
 
   /** Stops an instance that has left the traffic, and forgets it. */
@@ -108,8 +127,7 @@ export class Supervisor {
     return freePort(taken);
   }
 
-  private async create(record: InstanceRecord): Promise<Instance> {
-    const release = await this.options.release(record.release);
+  private create(record: InstanceRecord, release: Release): Instance {
     const name = join(this.logFolder, record.release, record.id);
     const instance = new Instance(record, {
       shim: this.options.shim,
@@ -142,6 +160,6 @@ export class Supervisor {
   }
 }
 
-function isInstancesFile(value: object): value is InstancesFile {
+export function isInstancesFile(value: object): value is InstancesFile {
   return 'instances' in value && Array.isArray(value.instances);
 }

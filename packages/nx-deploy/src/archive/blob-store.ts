@@ -27,9 +27,9 @@ export interface BlobStore {
   materialise(files: readonly ManifestEntry[], target: string): Promise<void>;
   /**
    * Removes what is not in `keep` (SHA-256 in hexadecimal) and was not touched for an hour; also what killed writers left.
-   * A release folder keeps its files: they are links of their own.
+   * A release folder keeps its files: they are links of their own. A dry run counts and removes nothing.
    */
-  prune(keep: ReadonlySet<string>): Promise<{ readonly removed: number; readonly bytes: number }>;
+  prune(keep: ReadonlySet<string>, dryRun?: boolean): Promise<{ readonly removed: number; readonly bytes: number }>;
 }
 
 /** `now` in ms since 1970, for the age of what is pruned. */
@@ -51,7 +51,7 @@ export function openBlobStore(folder: string, options: { readonly now?: () => nu
       return { stored: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
     },
     materialise: (files, target) => materialise((file) => blobPath(folder, file), files, target),
-    prune: (keep) => prune(folder, keep, now() - YOUNG_MS),
+    prune: (keep, dryRun = false) => prune(folder, keep, now() - YOUNG_MS, dryRun),
   };
 }
 
@@ -85,7 +85,7 @@ async function copyInto(handle: FileHandle, file: CollectedFile): Promise<void> 
   if (size !== file.size || sha256 !== file.sha256) throw changedError(file.source, 'its content is not what it was when the artifact was collected');
 }
 
-async function prune(folder: string, keep: ReadonlySet<string>, before: number): Promise<{ removed: number; bytes: number }> {
+async function prune(folder: string, keep: ReadonlySet<string>, before: number, dryRun: boolean): Promise<{ removed: number; bytes: number }> {
   let removed = 0;
   let bytes = 0;
   const root = join(folder, 'sha256');
@@ -93,13 +93,13 @@ async function prune(folder: string, keep: ReadonlySet<string>, before: number):
     for (const name of await list(join(root, prefix))) {
       const digest = BLOB.exec(name)?.[1];
       if (digest === undefined || keep.has(digest)) continue;
-      const freed = await removeOld(join(root, prefix, name), before);
+      const freed = await removeOld(join(root, prefix, name), before, dryRun);
       if (freed === undefined) continue;
       removed += 1;
       bytes += freed;
     }
   }
-  for (const name of await list(join(folder, 'temporary'))) await removeOld(join(folder, 'temporary', name), before);
+  for (const name of await list(join(folder, 'temporary'))) await removeOld(join(folder, 'temporary', name), before, dryRun);
   return { removed, bytes };
 }
 
@@ -111,9 +111,9 @@ async function list(folder: string): Promise<string[]> {
 }
 
 /** The bytes it had; undefined when it is too young or already gone. Every link made and every touch makes it young. */
-async function removeOld(path: string, before: number): Promise<number | undefined> {
+async function removeOld(path: string, before: number, dryRun: boolean): Promise<number | undefined> {
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined || stat.ctimeMs > before) return undefined;
-  await rm(path, { force: true });
+  if (!dryRun) await rm(path, { force: true });
   return stat.size;
 }

@@ -59,7 +59,7 @@ export async function startAgent({ home, shim, version }: AgentOptions): Promise
     (await end(instances))();
     await left;
   };
-  const server: Server = await openControl({ socket: home.socket, hello, registry, prune: (used) => artifacts.prune(used), log: (message, facts) => log.info(message, facts), stop: end });
+  const server: Server = await openControl({ socket: home.socket, hello, registry, prune: (used, dryRun) => artifacts.prune(used, dryRun), log: (message, facts) => log.info(message, facts), stop: end });
   log.info('started', hello);
   void leaveWhenReplaced(home, log, left, stop);
   return { log, left, stop };

@@ -18,8 +18,8 @@ export interface StoredArtifacts {
   store(collected: CollectedFiles): Promise<ArtifactRef>;
   /** Rejects with ND-ARTIFACT-MISSING when the artifact is not stored here. */
   materialise(digest: string, target: string): Promise<void>;
-  /** Removes artifacts that no release refers to; young ones stay, they may belong to a deploy under way. */
-  prune(used: ReadonlySet<string>): Promise<void>;
+  /** Removes artifacts that no release refers to, or counts them in a dry run; young ones stay, they may belong to a deploy under way. */
+  prune(used: ReadonlySet<string>, dryRun?: boolean): Promise<{ readonly files: number; readonly bytes: number }>;
 }
 
 const YOUNG_MS = 60 * 60 * 1_000;
@@ -44,15 +44,17 @@ export function storedArtifacts(blobs: BlobStore, home: Pick<Home, 'blobs'>): St
       if (manifestDigest(manifest.files) !== digest) throw damaged(fileOf(digest), 'the list of files does not match its digest');
       await blobs.materialise(manifest.files, target);
     },
-    async prune(used) {
+    async prune(used, dryRun = false) {
       const keep = new Set<string>();
       for (const name of await names(folder)) {
         const digest = `sha256:${name.slice(0, -'.json'.length)}`;
         const old = (await stat(join(folder, name))).mtimeMs < Date.now() - YOUNG_MS;
-        if (old && !used.has(digest)) await rm(join(folder, name), { force: true });
-        else for (const file of (await read(digest))?.files ?? []) if ('sha256' in file) keep.add(file.sha256);
+        const needed = !old || used.has(digest);
+        if (!needed && !dryRun) await rm(join(folder, name), { force: true });
+        if (needed) for (const file of (await read(digest))?.files ?? []) if ('sha256' in file) keep.add(file.sha256);
       }
-      await blobs.prune(keep);
+      const { removed, bytes } = await blobs.prune(keep, dryRun);
+      return { files: removed, bytes };
     },
   };
 }

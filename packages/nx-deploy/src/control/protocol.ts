@@ -1,7 +1,8 @@
 /** What crosses the agent's socket: HTTP/1.1 with JSON bodies over a unix socket that only its owner may open (mode 0600). */
 import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
-import type { Ability, DeployEvent, LogLine, Observed, ReleaseId } from '../model/index.js';
+import type { TaskRequest, TaskResult } from '../engine/task.js';
+import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
 import type { LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 
 /** Grows when an older command could no longer talk to the agent. */
@@ -37,9 +38,26 @@ export interface RunRequest extends ServiceTarget {
 }
 
 /** One line of the answer to a run. */
-export type RunMessage =
+export type RunMessage<Result = ChangeResult> =
   | { readonly type: 'event'; readonly at: string; readonly event: DeployEvent }
-  | { readonly type: 'result'; readonly at: string; readonly result: ChangeResult };
+  | { readonly type: 'result'; readonly at: string; readonly result: Result };
+
+/** What any run can come to. */
+export type RunResult = ChangeResult | TaskResult;
+
+export interface TaskStreamRequest extends ServiceTarget {
+  readonly request: TaskRequest;
+  /** Of deploy.json; used only when no record of the address is left. */
+  readonly listen: WantedListen;
+  readonly node: string;
+}
+
+export interface UnlockRequest extends ServiceTarget {
+  /** Name of the unlocking itself. */
+  readonly run: string;
+  /** How long the run that holds the lock has to restore what ran before. */
+  readonly wait: Ms;
+}
 
 /** A walker that is no part of the agent opens a session. Its lock is held for as long as the stream is open. */
 export interface SessionRequest extends ServiceTarget {
@@ -129,6 +147,10 @@ export interface Calls {
 export interface Streams {
   readonly run: { readonly in: RunRequest; readonly out: RunMessage };
   readonly logs: { readonly in: LogsRequest; readonly out: LogLine };
+  readonly task: { readonly in: TaskStreamRequest; readonly out: RunMessage<TaskResult> };
+  readonly unlock: { readonly in: UnlockRequest; readonly out: RunMessage<TaskResult> };
+  /** What the run under way says; empty when there is none. */
+  readonly watch: { readonly in: ServiceTarget; readonly out: RunMessage<RunResult> };
   readonly session: { readonly in: SessionRequest; readonly out: SessionMessage };
 }
 

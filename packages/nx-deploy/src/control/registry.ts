@@ -7,7 +7,9 @@ import { LocalService, type LocalHost } from '../platforms/local/service.js';
 import type { ServiceRecord } from '../platforms/local/record.js';
 import { isMissing, keyName, STATE_SCHEMA } from '../releases/index.js';
 import type { Router } from '../routers/router.js';
-import type { ServiceTarget } from './protocol.js';
+import { rebuildRecords } from '../platforms/local/rebuild.js';
+import { neverDeployed } from './platform-calls.js';
+import type { ServiceTarget, WantedListen } from './protocol.js';
 import { recoverService } from './recovery.js';
 
 export interface RegistryOptions {
@@ -66,11 +68,29 @@ export class Registry {
     await this.recoveries.get(service);
   }
 
-  /** Digests of all artifacts that a stored release refers to. */
-  async artifacts(): Promise<ReadonlySet<string>> {
-    const releases = await Promise.all(this.opened.map((service) => service.state.releases.list()));
+  /** Digests of all artifacts that a stored release refers to, but those of `except`. Rejects while the state of a service cannot be read: what it needs is not known. */
+  async artifacts(except?: { readonly service: LocalService; readonly ids: ReadonlySet<string> }): Promise<ReadonlySet<string>> {
+    const [unreadable] = this.broken.keys();
+    if (unreadable !== undefined) throw new DeployError('ND-STATE-DAMAGED', { what: 'the state of another service cannot be read', where: join(this.options.home.services, unreadable), next: 'run repair for it' });
+    const releases = await Promise.all(this.opened.map(async (service) => (await service.state.releases.list()).filter(({ id }) => service !== except?.service || !except.ids.has(id))));
     return new Set(releases.flat().map((release) => release.artifact.digest));
   }
+
+  /** The service; when its state could not be read, with records made anew from what runs, and one line for each of them. Rejects when it was never deployed. */
+  rebuilt(target: ServiceTarget, node: string, listen: WantedListen): Promise<{ readonly service: LocalService; readonly lines: readonly string[] }> {
+    const next = this.rebuilding.then(async () => {
+      const name = keyName(target.key);
+      const why = this.services.has(name) ? undefined : this.broken.get(name);
+      if (why === undefined) return { service: await this.known(target), lines: [] };
+      if (why.code === 'ND-STATE-NEWER') throw why;
+      const lines = await rebuildRecords(join(this.options.home.services, name), { ...target, node, listen }, this.host);
+      return { service: await this.open(target, node), lines };
+    });
+    this.rebuilding = next.catch(() => undefined);
+    return next;
+  }
+
+  private rebuilding: Promise<unknown> = Promise.resolve();
 
   all(): readonly LocalService[] {
     return this.opened;
@@ -83,6 +103,13 @@ export class Registry {
     const why = service === undefined ? this.broken.get(name) : undefined;
     if (why !== undefined) throw why;
     if (service !== undefined) assertOwner(service, target);
+    return service;
+  }
+
+  /** The service; ND-NOT-DEPLOYED when there is none. */
+  async known(target: ServiceTarget): Promise<LocalService> {
+    const service = await this.find(target);
+    if (service === undefined) throw neverDeployed(target);
     return service;
   }
 

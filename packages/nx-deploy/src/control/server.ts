@@ -6,19 +6,22 @@ import { json } from 'node:stream/consumers';
 import { dirname } from 'node:path';
 import { asDeployError, DeployError } from '../errors.js';
 import { runChange } from '../engine/change.js';
+import type { Swept } from '../engine/task.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { readLogs } from '../agent/log-reader.js';
+import { Broadcasts } from './broadcast.js';
 import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
-import type { Calls, Hello, LogsRequest, RunMessage, RunRequest, SessionRequest } from './protocol.js';
+import type { Calls, Hello, LogsRequest, RunRequest, ServiceTarget, SessionRequest, Streams, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
+import { Tasks } from './tasks.js';
 
 export interface ControlOptions {
   readonly socket: string;
   readonly hello: Hello;
   readonly registry: Registry;
   /** Removes stored content that no release needs any more. */
-  readonly prune: (used: ReadonlySet<string>) => Promise<void>;
+  readonly prune: (used: ReadonlySet<string>, dryRun?: boolean) => Promise<Swept>;
   readonly log: (message: string, facts?: object) => void;
   /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
   readonly stop: (instances: boolean) => Promise<() => void>;
@@ -34,8 +37,9 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   const runs: Runs = new Map();
   const sessions = new Sessions({ registry: options.registry, runs, afterRun: () => pruneContent(options) });
   const calls = handlers(options, runs, sessions);
+  const streams = streamsOf(options, runs, sessions);
   const server = createServer((request, response) => {
-    void answer(options, calls, runs, sessions, request, response);
+    void answer(options, calls, streams, request, response);
   });
   // A run may take longer than any of node:http's own limits.
   server.requestTimeout = 0;
@@ -66,14 +70,28 @@ function handlers({ hello, registry }: ControlOptions, runs: Runs, sessions: Ses
   };
 }
 
-async function answer(options: ControlOptions, calls: Handlers, runs: Runs, sessions: Sessions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+type StreamHandlers = Readonly<Record<keyof Streams | 'stop', (body: unknown, response: ServerResponse) => Promise<void>>>;
+
+function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): StreamHandlers {
+  const { registry, prune, log } = options;
+  const broadcasts = new Broadcasts();
+  const tasks = new Tasks({ registry, runs, broadcasts, prune, log });
+  return {
+    run: (body, response) => runStream(options, runs, broadcasts, body as RunRequest, response),
+    session: (body, response) => sessions.stream(body as SessionRequest, response),
+    logs: (body, response) => logStream(options, body as LogsRequest, response),
+    task: (body, response) => tasks.task(body as TaskStreamRequest, response),
+    unlock: (body, response) => tasks.unlock(body as UnlockRequest, response),
+    watch: (body, response) => tasks.watch(body as ServiceTarget, response),
+    stop: (body, response) => stopAll(options, runs, body as Calls['stop']['in'], response),
+  };
+}
+
+async function answer(options: ControlOptions, calls: Handlers, streams: StreamHandlers, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const name = /^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
   try {
     const body = await json(request);
-    if (name === 'run') await runStream(options, runs, body as RunRequest, response);
-    else if (name === 'session') await sessions.stream(body as SessionRequest, response);
-    else if (name === 'logs') await logStream(options, body as LogsRequest, response);
-    else if (name === 'stop') await stopAll(options, runs, body as Calls['stop']['in'], response);
+    if (isStream(streams, name)) await streams[name](body, response);
     else if (isCall(calls, name)) send(response, 200, await (calls[name] as (body: unknown) => Promise<unknown>)(body));
     else throw new DeployError('ND-AGENT-VERSION', { what: `this agent does not know ${JSON.stringify(name)}`, next: 'run `npx nx-deploy agent restart`' });
   } catch (thrown) {
@@ -99,6 +117,10 @@ async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instanc
   send(response, 200, { stopped } satisfies Calls['stop']['out']);
 }
 
+function isStream(streams: StreamHandlers, name: string): name is keyof StreamHandlers {
+  return Object.hasOwn(streams, name);
+}
+
 function isCall(calls: Handlers, name: string): name is keyof Handlers {
   return Object.hasOwn(calls, name);
 }
@@ -108,7 +130,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 /** Streams the events of a run and then its result. A command that goes away asks for nothing less than a cancel. */
-async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, response: ServerResponse): Promise<void> {
+async function runStream(options: ControlOptions, runs: Runs, broadcasts: Broadcasts, body: RunRequest, response: ServerResponse): Promise<void> {
   const { registry, log } = options;
   const { request, node } = body;
   if (request.change.action !== 'deploy' && await registry.find(body) === undefined) throw neverDeployed(body);
@@ -121,7 +143,11 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
   });
   if (response.closed) cancel.abort();
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
-  const write = (message: RunMessage): void => void response.write(`${JSON.stringify(message)}\n`);
+  const broadcast = broadcasts.begin(request.run);
+  broadcast.follow((message) => {
+    response.write(`${JSON.stringify(message)}\n`);
+    if (message.type === 'result') response.end();
+  });
   try {
     await registry.settled(service);
     if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) await service.update({ node });
@@ -131,22 +157,22 @@ async function runStream(options: ControlOptions, runs: Runs, body: RunRequest, 
       request,
       emit: (event) => {
         log('event', { run: request.run, event });
-        write({ type: 'event', at: new Date().toISOString(), event });
+        broadcast.tell({ type: 'event', at: new Date().toISOString(), event });
       },
       signal: cancel.signal,
     });
     log('result', { result });
-    write({ type: 'result', at: new Date().toISOString(), result });
-    response.end();
+    broadcast.tell({ type: 'result', at: new Date().toISOString(), result });
     if (result.outcome === 'done') await pruneContent(options);
   } finally {
     runs.delete(request.run);
+    broadcasts.end(request.run);
     end();
   }
 }
 
 async function pruneContent({ registry, prune, log }: ControlOptions): Promise<void> {
-  await registry.artifacts().then(prune).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
+  await registry.artifacts().then((used) => prune(used)).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
 }
 
 async function logStream({ registry }: ControlOptions, body: LogsRequest, response: ServerResponse): Promise<void> {

@@ -45,3 +45,13 @@ export interface Platform {
   readonly native?: Partial<Record<StrategyName, NativeWalk>>;
   readonly state: StateStore;
 }
+
+/** What only repair and destroy ask of a platform. */
+export interface Upkeep {
+  /** Puts right what belongs to no release: damaged records, files that a killed process left. One line for each thing that was done. */
+  mend(): Promise<readonly string[]>;
+  /** Takes the service's address away for good. What is in flight may finish. */
+  withdraw(): Promise<void>;
+  /** Removes all that is stored of a service of which nothing runs any more, except its ledger. */
+  erase(): Promise<void>;
+}

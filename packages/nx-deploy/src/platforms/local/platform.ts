@@ -17,6 +17,8 @@ const READY_POLL: Ms = 25;
 /** A release whose instance ends this often before it is ready will not get ready. */
 const CRASHES_TO_GIVE_UP = 3;
 const LOG_LINES = 12;
+/** Of a release whose record is gone. */
+const DRAIN_UNKNOWN: Ms = 30_000;
 
 /** The router counts, so there are always metrics. */
 export type LocalPlatform = Platform & Required<Pick<Platform, 'metrics'>>;
@@ -108,16 +110,16 @@ async function preflight(service: LocalService, wanted: WantedListen): Promise<v
 }
 
 async function scale(service: LocalService, id: ReleaseId, processes: Processes): Promise<void> {
-  const release = await service.release(id);
+  const release = await service.state.releases.get(id);
   const names = new Set([...Object.keys(processes), ...service.supervisor.of(id).map((instance) => instance.record.process)]);
   const surplus: Instance[] = [];
   for (const name of names) {
     const mine = service.supervisor.of(id).filter((instance) => instance.record.process === name && instance.state !== 'draining');
     const wanted = least(processes[name]);
-    for (let missing = wanted - mine.length; missing > 0; missing -= 1) await service.supervisor.grow(release, name);
+    for (let missing = wanted - mine.length; missing > 0; missing -= 1) await service.supervisor.grow(await service.release(id), name);
     surplus.push(...worstFirst(mine).slice(0, Math.max(0, mine.length - wanted)));
   }
-  await Promise.all(surplus.map((instance) => retire(service, instance, release.spec.drain)));
+  await Promise.all(surplus.map((instance) => retire(service, instance, release?.spec.drain ?? DRAIN_UNKNOWN)));
 }
 
 function worstFirst(instances: readonly Instance[]): readonly Instance[] {

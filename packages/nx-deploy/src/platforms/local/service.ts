@@ -92,6 +92,14 @@ export class LocalService {
     await this.update({ listen, weights });
   }
 
+  /** Takes the route away and forgets its address. */
+  async unroute(): Promise<void> {
+    await this.serially(() => this.host.router.remove(this.routeKey));
+    const { listen: _listen, ...rest } = this.current;
+    this.current = { ...rest, weights: {} };
+    await writeRecord(this.folder, this.current);
+  }
+
   get routeKey(): string {
     const { workspace, environment, service } = this.current.key;
     return `${service} (${environment}, ${workspace})`;

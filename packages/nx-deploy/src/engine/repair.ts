@@ -1,0 +1,127 @@
+/** Finds what is not as it should be, and puts it right. What carries traffic goes on carrying it. */
+import { apply } from '../apply/index.js';
+import { shortfalls } from '../apply/difference.js';
+import { asDesired, reached, WEB, type Desired, type Observed, type ReleaseId } from '../model/index.js';
+import { lastSuccess, openRuns, STATE_SCHEMA } from '../releases/index.js';
+import { mostTraffic, recover } from './recover.js';
+import type { HeldTask, TaskPart } from './task.js';
+
+const DEADLINE = 10 * 60_000;
+
+export async function repair(task: HeldTask): Promise<TaskPart> {
+  const { platform, say, begin } = task;
+  begin();
+  let found = 0;
+  const put = (note: string): void => {
+    found += 1;
+    say(note);
+  };
+  for (const line of await platform.mend()) put(line);
+  if (await finishInterrupted(task)) found += 1;
+  for (const line of await mendFleet(task)) put(line);
+  for (const line of await closeRecords(task)) put(line);
+  await lookAtLedger(task);
+  const url = await platform.url();
+  return { outcome: found === 0 ? 'unchanged' : 'done', ...(url === undefined ? {} : { url }) };
+}
+
+/** As the next deploy would. */
+async function finishInterrupted({ platform, request, emit, say, lease }: HeldTask): Promise<boolean> {
+  const recovery = await recover({
+    platform, actor: request.actor, ...(lease === undefined ? {} : { lease }),
+    emit: (event) => { if (event.type === 'note') say(event.text); else emit(event); },
+  });
+  if (recovery?.error !== undefined) throw recovery.error;
+  return recovery !== undefined;
+}
+
+/** Brings what should run to run and to have the traffic. */
+async function mendFleet(task: HeldTask): Promise<readonly string[]> {
+  const { platform, say } = task;
+  const observed = await platform.list();
+  const wanted = await wantedFleet(task, observed);
+  if (wanted === undefined || reached(wanted, observed)) return [];
+  const lines = faults(wanted, observed);
+  for (const line of lines) say(`found: ${line}`);
+  await walkTo(task, observed, wanted);
+  return [`${Object.keys(wanted).join(', ')} runs as it should and has all of the traffic`];
+}
+
+/**
+ * The release of the last success, if it can serve; else the healthy one with the most traffic; else that of the last success again, to be started. A
+ * release that is kept warm stays.
+ */
+async function wantedFleet({ platform }: HeldTask, observed: Observed): Promise<Desired | undefined> {
+  const last = lastSuccess(await platform.state.ledger.entries());
+  const able = (id: ReleaseId): boolean => (observed[id]?.processes[WEB]?.ready ?? 0) > 0;
+  const id = last !== undefined && able(last.release) ? last.release : mostTraffic(observed) ?? last?.release;
+  if (id === undefined) return undefined;
+  const fleet = asDesired(observed);
+  const processes = id === last?.release ? last.processes : fleet[id]?.processes ?? {};
+  const warm = Object.entries(fleet).filter(([other, { until }]) => other !== id && until !== undefined).map(([other, release]) => [other, { ...release, weight: 0 }]);
+  return { ...Object.fromEntries(warm), [id]: { processes, weight: 100 } };
+}
+
+function faults(wanted: Desired, observed: Observed): readonly string[] {
+  const ids = [...new Set([...Object.keys(wanted), ...Object.keys(observed)])];
+  const weights = ids.flatMap((id) => {
+    const [have, want] = [observed[id]?.weight ?? 0, wanted[id]?.weight ?? 0];
+    const none = Object.values(observed[id]?.processes ?? {}).every(({ running }) => running === 0);
+    if (have > 0 && none) return [`the route names ${id}, which has no instances`];
+    return have === want ? [] : [`${id} has ${have} percent of the traffic, ${want} wanted`];
+  });
+  const unready = ids.flatMap((id) => Object.entries(observed[id]?.processes ?? {})
+    .filter(([, { running, ready }]) => ready < running)
+    .map(([name, { running, ready }]) => `${id} ${name}: ${running - ready} of ${running} instances not ready`));
+  return [...shortfalls(wanted, observed, new Set()), ...weights, ...unready];
+}
+
+/** Journalled as committed: what is wanted was reached before, so that a repair that is killed goes forward. */
+async function walkTo({ platform, request, emit, lease }: HeldTask, observed: Observed, wanted: Desired): Promise<void> {
+  const { journal, releases: records } = platform.state;
+  const found = await Promise.all(Object.keys(wanted).map((id) => records.get(id)));
+  const releases = new Map(found.flatMap((release) => (release === undefined ? [] : [[release.id, release]])));
+  const startedAt = new Date().toISOString();
+  const from = asDesired(observed);
+  let epoch = 0;
+  const result = await apply({
+    platform, releases, emit, plan: { from, to: wanted, steps: [{ reach: wanted }] },
+    journal: async (effect) => {
+      await lease?.assert();
+      epoch += 1;
+      await journal.write({
+        schema: STATE_SCHEMA, run: request.run, action: 'repair', actor: request.actor, startedAt, epoch, effect, from, to: wanted,
+        releases: Object.fromEntries(releases), committed: true,
+      });
+    },
+    signal: new AbortController().signal,
+    deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: DEADLINE },
+  });
+  await lease?.assert();
+  await journal.clear();
+  if (result.outcome !== 'done') throw result.error;
+}
+
+/** Runs that have no end in the ledger, and no journal any more from which it would be known. */
+async function closeRecords({ platform, request, lease }: HeldTask): Promise<readonly string[]> {
+  const { ledger } = platform.state;
+  const open = openRuns(await ledger.entries());
+  if (open.length === 0) return [];
+  const fleet = await platform.list();
+  const lines: string[] = [];
+  for (const { run, action, release, at } of open) {
+    const outcome = (fleet[release]?.weight ?? 0) === 100 ? 'done' : 'restored';
+    await lease?.assert();
+    await ledger.append({
+      kind: 'end', run, action, release, outcome, at: new Date().toISOString(), actor: request.actor, durationMs: Math.max(0, Date.now() - Date.parse(at)), recovered: true,
+    });
+    lines.push(`the ${action} ${run} had no end on record; it is closed as ${outcome}`);
+  }
+  return lines;
+}
+
+/** A broken chain is evidence: it is told, and left as it is. */
+async function lookAtLedger({ platform, say }: HeldTask): Promise<void> {
+  const { ok, broken } = await platform.state.ledger.verify();
+  if (!ok) say(`the ledger is not what was written (${broken ?? 'its chain is broken'}); it is left as it is, compare it with a head that an earlier log printed`);
+}

@@ -1,0 +1,25 @@
+/** Finds processes by what they have open and were started with: the last trace of one whose record is lost. Linux by /proc; elsewhere nothing is found. */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { sep } from 'node:path';
+
+export interface Writer {
+  readonly pid: number;
+  /** Where its standard output goes. */
+  readonly file: string;
+}
+
+/** Live processes of this user whose standard output is a file below `folder` (absolute, without links). */
+export async function writersBelow(folder: string): Promise<readonly Writer[]> {
+  const names = await readdir('/proc').catch(() => []);
+  const writers = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map(async (name) => {
+    const file = await readlink(`/proc/${name}/fd/1`).catch(() => '');
+    return file.startsWith(`${folder}${sep}`) ? [{ pid: Number(name), file }] : [];
+  }));
+  return writers.flat();
+}
+
+/** A variable of the environment that a process was started with; undefined when it has none, or may not be asked. */
+export async function startedWith(pid: number, variable: string): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+  return text.split('\0').find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
+}
