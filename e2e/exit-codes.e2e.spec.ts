@@ -27,7 +27,7 @@ describe('exit codes', () => {
   const version = async (): Promise<unknown> => (await askJson(`http://127.0.0.1:${port}/version`))['version'];
 
   it('is 3 for a rollback before the first deploy', async () => {
-    expect((await json(3, 'rollback', 'api', '-c', 'staging')).error?.code).toBe('ND-RELEASE-UNKNOWN');
+    expect((await json(3, 'rollback', 'api', '-c', 'staging')).error?.code).toBe('ND-NOT-DEPLOYED');
   });
 
   it('is 0 for a dry run, which starts nothing', async () => {
