@@ -1,0 +1,192 @@
+/** SIGKILL of the walker at every write of its record: before it, after it (before its effect), and a moment later (within its effect). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, processesOf } from '../../../../e2e/support/processes.js';
+import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
+import { Supervisor } from '../agent/supervisor.js';
+import { get } from '../commands/workbench.spec-support.js';
+import type { RunRequest, ServiceStatus } from '../control/protocol.js';
+import { asDeployError } from '../errors.js';
+import { targetId } from '../platforms/local/service.js';
+import type * as embedded from '../routers/embedded/index.js';
+import type { Router } from '../routers/router.js';
+import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
+import type { Kill } from './killed.spec-support.js';
+import { readWalker } from './run-folder.js';
+import { messages, ROLLING, World, type WalkedService } from './world.spec-support.js';
+
+const mockRouters = new Set<Router>();
+jest.mock('../routers/embedded/index.js', () => {
+  const actual = jest.requireActual<typeof embedded>('../routers/embedded/index.js');
+  return { ...actual, createEmbeddedRouter: (...options: Parameters<typeof actual.createEmbeddedRouter>) => {
+    const router = actual.createEmbeddedRouter(...options);
+    mockRouters.add(router);
+    return router;
+  } };
+});
+
+const folder = temporaryFolder('kills');
+const program = bundleFile('walker/killed.spec-support.ts', join(folder, 'killed.js'));
+const WITHIN: Kill['when'] = 40;
+const LOCK_LIMIT = 500;
+const SETTLE_LIMIT = 5_000;
+
+let kills = 0;
+/** Cases in which something did not hold. */
+const failed: string[] = [];
+/** Cases after which the next command did not reach the fleet that was wanted. */
+const stuck: string[] = [];
+/** Instances that were stopped while the router sent them traffic. */
+let violations: string[] = [];
+
+const stop = Supervisor.prototype.stop;
+beforeAll(() => {
+  jest.spyOn(Supervisor.prototype, 'stop').mockImplementation(function (this: Supervisor, instance) {
+    const id = targetId(instance);
+    for (const router of mockRouters) {
+      for (const key of ['rolling (test, acme)', 'recreate (test, acme)', 'first (test, acme)']) {
+        const route = router.route(key);
+        if ((route?.weights[instance.record.release] ?? 0) > 0 && route?.targets.some((target) => target.id === id) === true) violations.push(`${key} ${id}`);
+      }
+    }
+    return stop.call(this, instance);
+  });
+});
+afterAll(() => {
+  process.stdout.write(`${kills} kills, ${failed.length} failed, ${stuck.length} stuck\n`);
+  expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
+});
+
+/** Ends all that runs, which is no violation. */
+async function close(world: World): Promise<void> {
+  await world.close();
+  violations = [];
+  mockRouters.clear();
+}
+
+/** Runs until the walker ends itself. none: there is no such write. over: it came to its end within the moment that was to pass. */
+async function killed(service: WalkedService, order: RunRequest, at: number, when: Kill['when']): Promise<{ readonly label: string } | 'none' | 'over'> {
+  const steps = join(folder, order.request.run);
+  const run = await service.start(order, program, { kill: { at, when, steps } satisfies Kill });
+  const ended = await messages(run).then((told) => told.at(-1)?.type === 'result', (error: unknown) => {
+    if (asDeployError(error).code === 'ND-INTERRUPTED') return false;
+    throw error;
+  });
+  const lines = readFileSync(steps, 'utf8').trim().split('\n');
+  const pid = (await readWalker(run))?.pid ?? 0;
+  const label = `${service.target.key.service}, killed ${typeof when === 'number' ? 'within' : when} ${lines[at - 1] ?? ''}`;
+  for (const problem of await settled(SETTLE_LIMIT, () => (isRunning(pid) ? ['the walker still lives'] : []))) failed.push(`${label}: ${problem}`);
+  if (!ended) return { label };
+  return lines.length < at ? 'none' : 'over';
+}
+
+/** Waits until nothing more is wrong, or gives what is. */
+async function settled(limit: number, problems: () => Promise<readonly string[]> | readonly string[]): Promise<readonly string[]> {
+  const end = performance.now() + limit;
+  for (;;) {
+    const found = await problems();
+    if (found.length === 0 || performance.now() > end) return found;
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+}
+
+async function inConsistentFleet(world: World, service: WalkedService, release: string | undefined, instances: number): Promise<readonly string[]> {
+  return settled(SETTLE_LIMIT, async () => {
+    const status = await service.status();
+    const wanted = { [release ?? '']: { processes: { web: { running: instances, ready: instances, draining: 0 } }, weight: 100 } };
+    const answer = await get(status.url);
+    const processes = processesOf(world.bench.home.folder);
+    return [
+      ...(JSON.stringify(status.fleet) === JSON.stringify(wanted) ? [] : [`the fleet is ${JSON.stringify(status.fleet)}`]),
+      ...(status.interrupted === undefined ? [] : ['the journal was left']),
+      ...(status.ledger.ok ? [] : [`the ledger is broken: ${status.ledger.broken ?? ''}`]),
+      ...(answer.status === 200 ? [] : [`it answers ${answer.status}`]),
+      // Each instance is a shim and the service's process.
+      ...(processes.length === 2 * instances ? [] : [`${processes.length} processes: ${processes.map(({ command }) => command).join('; ')}`]),
+    ];
+  });
+}
+
+async function lockFree(service: WalkedService): Promise<readonly string[]> {
+  return settled(LOCK_LIMIT, async () => ((await service.status()).lock === undefined ? [] : ['the lock is still held']));
+}
+
+/** What does not hold after a kill, the next command included. */
+async function afterKill(world: World, service: WalkedService, label: string, version: string, always: boolean): Promise<void> {
+  kills += 1;
+  const problems = [...await lockFree(service)];
+  const between = await service.status();
+  if (always && (await get(between.url)).status !== 200) problems.push('no traffic flows');
+  const next = await service.walk(await service.order({ version, strategy: strategyOf(service) }));
+  if (next.outcome !== 'done' && next.outcome !== 'unchanged') stuck.push(`${label}: ${next.outcome}, ${next.error?.code ?? ''} ${next.error?.what ?? ''} ${next.error?.why ?? ''}`);
+  problems.push(...await inConsistentFleet(world, service, next.release, 2), ...violations.map((what) => `stopped under traffic: ${what}`));
+  violations = [];
+  if (problems.length > 0) failed.push(`${label}: ${problems.join(', ')}`);
+}
+
+function strategyOf(service: WalkedService): typeof ROLLING {
+  return service.target.key.service === 'recreate' ? { type: 'recreate' } : ROLLING;
+}
+
+/** Every write of a deploy over one that runs; the last one is the first that is not there any more. */
+async function series(world: World, service: WalkedService, when: Kill['when'], always: boolean): Promise<number> {
+  for (let at = 1; ; at += 1) {
+    const status: ServiceStatus = await service.status();
+    const version = (await get(status.url)).body.includes('"1"') ? '2' : '1';
+    const ending = await killed(service, await service.order({ version, strategy: strategyOf(service) }), at, when);
+    if (ending === 'none') return at - 1;
+    if (ending !== 'over') await afterKill(world, service, ending.label, version, always);
+  }
+}
+
+describe.each(['rolling', 'recreate'] as const)('a walker killed at every write of a %s deploy', (name) => {
+  let world: World;
+  let load: Awaited<ReturnType<typeof startLoad>> | undefined;
+  let report: LoadReport | undefined;
+  beforeAll(async () => {
+    world = await World.open();
+    const service = world.service(name);
+    for (const version of ['2', '1']) await service.walk(await service.order({ version, strategy: strategyOf(service) }));
+    if (name === 'rolling') load = await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } });
+  });
+  afterAll(async () => {
+    report = await load?.stop();
+    await close(world);
+    if (report === undefined) return;
+    expect(report).toMatchObject({ failures: 0, firstFailures: [] });
+    expect(report.ok).toBeGreaterThan(1_000);
+  });
+
+  test.each([['before', 'before'], ['after', 'after'], ['within', WITHIN]] as const)('%s', async (_, when) => {
+    const steps = await series(world, world.service(name), when, name === 'rolling');
+    expect(steps).toBeGreaterThanOrEqual(name === 'rolling' ? 12 : 8);
+    expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
+  }, 600_000);
+});
+
+/** Each on a machine of its own. A command that only recovers comes first: what has the traffic by then keeps it. */
+async function firstDeploy(at: number, when: Kill['when']): Promise<boolean> {
+  const world = await World.open();
+  try {
+    const service = world.service('first');
+    const ending = await killed(service, await service.order(), at, when);
+    if (typeof ending === 'string') return false;
+    const { label } = ending;
+    const before = await service.status();
+    const carried = Object.values(before.fleet).some(({ weight }) => weight > 0);
+    await service.walk(service.run({ action: 'rollback' }));
+    const after = await service.status();
+    if (carried && (after.live !== before.live || (await get(after.url)).status !== 200)) failed.push(`${label}: what had the traffic was taken back to nothing`);
+    await afterKill(world, service, label, '1', carried);
+    return true;
+  } finally {
+    await close(world);
+  }
+}
+
+test.each([['before', 'before'], ['after', 'after']] as const)('a walker killed at every write of a first deploy, %s', async (_, when) => {
+  let at = 1;
+  while (await firstDeploy(at, when)) at += 1;
+  expect(at).toBeGreaterThanOrEqual(7);
+  expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
+}, 600_000);
