@@ -139,3 +139,11 @@ test('a release without a version or a commit names none to its hooks', async ()
   expect((await change({ ...made, deployable }, { hooks: { before: [hook], after: [] } })).outcome).toBe('done');
   expect(events).toContainEqual({ type: 'output', source: 'preDeploy', line: 'undefined undefined undefined' });
 });
+
+test('an address that cannot be asked for makes no other outcome of what was done', async () => {
+  jest.spyOn(platform, 'url').mockRejectedValue(new DeployError('ND-INTERRUPTED', { what: 'the platform is gone' }));
+  const result = await change(build('1'));
+  expect(result).toMatchObject({ outcome: 'done' });
+  expect(result.url).toBeUndefined();
+  expect(await outcomes()).toEqual(['start', 'done']);
+});

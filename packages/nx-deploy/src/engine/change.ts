@@ -58,7 +58,7 @@ async function underLock(context: HeldChange, wanted: Change | Interrupted): Pro
   if (!request.dryRun && 'goal' in wanted) {
     const resumed = await resume(context, wanted);
     const { goal, previous } = wanted;
-    if (resumed !== undefined) return { ...await factsOf(platform, goal.release.id, previous), ...await describeChange(platform, goal.release, previous), ...resumed };
+    if (resumed !== undefined) return { ...await factsOf(platform, goal.release.id, previous), ...await describeChange(platform, goal.release, previous).catch(() => ({})), ...resumed };
   }
   // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
   if (!request.dryRun) await recover({ platform, actor: request.actor, emit, ...(lease === undefined ? {} : { lease }) });
@@ -92,8 +92,9 @@ async function factsOf(platform: Platform, release: ReleaseId, previous: Release
   return { release, ...(previous === undefined ? {} : { previous }), ...await urlOf(platform) };
 }
 
+/** Asked after the change as well, where a platform that is gone must not make what was done look undone. */
 async function urlOf(platform: Platform): Promise<{ readonly url?: string }> {
-  const url = await platform.url();
+  const url = await platform.url().catch(() => undefined);
   return url === undefined ? {} : { url };
 }
 

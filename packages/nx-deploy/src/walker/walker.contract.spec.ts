@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processesOf, isRunning } from '../../../../e2e/support/processes.js';
 import { startLoad } from '../../../../tools/load/launch.js';
-import { eventually, get } from '../commands/workbench.spec-support.js';
+import { BUNDLES, eventually, get } from '../commands/workbench.spec-support.js';
+import { connectAgent } from '../control/launch.js';
 import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
 import { cancelRun } from './attach.js';
 import { readWalker } from './run-folder.js';
@@ -118,6 +119,31 @@ test('ending the whole process tree of the command does not reach the walker', a
   expect(isRunning(walker)).toBe(true);
   expect(resultOf(await messages(run!))).toMatchObject({ outcome: 'done' });
   expect(await load.stop()).toMatchObject({ failures: 0 });
+});
+
+test('an agent that is killed under the walker ends the run, not restored; the next one brings it to an end', async () => {
+  const apart = await World.apart();
+  try {
+    const service = apart.service('apart');
+    const first = await service.walk(await service.order());
+    const order = await service.order({ version: '2', after: [{ ...waiting, run: [process.execPath, '-e', 'setTimeout(() => {}, 1500)'] }] });
+    const run = await service.start(order);
+    await eventually(async () => (await service.status()).live !== first.release, 'the traffic to move');
+    const { pid } = (await apart.bench.client()).hello;
+    process.kill(pid, 'SIGKILL');
+    expect(resultOf(await messages(run))).toMatchObject({ outcome: 'not-restored', error: { code: 'ND-INTERRUPTED' } });
+    await connectAgent(apart.bench.home, BUNDLES);
+    await eventually(async () => {
+      const { lock, live, interrupted } = await service.status();
+      return lock === undefined && interrupted === undefined && live === first.release;
+    }, 'the recovery');
+    expect(await service.status()).toMatchObject({ ledger: { ok: true } });
+    expect(await get(first.url)).toMatchObject({ status: 200 });
+    expect(await service.walk(await service.order({ version: '2' }))).toMatchObject({ outcome: 'done' });
+  } finally {
+    await apart.close();
+    await eventually(() => processesOf(apart.bench.folder).length === 0, 'nothing to be left');
+  }
 });
 
 test('the order and its secrets stand in no file, no argument and no environment of the walker', async () => {

@@ -7,6 +7,7 @@ import { collectFiles, openBlobStore } from '../archive/index.js';
 import { BUNDLES, Workbench } from '../commands/workbench.spec-support.js';
 import type { StrategyOptions } from '../config/resolved.js';
 import { storedArtifacts } from '../control/artifacts.js';
+import { connectAgent } from '../control/launch.js';
 import type { LocalOrder } from '../control/local-task.js';
 import type { RunMessage, RunRequest, ServiceStatus } from '../control/protocol.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
@@ -46,12 +47,20 @@ export class World {
     return new World(bench);
   }
 
+  /** With an agent that is a process of its own. */
+  static async apart(): Promise<World> {
+    const bench = await Workbench.open();
+    await connectAgent(bench.home, BUNDLES);
+    return new World(bench);
+  }
+
   service(name: string): WalkedService {
     return new WalkedService(this, name);
   }
 
-  close(): Promise<void> {
-    return this.bench.close();
+  async close(): Promise<void> {
+    if (this.bench.agent === undefined) await (await connectAgent(this.bench.home, BUNDLES)).call('stop', { instances: true });
+    await this.bench.close();
   }
 
   /** Stored once per version. */
