@@ -87,6 +87,13 @@ const samples: readonly Sample[] = [
   forbidden('control/x.ts', '../commands/deploy.js'),
   forbidden('control/x.ts', '../strategies/index.js'),
   allowed('control/x.ts', '../engine/change.js'),
+  // A walker of its own knows no platform: its program brings one.
+  forbidden('walker/x.ts', '../platforms/local/remote.js'),
+  forbidden('walker/x.ts', '../control/client.js'),
+  forbidden('walker/x.ts', '../control/protocol.js'),
+  typeOnly('walker/x.ts', '../control/protocol.js'),
+  forbidden('control/x.ts', '../walker/start.js'),
+  allowed('commands/x.ts', '../walker/start.js'),
   // The ways in are on top.
   forbidden('commands/x.ts', '../executors/deploy/executor.js'),
   forbidden('commands/x.ts', '../bin/nx-deploy.js'),
