@@ -21,6 +21,10 @@ const KINDS: Readonly<Record<TargetKey, Kind>> = {
   rollback: { executor: 'nx-deploy:rollback', description: 'Brings an earlier release back, by default the previous one', example: { to: 'r0123456789ab' } },
   status: { executor: 'nx-deploy:status', description: 'Shows what runs, its traffic and health, and the last releases', example: { outputFile: 'status.json' } },
   logs: { executor: 'nx-deploy:logs', description: 'Shows what the instances write', example: { follow: true } },
+  repair: { executor: 'nx-deploy:repair', description: 'Brings an interrupted change to an end and puts right what is not as it should be', example: {} },
+  unlock: { executor: 'nx-deploy:unlock', description: 'Frees the lock of a run that hangs', example: { wait: '2m' } },
+  prune: { executor: 'nx-deploy:prune', description: 'Removes stored releases that nothing needs any more', example: { keep: 2, dryRun: true } },
+  destroy: { executor: 'nx-deploy:destroy', description: 'Ends the service for good; its ledger stays', example: { confirm: 'api' } },
   envValidate: { executor: 'nx-env-sync:validate', description: 'Checks the values of an environment against their schema', example: {} },
 };
 

@@ -20,8 +20,12 @@ const CHANGE = { ...COMMON, 'dry-run': { type: 'boolean' }, strategy: { type: 's
 export const COMMANDS = {
   deploy: { ...CHANGE, resume: { type: 'boolean' } },
   rollback: { ...CHANGE, to: { type: 'string' } },
-  status: { ...COMMON, verify: { type: 'boolean' } },
+  status: { ...COMMON, verify: { type: 'boolean' }, follow: { type: 'boolean', short: 'f' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
+  repair: COMMON,
+  unlock: { ...COMMON, wait: { type: 'string' } },
+  prune: { ...COMMON, keep: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  destroy: { ...COMMON, confirm: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   agent: { ...REPORT, 'keep-instances': { type: 'boolean' } },
 } as const satisfies Record<string, Options>;
 
@@ -72,13 +76,17 @@ export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [opt
 Commands:
   deploy <project>     bring the built project into service (--resume: go on with what was interrupted)
   rollback <project>   bring an earlier release back (--to <release>)
-  status <project>     what runs, weights, health, last releases (--verify)
+  status <project>     what runs, weights, health, last releases (--verify, --follow a run under way)
   logs <project>       what the instances wrote (--follow, --since, --instance, --release)
+  repair <project>     bring an interrupted change to an end and put right what is not as it should be
+  unlock <project>     free the lock of a run that hangs (--wait <duration>)
+  prune <project>      remove stored releases that nothing needs (--keep <number>)
+  destroy <project>    end the service for good; its ledger stays (--confirm <service>)
   agent <action>       status, start, stop or restart the background agent (stop: --keep-instances)
 
 Options:
   -c, --configuration <name>   environment of deploy.json
-  --dry-run                    show the plan and change nothing (deploy, rollback)
+  --dry-run                    show the plan and change nothing (deploy, rollback, prune, destroy)
   --strategy <name>            override the strategy of deploy.json (deploy, rollback)
   --json                       print the result as JSON and nothing else
   --outputFile <file>          write the result as JSON to a file

@@ -4,7 +4,11 @@ import { resolve } from 'node:path';
 import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
 import { commandContext } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
+import { destroy } from '../commands/destroy.js';
 import { logs } from '../commands/logs.js';
+import { prune } from '../commands/prune.js';
+import { repair } from '../commands/repair.js';
+import { unlock } from '../commands/unlock.js';
 import { findProject, findWorkspace } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { rollback } from '../commands/rollback.js';
@@ -62,12 +66,21 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   switch (given.command) {
     case 'deploy': return deploy(context, { ...change, resume: flag('resume') });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
-    case 'status': return status(context, { verify: flag('verify') });
+    case 'status': return status(context, { verify: flag('verify'), follow: flag('follow') });
+    case 'repair': return repair(context, {});
+    case 'unlock': return unlock(context, optional({ wait: text('wait') }));
+    case 'prune': return prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
+    // Pure JSON leaves no place for a question.
+    case 'destroy': return destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
     case 'logs': return logs(context, {
       follow: flag('follow'), json: flag('json'),
       ...optional({ since: text('since'), instance: text('instance'), release: text('release') }),
     });
   }
+}
+
+function noAnswer(): Promise<undefined> {
+  return Promise.resolve(undefined);
 }
 
 /** Leaves out what was not given, as exact optional properties want it. */

@@ -1,14 +1,17 @@
 import { connectAgent } from '../control/launch.js';
-import type { ServiceStatus } from '../control/protocol.js';
+import type { AgentClient } from '../control/client.js';
+import type { RunResult, ServiceStatus, ServiceTarget } from '../control/protocol.js';
 import { DeployError } from '../errors.js';
 import { shadowedTargets } from '../config/index.js';
-import { statusLines } from './text.js';
+import { followedLines, statusLines } from './text.js';
 import { projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
-import { report, type CommandResult, type ReportOptions } from './result.js';
+import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
 
 export interface StatusOptions extends ReportOptions {
   /** Fail unless the ledger's hash chain is whole. */
   readonly verify?: boolean;
+  /** First watch the run under way until it ends; the exit code is then that run's. */
+  readonly follow?: boolean;
 }
 
 /** What runs, with which share of the traffic, how healthy, and what was deployed before. */
@@ -16,12 +19,38 @@ export function status(context: CommandContext, options: StatusOptions): Promise
   return report(context, options, async () => {
     const resolved = resolveProject(context);
     const agent = await connectAgent(context.home);
-    const found: ServiceStatus = await agent.call('status', await serviceTarget(context, resolved));
+    const target = await serviceTarget(context, resolved);
+    const result = options.follow === true ? await follow(context, agent, target) : undefined;
+    const found: ServiceStatus = await agent.call('status', target);
     const shadowed = shadowedTargets(projectFolder(context));
     for (const line of statusLines(found, { shadowed })) context.output.line(line);
     if (options.verify === true && !found.ledger.ok) {
       throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed' });
     }
-    return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...found } };
-  });
+    if (result === undefined) return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...found } };
+    const { run, action, outcome, error } = result;
+    const exitCode = EXIT_CODES[outcome];
+    return { exitCode, document: { outcome, exitCode, ...found, followed: { run, action, outcome, exitCode, ...(error === undefined ? {} : { error }) } } };
+  }, 'look');
+}
+
+/** Shows a run that somebody else began. That this command ends changes nothing for it. */
+async function follow({ output }: CommandContext, agent: AgentClient, target: ServiceTarget): Promise<RunResult | undefined> {
+  const leave = new AbortController();
+  const stop = (): void => leave.abort();
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  let result: RunResult | undefined;
+  try {
+    for await (const message of agent.stream('watch', target, leave.signal)) {
+      if (message.type === 'result') ({ result } = message);
+      else output.event(message.event);
+    }
+  } finally {
+    for (const signal of signals) process.removeListener(signal, stop);
+  }
+  output.end();
+  for (const line of followedLines(result, leave.signal.aborted)) output.line(line);
+  if (result?.error !== undefined) output.error(DeployError.fromJSON(result.error));
+  return result;
 }

@@ -68,7 +68,7 @@ describe('statusLines', () => {
       interrupted: { run: 'run-1', action: 'deploy', since: '2026-01-31T11:00:00Z', at: 'scale r1 web=2' },
     }, { shadowed: [] });
     expect(lines[0]).toBe(`api staging on local: ${release} is live`);
-    expect(lines[1]).toBe('rollback run-2 is under way, by ann@there since 2026-01-31T12:00:00Z');
+    expect(lines[1]).toBe('rollback run-2 is under way, by ann@there since 2026-01-31T12:00:00Z; status --follow watches it');
     expect(lines[2]).toMatch(/^the deploy run-1 of 2026-01-31T11:00:00Z was interrupted at scale r1 web=2; /);
   });
 

@@ -1,9 +1,10 @@
 /** The answers of the commands as lines for people. */
 import type { CommitLine } from 'nx-build-manifest';
-import type { Hello, ServiceStatus, ServiceSummary } from '../control/protocol.js';
+import type { Hello, RunResult, ServiceStatus, ServiceSummary } from '../control/protocol.js';
 import type { ChangeResult } from '../engine/request.js';
+import type { TaskResult } from '../engine/task.js';
 import { formatDuration, STAGES, type LogLine } from '../model/index.js';
-import { renderSummary, sanitize, table } from '../terminal/index.js';
+import { formatBytes, renderSummary, sanitize, table } from '../terminal/index.js';
 
 export interface ChangeFacts {
   readonly result: ChangeResult;
@@ -30,15 +31,47 @@ export function summaryLines({ result, commits, project, color }: ChangeFacts): 
   }, { color }).concat(result.ledgerHead === undefined ? [] : [`  ledger    ${result.ledgerHead.slice(0, 16)}`]);
 }
 
+/** The last line of repair, prune, destroy or unlock. A refused one has its error alone. */
+export function taskLines({ outcome, action, service, environment, durationMs, notes, removed, how, ledgerHead }: TaskResult): readonly string[] {
+  if (outcome === 'refused') return [];
+  const name = `${service} ${environment}`;
+  const space = removed === undefined ? '' : `: ${count(removed.releases.length, 'release')} (${formatBytes(removed.releases.reduce((sum, { bytes }) => sum + bytes, 0))}), ${count(removed.content.files, 'stored file')} that nothing needs (${formatBytes(removed.content.bytes)})`;
+  const took = `in ${formatDuration(durationMs)}`;
+  if (outcome === 'not-restored') return [`${action} failed: ${name} ${took}`];
+  if (outcome === 'planned') return [`would remove from ${name}${space}`, 'dry run: nothing was changed'];
+  if (outcome === 'unchanged') return [{ repair: `nothing to repair: ${name}`, prune: `nothing to remove: ${name}`, destroy: `nothing to destroy: ${name}`, unlock: name }[action]];
+  return [{
+    repair: `repaired: ${name} ${took}, ${count(notes.length, 'note')} above`,
+    prune: `removed from ${name}${space} ${took}`,
+    destroy: `destroyed: ${name} ${took}; removed${space}; its ledger stays, head ${(ledgerHead ?? '').slice(0, 16)}`,
+    unlock: how === 'revoked' ? `unlocked: ${name}; run repair, or deploy again` : `unlocked: ${name}`,
+  }[action]];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** What is about to be destroyed. */
+export function doomLine({ service, environment, instances, releases, url }: ServiceStatus): string {
+  const stored = new Set(releases.filter(({ available }) => available).map(({ id }) => id)).size;
+  return `${service} (${environment})${url === undefined ? '' : ` at ${url}`}: ${count(instances.length, 'instance')} will be ended, ${count(stored, 'release')} with their values and logs removed; this cannot be undone`;
+}
+
+export function followedLines(result: RunResult | undefined, left: boolean): readonly string[] {
+  if (left) return ['no longer watching; the run goes on', ''];
+  return result === undefined ? ['no run is under way'] : [`the ${result.action} ${result.run} has ended: ${result.outcome}`, ''];
+}
+
 export function statusLines(status: ServiceStatus, options: { readonly shadowed: readonly string[] }): readonly string[] {
   const head = `${status.service} ${status.environment} on ${status.platform}`;
   const warnings = options.shadowed.map((name) => `warning: the script ${name} of package.json replaces the target ${name} of nx-deploy; rename one of them`);
   if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
   return [
-    `${head}: ${status.live === undefined ? 'no release has traffic' : `${status.live} is live`}${status.url === undefined ? '' : ` at ${status.url}`}`,
-    ...(status.lock === undefined ? [] : [`${status.lock.action} ${status.lock.run} is under way, by ${status.lock.actor.user}@${status.lock.actor.host} since ${status.lock.since}`]),
+    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${status.live === undefined ? 'no release has traffic' : `${status.live} is live`}${status.url === undefined ? '' : ` at ${status.url}`}`,
+    ...(status.lock === undefined ? [] : [`${status.lock.action} ${status.lock.run} is under way, by ${status.lock.actor.user}@${status.lock.actor.host} since ${status.lock.since}; status --follow watches it`]),
     ...(status.interrupted === undefined ? [] : [
-      `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; the next deploy or rollback goes on from what runs`,
+      `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; ${status.interrupted.action === 'destroy' ? 'run destroy again' : 'repair, or the next deploy or rollback, brings it to an end'}`,
     ]),
     ...section(fleetTable(status)),
     ...section(instanceTable(status)),

@@ -3,7 +3,9 @@
 export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. */
-export const TARGETS = { deploy: 'deploy', rollback: 'rollback', status: 'status', logs: 'logs', envValidate: 'env-validate' } as const;
+export const TARGETS = {
+  deploy: 'deploy', rollback: 'rollback', status: 'status', logs: 'logs', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
+} as const;
 export type TargetKey = keyof typeof TARGETS;
 export type TargetNames = Readonly<Record<TargetKey, string>>;
 
@@ -30,6 +32,10 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     rollback: given.rollback || TARGETS.rollback,
     status: given.status || TARGETS.status,
     logs: given.logs || TARGETS.logs,
+    repair: given.repair || TARGETS.repair,
+    unlock: given.unlock || TARGETS.unlock,
+    prune: given.prune || TARGETS.prune,
+    destroy: given.destroy || TARGETS.destroy,
     envValidate: given.envValidate || TARGETS.envValidate,
   };
 }

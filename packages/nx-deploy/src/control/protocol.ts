@@ -116,6 +116,8 @@ export interface ServiceStatus {
   /** A change that ended without finishing its record. */
   readonly interrupted?: { readonly run: string; readonly action: string; readonly since: string; readonly at: string };
   readonly lock?: LockHolder;
+  /** Set when nothing was deployed since. */
+  readonly destroyed?: { readonly at: string; readonly by: string };
   readonly ledger: LedgerVerdict;
 }
 

@@ -4,7 +4,7 @@ import { available } from '../engine/target.js';
 import { liveRelease, type Ms, type ReleaseId } from '../model/index.js';
 import { localPlatform, urlOf } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
-import type { LedgerEntry, ServiceKey } from '../releases/index.js';
+import type { LedgerEntry, LockHolder, ServiceKey } from '../releases/index.js';
 import type { InstanceStatus, ReleaseStatus, ServiceStatus } from './protocol.js';
 
 const WINDOW: Ms = 5 * 60_000;
@@ -30,6 +30,7 @@ export async function serviceStatus(service: LocalService): Promise<ServiceStatu
     instances: supervisor.all().map(instanceStatus),
     traffic: await traffic(service, Object.keys(fleet)),
     releases: releaseStatuses(entries, there).slice(0, RELEASES_SHOWN),
+    ...destroyedFacts(entries, lock),
     ...(under === undefined ? {} : { interrupted: { run: under.run, action: under.action, since: under.startedAt, at: `${under.effect.kind} ${under.effect.key}` } }),
     ...(lock === undefined ? {} : { lock }),
     ledger,
@@ -69,6 +70,14 @@ function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet
     ...(entry.manifest?.commit === undefined ? {} : { commit: entry.manifest.commit }),
     available: available.has(entry.release),
   }])).reverse();
+}
+
+/** A service that was destroyed, or half so: a destroy writes no journal. */
+function destroyedFacts(entries: readonly LedgerEntry[], lock: LockHolder | undefined): Pick<ServiceStatus, 'destroyed' | 'interrupted'> {
+  const last = entries.at(-1);
+  if (last?.kind === 'destroyed') return { destroyed: { at: last.at, by: `${last.actor.user}@${last.actor.host}` } };
+  if (last?.kind !== 'destroy' || lock?.run === last.run) return {};
+  return { interrupted: { run: last.run, action: 'destroy', since: last.at, at: 'an unknown step' } };
 }
 
 /** It led to no release. */

@@ -94,12 +94,12 @@ export class Tasks {
 
   /** Streams what the run that holds the lock says, from the events that are still known until its result. Ends at once when there is none. */
   async watch(target: ServiceTarget, response: ServerResponse): Promise<void> {
-    const service = await this.host.registry.known(target);
+    const lock = (await this.host.registry.find(target))?.state.lock;
     open(response);
-    const holder = await service.state.lock.holder();
+    const holder = await lock?.holder();
     const broadcast = holder === undefined ? undefined : this.host.broadcasts.get(holder.run);
     const leave = broadcast?.follow((message) => response.write(`${JSON.stringify(message)}\n`));
-    while (holder !== undefined && !response.closed && (await service.state.lock.holder())?.run === holder.run) await sleep(POLL);
+    while (holder !== undefined && !response.closed && (await lock?.holder())?.run === holder.run) await sleep(POLL);
     // The result is told a moment after the lock is free.
     while (broadcast !== undefined && !response.closed && this.host.broadcasts.get(holder?.run ?? '') === broadcast && !broadcast.ended) await sleep(POLL);
     leave?.();

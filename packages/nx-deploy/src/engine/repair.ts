@@ -10,9 +10,9 @@ const DEADLINE = 10 * 60_000;
 
 export async function repair(task: HeldTask): Promise<TaskPart> {
   const { platform, say, begin } = task;
-  begin();
   let found = 0;
   const put = (note: string): void => {
+    begin();
     found += 1;
     say(note);
   };
@@ -26,13 +26,15 @@ export async function repair(task: HeldTask): Promise<TaskPart> {
 }
 
 /** As the next deploy would. */
-async function finishInterrupted({ platform, request, emit, say, lease }: HeldTask): Promise<boolean> {
+async function finishInterrupted({ platform, request, emit, say, begin, lease }: HeldTask): Promise<boolean> {
+  if (await platform.state.journal.read() === undefined) return false;
+  begin();
   const recovery = await recover({
     platform, actor: request.actor, ...(lease === undefined ? {} : { lease }),
     emit: (event) => { if (event.type === 'note') say(event.text); else emit(event); },
   });
   if (recovery?.error !== undefined) throw recovery.error;
-  return recovery !== undefined;
+  return true;
 }
 
 /** Brings what should run to run and to have the traffic. */
@@ -70,14 +72,15 @@ function faults(wanted: Desired, observed: Observed): readonly string[] {
     if (have > 0 && none) return [`the route names ${id}, which has no instances`];
     return have === want ? [] : [`${id} has ${have} percent of the traffic, ${want} wanted`];
   });
-  const unready = ids.flatMap((id) => Object.entries(observed[id]?.processes ?? {})
+  const unready = Object.entries(observed).flatMap(([id, { processes }]) => Object.entries(processes)
     .filter(([, { running, ready }]) => ready < running)
     .map(([name, { running, ready }]) => `${id} ${name}: ${running - ready} of ${running} instances not ready`));
   return [...shortfalls(wanted, observed, new Set()), ...weights, ...unready];
 }
 
 /** Journalled as committed: what is wanted was reached before, so that a repair that is killed goes forward. */
-async function walkTo({ platform, request, emit, lease }: HeldTask, observed: Observed, wanted: Desired): Promise<void> {
+async function walkTo({ platform, request, emit, begin, lease }: HeldTask, observed: Observed, wanted: Desired): Promise<void> {
+  begin();
   const { journal, releases: records } = platform.state;
   const found = await Promise.all(Object.keys(wanted).map((id) => records.get(id)));
   const releases = new Map(found.flatMap((release) => (release === undefined ? [] : [[release.id, release]])));

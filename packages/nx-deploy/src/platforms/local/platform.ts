@@ -110,7 +110,8 @@ async function preflight(service: LocalService, wanted: WantedListen): Promise<v
 }
 
 async function scale(service: LocalService, id: ReleaseId, processes: Processes): Promise<void> {
-  const release = await service.state.releases.get(id);
+  // To end instances nothing of it has to be known, so a record that is gone or damaged is no obstacle.
+  const release = await service.state.releases.get(id).catch(() => undefined);
   const names = new Set([...Object.keys(processes), ...service.supervisor.of(id).map((instance) => instance.record.process)]);
   const surplus: Instance[] = [];
   for (const name of names) {
