@@ -1,9 +1,9 @@
 /** Inference: a deploy.json beside a project.json or package.json gives that project its deploy targets. */
 import { createNodesFromFiles } from '@nx/devkit';
 import type { CreateNodes, CreateNodesContext } from '@nx/devkit';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { environmentNames, parseConfig } from './config/load.js';
+import { environmentNames, loadConfig } from './config/load.js';
 import type { PluginOptions } from './config/plugin-options.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
@@ -45,7 +45,7 @@ function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boo
 /** A broken file is a finding, not an error: it must not take the graph of the other projects with it. */
 function examine(file: string): Finding {
   try {
-    return { environments: environmentNames(parseConfig(readFileSync(file, 'utf8'), file).config), problems: 0 };
+    return { environments: environmentNames(loadConfig(dirname(file), dirname(file)).config), problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

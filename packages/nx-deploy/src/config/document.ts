@@ -20,13 +20,15 @@ export type Reading = { readonly ok: true; readonly document: Document } | { rea
 
 /** Nobody nests a description deeper; the parser is recursive and would run out of stack far beyond. */
 const DEEPEST = 64;
-const LARGEST = 1_000_000;
+/** Bytes; the parser holds some fifty times as much in memory. */
+export const LARGEST = 1024 ** 2;
 
 /** Reads text with comments, trailing commas and a byte order mark. */
 export function readDocument(source: string): Reading {
   const text = source.replace(/^\uFEFF/, '');
   const place = placer(text);
-  if (text.length > LARGEST) return refuse(`must be at most ${LARGEST} characters, got ${text.length}`);
+  const bytes = Buffer.byteLength(source);
+  if (bytes > LARGEST) return refuse(tooLarge(bytes));
   if (text.trim() === '') return refuse('must hold a JSON object, got an empty file');
   const deep = tooDeep(text);
   if (deep !== undefined) return refuse(`${show(place(deep))}: must be nested at most ${DEEPEST} levels deep`);
@@ -38,6 +40,11 @@ export function readDocument(source: string): Reading {
   const value = valueOf(root, [], (path, node) => repeated.push(`${pathText(path)} (${show(place(node.offset))}): stands twice`));
   if (repeated.length > 0) return { ok: false, problems: repeated };
   return { ok: true, document: { value, place: (path, what) => placeOf(root, path, what ?? 'value', place) } };
+}
+
+/** The problem of a file with that many bytes. */
+export function tooLarge(bytes: number): string {
+  return `must be at most 1 MiB (${LARGEST} bytes), got ${bytes} bytes`;
 }
 
 function refuse(problem: string): Reading {
@@ -68,10 +75,19 @@ function spaced(code: string): string {
   return code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
 }
 
+/** The lines are found once, when first asked for: a file may have many problems. */
 function placer(text: string): (offset: number) => Place {
+  let starts: readonly number[] | undefined;
   return (offset) => {
-    const before = text.slice(0, offset).split(/\r\n|\r|\n/);
-    return { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+    starts ??= [0, ...[...text.matchAll(/\r\n|\r|\n/g)].map((end) => end.index + end[0].length)];
+    let low = 0;
+    let high = starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
   };
 }
 
@@ -89,7 +105,7 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
-/** The plain value; `__proto__` is a key like any other (and refused later as an unknown one). */
+/** The plain value; `__proto__` is a key like any other (and refused later: as an unknown key, or as a bad name). */
 function valueOf(node: Node, path: Path, repeated: (path: Path, node: Node) => void): unknown {
   if (node.type === 'array') return (node.children ?? []).map((child, index) => valueOf(child, [...path, index], repeated));
   if (node.type !== 'object') return node.value as unknown;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeployError } from '../errors.js';
@@ -58,7 +58,11 @@ describe('deploy.json as text', () => {
   });
 
   it('refuses a file too large to be a description', () => {
-    expect(problems(`${MINIMAL}${' '.repeat(1_000_001)}`)).toEqual([expect.stringContaining('at most 1000000 characters')]);
+    const filled = (bytes: number): string => MINIMAL + ' '.repeat(bytes - MINIMAL.length);
+    expect(problems(filled(1_048_577))).toEqual(['must be at most 1 MiB (1048576 bytes), got 1048577 bytes']);
+    expect(() => parseConfig(filled(1_048_576), 'f')).not.toThrow();
+    // Bytes count, not characters.
+    expect(problems(`${MINIMAL}//${'\u20ac'.repeat(400_000)}`)).toEqual([expect.stringMatching(/^must be at most 1 MiB/)]);
   });
 
   it('treats __proto__ as an unknown key and pollutes nothing', () => {
@@ -66,6 +70,14 @@ describe('deploy.json as text', () => {
     const found = problems(text);
     expect(found).toEqual(expect.arrayContaining([expect.stringMatching(/^__proto__ \(1:3\): unknown key/), expect.stringMatching(/^environments\.staging\.__proto__ .*unknown key/)]));
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it.each([
+    ['an environment', '{ "artifact": { "type": "files" }, "environments": { "a": {}, "__proto__": { "instances": 2 } } }', 'environments.__proto__ (1:63)'],
+    ['a process', '{ "artifact": { "type": "files" }, "environments": { "a": {} }, "processes": { "__proto__": { "instances": 2 } } }', 'processes.__proto__ (1:80)'],
+    ['a process of an environment', '{ "artifact": { "type": "files" }, "environments": { "a": { "processes": { "__proto__": {} } } } }', 'environments.a.processes.__proto__ (1:76)'],
+  ])('refuses __proto__ as the name of %s instead of leaving it out', (_, text, place) => {
+    expect(problems(text)).toEqual([`${place}: the name must be a name of at most 63 lower-case letters, digits, ".", "_" and "-" that begins with a letter or digit`]);
   });
 });
 
@@ -86,6 +98,26 @@ describe('problems', () => {
       'environments.staging.instances (5:31): must be a whole number from 1 to 1000, got "two"',
       'environments.staging.listen (5:48): must be a whole number from 1 to 65535, got 70000',
     ]);
+  });
+
+  it('are at most fifty, and a count of the others', () => {
+    const keys = (count: number): string => Array.from({ length: count }, (_, index) => `\n"x${index}": 1`).join();
+    const found = problems(`{ "artifact": { "type": "files" }, "environments": { "a": {} },${keys(53)} }`);
+    expect(found).toHaveLength(51);
+    expect(found[0]).toMatch(/^x0 \(2:1\): unknown key/);
+    expect(found.slice(49)).toEqual([expect.stringMatching(/^x49 \(51:1\)/), 'and 3 more']);
+    expect(problems(`{ "artifact": { "type": "files" }, "environments": { "a": {} },${keys(50)} }`)).toHaveLength(50);
+    const error = failure(() => parseConfig(`{${keys(53)} }`, 'f'));
+    expect(error.what).toBe('the deploy configuration has 55 problems');
+  });
+
+  it('are found soon in a file that is full of them', () => {
+    const keys = Array.from({ length: 60_000 }, (_, index) => `"x${index}": 1`).join();
+    const begun = performance.now();
+    expect(problems(`{${keys}}`).at(-1)).toBe('and 59952 more');
+    expect(problems(`{${'"same": 1,'.repeat(60_000)}}`).at(-1)).toBe('and 59949 more');
+    expect(problems('a '.repeat(60_000)).at(-1)).toMatch(/^and \d+ more$/);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('name what is missing', () => {
@@ -225,6 +257,14 @@ describe('the file', () => {
     expect(failure(() => loadConfig(folder, 'api'))).toMatchObject({ code: 'ND-CONFIG-MISSING', why: 'EISDIR' });
   });
 
+  it('is not even read when it is too large', () => {
+    const file = join(folder, 'deploy.json');
+    writeFileSync(file, '');
+    // With a hole for its content; no text in memory is that long.
+    truncateSync(file, 3 * 1024 ** 3);
+    expect(failure(() => loadConfig(folder, 'api'))).toMatchObject({ code: 'ND-CONFIG-INVALID', problems: ['must be at most 1 MiB (1048576 bytes), got 3221225472 bytes'] });
+  });
+
   it('names a problem of a key with its place', () => {
     writeFileSync(join(folder, 'deploy.json'), MINIMAL);
     expect(loadConfig(folder, 'api').describe(['environments', 'staging', 'drain'], 'is odd')).toBe('environments.staging.drain (1:54): is odd');
@@ -239,6 +279,7 @@ describe('defaults of nx.json', () => {
   it('are checked like deploy.json', () => {
     const error = failure(() => parseDefaults({ drian: '5s', keep: 0 }));
     expect(error.where).toContain('nx.json');
+    expect(failure(() => parseDefaults(JSON.parse('{ "processes": { "__proto__": {} } }'))).problems).toEqual([expect.stringMatching(/^processes\.__proto__: the name must be/)]);
     expect(error.problems).toEqual(['keep: must be a whole number from 1 to 1000, got 0', 'drian: unknown key; did you mean "drain"?']);
   });
 });

@@ -1,14 +1,16 @@
 /** Reads deploy.json and reports everything that is wrong with it at once. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeployError } from '../errors.js';
-import { readDocument } from './document.js';
+import { LARGEST, readDocument, tooLarge } from './document.js';
 import type { Document, Path } from './document.js';
 import { describe, describeIssues } from './problems.js';
 import { defaultsSchema, deploySchema } from './schema.js';
 import type { Defaults, DeployConfig, ListenConfig } from './schema.js';
 
 export const CONFIG_FILE = 'deploy.json';
+/** Problems that are shown; the others are counted. */
+const MOST_SHOWN = 50;
 const NEXT = 'correct the file; docs/deploy-json.md lists every key, and an editor shows problems as you type once "$schema" is set';
 
 /** deploy.json as it was written, valid on its own; `resolveEnvironment` takes it further. */
@@ -31,8 +33,11 @@ export function loadConfig(projectRoot: string, projectName: string): DeployFile
 
 function read(file: string, projectName: string): string {
   try {
+    const { size } = statSync(file);
+    if (size > LARGEST) throw invalid(file, [tooLarge(size)]);
     return readFileSync(file, 'utf8');
   } catch (error) {
+    if (error instanceof DeployError) throw error;
     const reason = typeof error === 'object' && error !== null && 'code' in error ? error.code : error;
     const missing = reason === 'ENOENT' || reason === 'ENOTDIR';
     throw new DeployError('ND-CONFIG-MISSING', {
@@ -50,7 +55,8 @@ export function parseConfig(text: string, file: string): DeployFile {
   if (!reading.ok) throw invalid(file, reading.problems);
   const { document } = reading;
   const result = deploySchema.safeParse(document.value);
-  if (!result.success) throw invalid(file, describeIssues(result.error.issues, { value: document.value, document }));
+  const found = describeIssues(result.error?.issues ?? [], { value: document.value, document });
+  if (!result.success || found.length > 0) throw invalid(file, found);
   const problems = crossProblems(result.data, document);
   if (problems.length > 0) throw invalid(file, problems);
   return { file, config: result.data, describe: (path, problem) => describe(path, problem, { document }) };
@@ -60,14 +66,16 @@ export function parseConfig(text: string, file: string): DeployFile {
 export function parseDefaults(value: unknown): Defaults {
   const given = value ?? {};
   const result = defaultsSchema.safeParse(given);
-  if (result.success) return result.data;
-  throw invalid('nx.json: plugins, nx-deploy/plugin, options.defaults', describeIssues(result.error.issues, { value: given }));
+  const found = describeIssues(result.error?.issues ?? [], { value: given });
+  if (result.success && found.length === 0) return result.data;
+  throw invalid('nx.json: plugins, nx-deploy/plugin, options.defaults', found);
 }
 
-/** The error of a deploy.json with problems. */
+/** The error of a deploy.json with problems, of which it shows the first fifty. */
 export function invalid(where: string, problems: readonly string[]): DeployError {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  return new DeployError('ND-CONFIG-INVALID', { what: `the deploy configuration has ${count}`, where, problems, next: NEXT });
+  const shown = problems.length <= MOST_SHOWN ? problems : [...problems.slice(0, MOST_SHOWN), `and ${problems.length - MOST_SHOWN} more`];
+  return new DeployError('ND-CONFIG-INVALID', { what: `the deploy configuration has ${count}`, where, problems: shown, next: NEXT });
 }
 
 /** The environments of a deploy.json, in the order in which they stand there. */

@@ -2,10 +2,14 @@
 import type * as z from 'zod';
 import { pathText, quoted } from './document.js';
 import type { Document, Path } from './document.js';
+import { NAME_RULE } from './names.js';
 import { ENVIRONMENT_ONLY } from './schema.js';
 import { suggest } from './suggest.js';
 
 type Issue = z.core.$ZodIssue;
+
+/** Places and suggestions take time, and nobody reads the last of more problems than this. */
+const MOST_EXPLAINED = 1_000;
 
 /** Where the text that is being checked comes from; without a document a problem has no line. */
 export interface Source {
@@ -19,12 +23,26 @@ interface Problem {
   readonly at: 'key' | 'value';
 }
 
-/** All problems, in the order in which they stand in the text. */
+/** All problems, in the order in which they stand in the text; beyond a thousand without places and suggestions, at the end. */
 export function describeIssues(issues: readonly Issue[], source: Source): readonly string[] {
-  const problems = issues.flatMap((issue) => explain(issue, [], source.value));
-  const lines = problems.map((problem) => ({ text: describe(problem.path, problem.text, source, problem.at), place: source.document?.place(problem.path, problem.at) }));
+  const problems = [...issues.flatMap((issue) => explain(issue, [], source.value)), ...passedOver(source.value)];
+  const lines = problems.slice(0, MOST_EXPLAINED)
+    .map((problem) => ({ text: describe(problem.path, problem.text, source, problem.at), place: source.document?.place(problem.path, problem.at) }));
   lines.sort((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0));
-  return [...new Set(lines.map(({ text }) => text))];
+  const others = problems.slice(MOST_EXPLAINED).map(({ path, text }) => describe(path, text, {}));
+  return [...new Set([...lines.map(({ text }) => text), ...others])];
+}
+
+/** An environment or a process called `__proto__`: zod leaves it out of the result without an issue, so that it would just not be there. */
+function passedOver(root: unknown): readonly Problem[] {
+  const environments = valueAt(root, ['environments']);
+  const records: readonly Path[] = [
+    ['environments'], ['processes'],
+    ...(isObject(environments) ? Object.keys(environments).map((name) => ['environments', name, 'processes']) : []),
+  ];
+  return records
+    .filter((path) => Object.hasOwn(Object(valueAt(root, path)) as object, '__proto__'))
+    .map((path) => ({ path: [...path, '__proto__'], text: `the name must be ${NAME_RULE}`, at: 'key' }));
 }
 
 /** One problem with its place: `environments.staging.instances (7:20): must be ...`. */
@@ -38,7 +56,7 @@ function explain(issue: Issue, base: Path, root: unknown): readonly Problem[] {
   const path: Path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? part.toString() : part))];
   if (issue.code === 'unrecognized_keys') {
     const known = issue.message.split(' ');
-    return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(key, known, path), at: 'key' }));
+    return issue.keys.map((key, index) => ({ path: [...path, key], text: index < MOST_EXPLAINED ? unknownKey(key, known, path) : 'unknown key', at: 'key' }));
   }
   if (issue.code === 'invalid_key') {
     const [first] = issue.issues;
