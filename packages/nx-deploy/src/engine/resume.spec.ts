@@ -33,11 +33,12 @@ function resume(rest: Partial<ChangeRequest> = {}, rollbackHooks = none, signal 
 /** What a run that was killed in the middle left. */
 async function killed(rest: Partial<JournalRecord> = {}): Promise<void> {
   platform = new StatefulPlatform(temp.state, fleet({ [OLD]: [1, 50], [NEW]: [1, 50] }));
+  const config = await temp.state.config.seal({ values: { KEY: 'value' }, secrets: [] });
   const journal: JournalRecord = {
     schema: STATE_SCHEMA, run: 'run-killed', action: 'deploy', actor, startedAt: new Date().toISOString(), epoch: 4, effect: { kind: 'scale', key: `${NEW} web=1` },
-    from: fleet({ [OLD]: [2, 100] }), to: fleet({ [NEW]: [2, 100] }), releases: { [OLD]: releaseNamed(OLD), [NEW]: releaseNamed(NEW) }, committed: false, ...rest,
+    from: fleet({ [OLD]: [2, 100] }), to: fleet({ [NEW]: [2, 100] }), releases: { [OLD]: releaseNamed(OLD), [NEW]: { ...releaseNamed(NEW), config } }, committed: false, ...rest,
   };
-  for (const id of [OLD, NEW]) await temp.state.releases.put(releaseNamed(id));
+  for (const id of [OLD, NEW]) await temp.state.releases.put({ ...releaseNamed(id), config });
   const { run, action } = journal;
   if (action !== 'repair') await temp.state.ledger.append({ kind: 'start', run, action, release: NEW, previous: OLD, at: journal.startedAt, actor, strategy: 'rolling', processes: { web: { fixed: 2 } } });
   await temp.state.journal.write(journal);
