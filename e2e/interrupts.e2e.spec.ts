@@ -99,7 +99,7 @@ describe('interrupts', () => {
   it('an agent that is killed in the middle of a deploy: the command says what to do, the next agent takes it back by itself', async () => {
     const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'agent killed');
     process.kill(await agentPid(), 'SIGKILL');
-    const { output } = exited(await program.ended, 1);
+    const { output } = exited(await program.ended, 2);
     expect(output).toMatch(/error ND-INTERRUPTED/);
     expect(output).toMatch(/run status/);
     const status = await restored();

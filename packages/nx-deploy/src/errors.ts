@@ -10,6 +10,7 @@ export type Severity = 'refused' | 'failed' | 'not-restored';
 export const ERROR_CODES = {
   'ND-ABILITY-MISSING': 'refused',
   'ND-AGENT-FAILED': 'failed',
+  'ND-AGENT-STOPPING': 'refused',
   'ND-AGENT-VERSION': 'refused',
   'ND-APPROVAL-UNSUPPORTED': 'refused',
   'ND-ARTIFACT-CHANGED': 'refused',
@@ -25,7 +26,7 @@ export const ERROR_CODES = {
   'ND-GATE-FAILED': 'failed',
   'ND-HOOK-FAILED': 'failed',
   'ND-INTERNAL': 'failed',
-  'ND-INTERRUPTED': 'failed',
+  'ND-INTERRUPTED': 'not-restored',
   'ND-LEASE-LOST': 'not-restored',
   'ND-LISTEN-CONFLICT': 'refused',
   'ND-LOCKED': 'refused',

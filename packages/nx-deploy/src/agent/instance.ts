@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits, Ms } from '../model/index.js';
 import { detach, type Detached } from '../shell/detach.js';
-import { identity, isAlive } from '../shell/process-table.js';
+import { identity, isAlive, isOrphaned } from '../shell/process-table.js';
 import { endSession, exitReason, memoryOver, signalOne, untilGone } from './ending.js';
 import type { ShimOrder } from './shim.js';
 
@@ -98,6 +98,8 @@ export class Instance {
   /** Takes over a process that an earlier agent started; false when it is gone. */
   async adopt(): Promise<boolean> {
     if (this.pid === undefined || this.identity === undefined || !await isAlive(this.pid, this.identity)) {
+      // The shim may have been killed and its program have lived on: it holds the port, and nobody else would find it.
+      if (this.pid !== undefined && await isOrphaned(this.pid, this.identity)) await endSession(this.pid);
       this.forget();
       return false;
     }

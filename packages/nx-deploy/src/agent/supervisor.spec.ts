@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { identity } from '../shell/process-table.js';
 import { lives, until } from '../shell/programs.spec-support.js';
 import { freePort } from './ports.js';
 import { ask, children, grown, processesOf, ready, servers, spec, world } from './world.spec-support.js';
@@ -110,6 +112,22 @@ describe('an instance that ends', () => {
     await until('it waits', () => instance.state === 'backoff');
     expect(instance.reason).toBe('it ended without a trace (killed)');
     expect(lives(program)).toBe(false);
+  });
+
+  it('whose shim was killed while no agent watched is ended before another takes its place', async () => {
+    const made = world('web');
+    const program = 'const { spawn } = require("node:child_process"); const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" }); process.stdout.write(String(child.pid)); setInterval(() => {}, 1000);';
+    const shim = spawn(process.execPath, ['-e', program], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    const left = Number(await new Promise<Buffer>((resolve) => { shim.stdout.once('data', resolve); }));
+    const leader = shim.pid ?? 0;
+    const record = { id: 'web.1', release: made.release.id, process: 'web', slot: 1, port: 25_999, pid: leader, identity: await identity(leader) };
+    writeFileSync(join(made.folder, 'instances.json'), JSON.stringify({ schema: 1, instances: [record] }));
+    shim.kill('SIGKILL');
+    await until('the shim is gone', async () => await identity(leader) === undefined);
+    expect(lives(left)).toBe(true);
+    await made.supervisor.restore();
+    await ready(made.supervisor.all()[0]!);
+    expect(lives(left)).toBe(false);
   });
 
   it('is ended when it takes too much memory', async () => {

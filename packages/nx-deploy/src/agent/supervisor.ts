@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { WEB, type Release, type ReleaseId } from '../model/index.js';
 import { errorCode } from '../errors.js';
 import { readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
+import { isAlive } from '../shell/process-table.js';
+import { endSession } from './ending.js';
 import { Instance, type InstanceRecord } from './instance.js';
 import { freePort, isFree } from './ports.js';
 import { watchWeb, watchWorker } from './readiness.js';
@@ -162,4 +164,14 @@ export class Supervisor {
 
 export function isInstancesFile(value: object): value is InstancesFile {
   return 'instances' in value && Array.isArray(value.instances);
+}
+
+/** Ends the processes of a service whose other records cannot be read; returns how many there were. */
+export async function endRecorded(folder: string): Promise<number> {
+  const stored = await readState(join(folder, 'instances.json'), isInstancesFile);
+  const alive = await Promise.all((stored?.instances ?? []).map(async ({ pid, identity }) => (
+    pid !== undefined && identity !== undefined && await isAlive(pid, identity) ? [pid] : []
+  )));
+  await Promise.all(alive.flat().map((pid) => endSession(pid)));
+  return alive.flat().length;
 }

@@ -18,7 +18,14 @@ test.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s has an exit code and a do
 });
 
 test('what is done or needs nothing done ends with 0, a failure never', () => {
-  expect(EXIT_CODES).toEqual({ done: 0, unchanged: 0, planned: 0, restored: 1, 'not-restored': 2, refused: 3 });
+  expect(EXIT_CODES).toEqual({ done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3 });
+});
+
+test('a command that only looks never claims to have restored anything', () => {
+  const thrown = new DeployError('ND-AGENT-FAILED', { what: 'the agent did not start' });
+  expect(failure(thrown, 'look')).toMatchObject({ exitCode: 1, document: { outcome: 'failed' } });
+  expect(failure(new DeployError('ND-CONFIG-MISSING', { what: 'no deploy.json' }), 'look')).toMatchObject({ exitCode: 3, document: { outcome: 'refused' } });
+  expect(failure(thrown)).toMatchObject({ exitCode: 1, document: { outcome: 'restored' } });
 });
 
 test('whatever is thrown becomes an error, a document and a finished live line', async () => {

@@ -4,9 +4,12 @@ import { asDeployError, DeployError, errorCode, type SerializedError } from '../
 import type { Outcome } from '../engine/request.js';
 import type { CommandContext } from './context.js';
 
+/** A command that only looks has nothing to restore. */
+export type LookOutcome = 'done' | 'failed' | 'refused';
+
 /** 0 done or nothing to do; 1 failed and restored; 2 failed and NOT restored; 3 refused. */
-export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
-  done: 0, unchanged: 0, planned: 0, restored: 1, 'not-restored': 2, refused: 3,
+export const EXIT_CODES: Readonly<Record<Outcome | LookOutcome, number>> = {
+  done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3,
 };
 
 export interface CommandResult {
@@ -15,18 +18,22 @@ export interface CommandResult {
   readonly document: object;
 }
 
+/** change: may have begun to change something when it fails. look: only reads. */
+export type CommandKind = 'change' | 'look';
+
 export interface ReportOptions {
   /** File that gets the document. */
   readonly outputFile?: string;
 }
 
-export function outcomeOf(error: DeployError): Outcome {
+export function outcomeOf(error: DeployError, kind: CommandKind = 'change'): Outcome | LookOutcome {
+  if (kind === 'look') return error.severity === 'refused' ? 'refused' : 'failed';
   const outcomes = { refused: 'refused', failed: 'restored', 'not-restored': 'not-restored' } as const;
   return outcomes[error.severity];
 }
 
 /** Runs a command; an error becomes its printed message, its document and its exit code. */
-export async function report(context: CommandContext, options: ReportOptions, work: () => Promise<CommandResult>): Promise<CommandResult> {
+export async function report(context: CommandContext, options: ReportOptions, work: () => Promise<CommandResult>, kind: CommandKind = 'change'): Promise<CommandResult> {
   let result: CommandResult;
   try {
     result = await work();
@@ -34,16 +41,16 @@ export async function report(context: CommandContext, options: ReportOptions, wo
     const error = asDeployError(thrown);
     context.output.end();
     context.output.error(error);
-    result = failure(error);
+    result = failure(error, kind);
   }
   if (options.outputFile !== undefined) await writeDocument(options.outputFile, result, (error) => context.output.error(error));
   return result;
 }
 
-export function failure(error: DeployError): CommandResult {
-  const outcome = outcomeOf(error);
+export function failure(error: DeployError, kind: CommandKind = 'change'): CommandResult {
+  const outcome = outcomeOf(error, kind);
   const exitCode = EXIT_CODES[outcome];
-  const document: { outcome: Outcome; exitCode: number; error: SerializedError } = { outcome, exitCode, error: error.toJSON() };
+  const document: { outcome: Outcome | LookOutcome; exitCode: number; error: SerializedError } = { outcome, exitCode, error: error.toJSON() };
   return { exitCode, document };
 }
 

@@ -31,7 +31,7 @@ export function status(context: CommandContext, options: StatusOptions): Promise
     const { run, action, outcome, error } = result;
     const exitCode = EXIT_CODES[outcome];
     return { exitCode, document: { outcome, exitCode, ...found, followed: { run, action, outcome, exitCode, ...(error === undefined ? {} : { error }) } } };
-  });
+  }, 'look');
 }
 
 /** Shows a run that somebody else began. That this command ends changes nothing for it. */

@@ -65,7 +65,7 @@ test('an agent of another protocol is refused with what to do, and can still be 
   expect(stops).toEqual(['POST']);
 });
 
-test('a connection that breaks in the middle of a run is ND-INTERRUPTED: exit code 1, and nothing is claimed', async () => {
+test('a connection that breaks in the middle of a run is ND-INTERRUPTED: exit code 2, for nobody knows whether it was restored', async () => {
   await pretend({}, {
     run: (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
@@ -75,7 +75,7 @@ test('a connection that breaks in the middle of a run is ND-INTERRUPTED: exit co
   const output = new Recorder();
   const result = await deploy(bench.context({}, output), {});
   expect(output.events).toContainEqual({ type: 'note', text: 'so far' });
-  expect(result).toMatchObject({ exitCode: 1, document: { error: { code: 'ND-INTERRUPTED', what: 'the connection to the agent broke' } } });
+  expect(result).toMatchObject({ exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-INTERRUPTED', what: 'the connection to the agent broke' } } });
   expect(output.ended).toBe(true);
 });
 

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home } from '../agent/home.js';
+import { endRecorded } from '../agent/supervisor.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { LocalService, type LocalHost } from '../platforms/local/service.js';
 import type { ServiceRecord } from '../platforms/local/record.js';
@@ -92,6 +93,15 @@ export class Registry {
 
   private rebuilding: Promise<unknown> = Promise.resolve();
 
+  /** Ends what runs of services whose state cannot be read; returns how many instances. */
+  async endUnreadable(): Promise<number> {
+    const counts = await Promise.all([...this.broken.keys()].map((name) => endRecorded(join(this.options.home.services, name)).catch((error: unknown) => {
+      this.options.log(`what runs of ${name} could not be found`, error);
+      return 0;
+    })));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   all(): readonly LocalService[] {
     return this.opened;
   }
@@ -148,6 +158,7 @@ export class Registry {
 }
 
 function assertOwner(service: LocalService, target: ServiceTarget): void {
+  service.claim(target.owner);
   if (service.record.owner === target.owner) return;
   throw new DeployError('ND-OWNER-CONFLICT', {
     what: `another workspace with the same name ${JSON.stringify(target.key.workspace)} has deployed ${target.key.service} (${target.key.environment}) here`,

@@ -75,15 +75,24 @@ type StreamHandlers = Readonly<Record<keyof Streams | 'stop', (body: unknown, re
 function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): StreamHandlers {
   const { registry, prune, log } = options;
   const broadcasts = new Broadcasts();
+  // From the moment that the agent is told to stop: a run that began then would start instances that nobody ends.
+  let stopping = false;
+  const begin = async (work: () => Promise<void>): Promise<void> => {
+    if (stopping) throw new DeployError('ND-AGENT-STOPPING', { what: 'the agent is stopping', next: 'run the command again when it has stopped: it starts another agent' });
+    await work();
+  };
   const tasks = new Tasks({ registry, runs, broadcasts, prune, log });
   return {
-    run: (body, response) => runStream(options, runs, broadcasts, body as RunRequest, response),
-    session: (body, response) => sessions.stream(body as SessionRequest, response),
+    run: (body, response) => begin(() => runStream(options, runs, broadcasts, body as RunRequest, response)),
+    session: (body, response) => begin(() => sessions.stream(body as SessionRequest, response)),
     logs: (body, response) => logStream(options, body as LogsRequest, response),
-    task: (body, response) => tasks.task(body as TaskStreamRequest, response),
+    task: (body, response) => begin(() => tasks.task(body as TaskStreamRequest, response)),
     unlock: (body, response) => tasks.unlock(body as UnlockRequest, response),
     watch: (body, response) => tasks.watch(body as ServiceTarget, response),
-    stop: (body, response) => stopAll(options, runs, body as Calls['stop']['in'], response),
+    stop: (body, response) => {
+      stopping = true;
+      return stopAll(options, runs, body as Calls['stop']['in'], response);
+    },
   };
 }
 
@@ -106,7 +115,7 @@ async function answer(options: ControlOptions, calls: Handlers, streams: StreamH
 async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
   for (const { cancel } of runs.values()) cancel.abort();
   await Promise.all([...runs.values()].map(({ ended }) => ended));
-  const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, 0) : 0;
+  const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, await registry.endUnreadable()) : 0;
   const leave = await stop(instances);
   // Whoever asked may be gone by now.
   if (response.closed) {
@@ -150,7 +159,7 @@ async function runStream(options: ControlOptions, runs: Runs, broadcasts: Broadc
   });
   try {
     await registry.settled(service);
-    if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) await service.update({ node });
+    if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) service.use(node);
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
     const result = await runChange({
       platform: localPlatform(service, listen),

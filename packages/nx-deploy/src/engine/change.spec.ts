@@ -72,6 +72,27 @@ test('hooks get the facts of the run', async () => {
   expect(lines()).toEqual([expect.stringMatching(/^b preRollback rollback 2 r[0-9a-f]{12} 1 40$/)]);
 });
 
+test('what a hook prints holds no secret of the release, and no output of it gets into the ledger', async () => {
+  const [first, second] = ['first', 'second'].map((name) => `${name}-secret-value`);
+  const withSecret = (value = ''): Change => {
+    const made = build(value);
+    if (made.action !== 'deploy') throw new Error('not a deploy');
+    return { ...made, deployable: { ...made.deployable, config: { values: { KEY: value, PLAIN: 'plain-value' }, secrets: ['KEY', 'UNSET'] } } };
+  };
+  const leaky = { run: [process.execPath, '-e', `console.log(${JSON.stringify(`${first} ${second} plain-value`)}); process.exitCode = 3`], env: {}, timeout: 10_000, cwd: folder };
+  const shown = (): readonly string[] => events.flatMap((event) => (event.type === 'output' ? [event.line] : []));
+  await change(withSecret(first));
+  const failed = await change(withSecret(second), { hooks: { before: [leaky], after: [] } });
+  expect(failed).toMatchObject({ outcome: 'restored', error: { code: 'ND-HOOK-FAILED', problems: [`${first} [KEY] plain-value`] } });
+  expect(shown()).toEqual([`${first} [KEY] plain-value`]);
+  expect((await state.ledger.entries()).at(-1)).toMatchObject({ kind: 'end', error: { code: 'ND-HOOK-FAILED', why: 'it exited with code 3' } });
+  expect((await state.ledger.entries()).at(-1)).not.toHaveProperty('error.problems');
+  // A rollback has no values at hand: they are read from the sealed store.
+  await change(withSecret(second));
+  await change({ action: 'rollback' }, { hooks: { before: [leaky], after: [] } });
+  expect(shown()).toEqual([`[KEY] ${second} plain-value`]);
+});
+
 test('a cancel before anything changed says so', async () => {
   const cancelled = new AbortController();
   cancelled.abort();
@@ -146,4 +167,18 @@ test('an address that cannot be asked for makes no other outcome of what was don
   expect(result).toMatchObject({ outcome: 'done' });
   expect(result.url).toBeUndefined();
   expect(await outcomes()).toEqual(['start', 'done']);
+});
+
+test('a plain rollback after an interrupted deploy ends on what ran before it, not one further back', async () => {
+  await change(build('1'));
+  const { release: second = '' } = await change(build('2'));
+  const records = Object.fromEntries((await state.releases.list()).map((release) => [release.id, release]));
+  const from = fleet({ [second]: [2, 100] });
+  await state.journal.write({
+    schema: 1, run: 'run-killed', action: 'deploy', actor: { user: 'ann', host: 'here', pid: 1 }, startedAt: '2026-01-31T12:00:00.000Z', epoch: 1,
+    effect: { kind: 'scale', key: second }, from, to: fleet({ rcccccccccccc: [2, 100] }), releases: records, committed: false,
+  });
+  const back = await change({ action: 'rollback' });
+  expect(back).toMatchObject({ outcome: 'done', release: second });
+  expect(Object.keys(platform.observed())).toEqual([second]);
 });

@@ -1,6 +1,6 @@
 /** One deploy or rollback from lock to ledger. Runs where the walker lives: in the agent, or in a process of its own. */
 import type { ApplyResult } from '../apply/index.js';
-import { asDeployError, DeployError } from '../errors.js';
+import { asDeployError, DeployError, type SerializedError } from '../errors.js';
 import { liveRelease, type Desired, type Ms, type Observed, type ReleaseId } from '../model/index.js';
 import { makePlan, printPlan } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
@@ -61,8 +61,11 @@ async function underLock(context: HeldChange, wanted: Change | Interrupted): Pro
     if (resumed !== undefined) return { ...await factsOf(platform, goal.release.id, previous), ...await describeChange(platform, goal.release, previous).catch(() => ({})), ...resumed };
   }
   // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
-  if (!request.dryRun) await recover({ platform, actor: request.actor, emit, ...(lease === undefined ? {} : { lease }) });
+  const recovery = request.dryRun ? undefined : await recover({ platform, actor: request.actor, emit, ...(lease === undefined ? {} : { lease }) });
   const observed = await platform.list();
+  const live = liveRelease(observed);
+  // Whoever asks to go back from a change that was interrupted wants what ran before it, and that is what the recovery brought back.
+  if (recovery?.way === 'back' && live !== undefined && wanted.action === 'rollback' && !('goal' in wanted) && wanted.to === undefined) return { outcome: 'done', ...await factsOf(platform, live, undefined) };
   return change(context, observed, 'goal' in wanted ? wanted.goal : await goalOf(platform, { service: request.service, change: wanted }, observed));
 }
 
@@ -125,7 +128,7 @@ async function record(context: HeldChange, course: Course): Promise<Part> {
     await lease?.assert();
     const entry = await timed(context, stages, 'record', () => platform.state.ledger.append({
       kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,
-      ...('error' in result ? { error: result.error.toJSON() } : {}), ...common,
+      ...('error' in result ? { error: withoutOutput(result.error) } : {}), ...common,
     }));
     // A change that could not be restored stays on record, for `status` and for the next command to recover.
     if (result.outcome !== 'not-restored') await platform.state.journal.clear();
@@ -133,6 +136,12 @@ async function record(context: HeldChange, course: Course): Promise<Part> {
     return { outcome: result.outcome, traffic, ledgerHead: entry.hash, ...await describeChange(platform, goal.release, previous), ...errors };
   };
   return end().catch((thrown: unknown) => unrecorded(context, { outcome: result.outcome, ...errors }, asDeployError(thrown)));
+}
+
+/** The ledger stays for good: what a service or a hook printed last is for the user's eyes. */
+function withoutOutput(error: DeployError): SerializedError {
+  const { problems: _problems, ...rest } = error.toJSON();
+  return rest;
 }
 
 /** A restore is complete when the address is back as well. */

@@ -25,13 +25,27 @@ export async function identity(pid: number): Promise<string | undefined> {
   }
   const stat = await readStat(pid);
   if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return undefined;
+  return `${await boot()}:${stat.start}`;
+}
+
+/** Differs after a reboot. */
+function boot(): Promise<string> {
   bootId ??= readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((text) => text.trim(), () => 'boot');
-  return `${await bootId}:${stat.start}`;
+  return bootId;
 }
 
 /** Is this very process alive? */
 export async function isAlive(pid: number, wanted: string): Promise<boolean> {
   return (await identity(pid)) === wanted;
+}
+
+/**
+ * May processes of this session be left although its leader is gone? Not when another process has the leader's number now, since the kernel gives no number
+ * away while a session bears it, and not after a reboot.
+ */
+export async function isOrphaned(leader: number, known: string | undefined): Promise<boolean> {
+  if (!LINUX || known === undefined || await identity(leader) !== undefined) return false;
+  return known.startsWith(`${await boot()}:`);
 }
 
 /** Numbers of all live processes in the session that `leader` opened (elsewhere than Linux: in its group). */

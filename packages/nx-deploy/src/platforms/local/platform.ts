@@ -39,6 +39,8 @@ export function localPlatform(service: LocalService, wanted: WantedListen): Loca
     },
     exists: (release) => isFolder(service.appFolder(release)),
     async stage(release) {
+      // From here on there is something to find again.
+      await service.update({});
       await state.releases.put(release);
       await host.materialise(release.artifact.digest, service.appFolder(release.id));
     },
@@ -61,7 +63,8 @@ export function localPlatform(service: LocalService, wanted: WantedListen): Loca
 export function urlOf(listen: Listen | undefined): string | undefined {
   if (listen === undefined) return undefined;
   const everywhere = listen.address === '0.0.0.0' || listen.address === '::';
-  return `http://${everywhere ? '127.0.0.1' : listen.address}:${listen.port}`;
+  const host = listen.host ?? (everywhere ? '127.0.0.1' : listen.address);
+  return `http://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
 }
 
 function observe(instances: readonly Instance[], weights: Readonly<Record<ReleaseId, number>>): Observed {
@@ -128,22 +131,25 @@ function worstFirst(instances: readonly Instance[]): readonly Instance[] {
   return [...instances].sort((a, b) => rank(a) - rank(b) || b.record.slot - a.record.slot);
 }
 
-/** Out of the traffic, then in peace until the drain deadline, then SIGTERM. */
+/** Out of the traffic, then in peace until the drain deadline, then SIGTERM: what is open by then the program itself may end in order. */
 async function retire(service: LocalService, instance: Instance, drain: Ms): Promise<void> {
   const { router } = service.host;
   instance.drain();
   await service.settled();
-  if (!await router.drained(service.routeKey, targetId(instance), drain)) router.cut(service.routeKey, targetId(instance));
+  await router.drained(service.routeKey, targetId(instance), drain);
   await service.supervisor.stop(instance);
+  router.cut(service.routeKey, targetId(instance));
 }
 
 async function ready(service: LocalService, id: ReleaseId, deadline: Ms): Promise<Readiness> {
   const end = performance.now() + deadline;
+  // Only what ends from now on counts: an instance may have crashed long ago and run well since.
+  const before = new Map(service.supervisor.of(id).map((instance) => [instance, instance.state === 'ready' ? instance.crashes : 0]));
   for (;;) {
     const instances = service.supervisor.of(id).filter((instance) => instance.state !== 'draining');
     const lagging = instances.filter((instance) => instance.state !== 'ready');
     if (lagging.length === 0) return { ready: true };
-    const hopeless = lagging.find((instance) => instance.crashes >= CRASHES_TO_GIVE_UP);
+    const hopeless = lagging.find((instance) => instance.crashes - (before.get(instance) ?? 0) >= CRASHES_TO_GIVE_UP);
     const worst = hopeless ?? (performance.now() >= end ? lagging[0] : undefined);
     if (worst !== undefined) return notReady(service, worst, hopeless === undefined ? deadline : undefined);
     await new Promise((resolve) => setTimeout(resolve, READY_POLL));

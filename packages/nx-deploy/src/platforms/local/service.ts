@@ -32,6 +32,8 @@ export class LocalService {
   readonly state: StateStore;
   readonly supervisor: Supervisor;
   private routing: Promise<void> = Promise.resolve();
+  /** The record is on disk: somebody has deployed. */
+  private kept = false;
   private leftover: Promise<unknown> = Promise.resolve();
   private readonly queues = new Map<ReleaseId, Promise<void>>();
 
@@ -53,7 +55,12 @@ export class LocalService {
   /** Opens a service that may be new. */
   static async open(folder: string, fresh: ServiceRecord, host: LocalHost): Promise<LocalService> {
     await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    return new LocalService(folder, await readRecord(folder) ?? fresh, host);
+    const record = await readRecord(folder);
+    const service = new LocalService(folder, record ?? fresh, host);
+    service.kept = record !== undefined;
+    // Processes may be known although the record is gone.
+    await service.supervisor.restore();
+    return service;
   }
 
   /** Opens a service that an earlier agent left, with the processes that still run and the route it had. */
@@ -61,6 +68,7 @@ export class LocalService {
     const record = await readRecord(folder);
     if (record === undefined) return undefined;
     const service = new LocalService(folder, record, host);
+    service.kept = true;
     await service.supervisor.restore();
     // The address may be another program's by now. The instances are there all the same, and the next deploy puts the route in force.
     if (record.listen !== undefined) await service.setRoute(record.listen, record.weights).catch((error: unknown) => host.log('the route could not be restored', error));
@@ -74,6 +82,17 @@ export class LocalService {
   async update(change: Partial<Omit<ServiceRecord, 'schema' | 'key'>>): Promise<void> {
     this.current = { ...this.current, ...change };
     await writeRecord(this.folder, this.current);
+    this.kept = true;
+  }
+
+  /** Who asks first does not own the service; who deploys first does. */
+  claim(owner: string): void {
+    if (!this.kept) this.current = { ...this.current, owner };
+  }
+
+  /** The Node that runs what is started from now on. */
+  use(node: string): void {
+    this.current = { ...this.current, node };
   }
 
   async release(id: ReleaseId): Promise<Release> {
