@@ -7,7 +7,6 @@ export const LOG_MAX_BYTES = 10 * 1024 * 1024;
 export const LOG_MAX_FILES = 3;
 /** Characters of a line; a longer one is parted. */
 export const LINE_LIMIT = 16 * 1024;
-const SHORTEST_SECRET = 6;
 
 export type LogStream = 'out' | 'err';
 
@@ -88,25 +87,4 @@ function move(from: string, to: string): void {
 
 export function rotated(file: string, index: number): string {
   return `${file}.${index}`;
-}
-
-export interface Redactor {
-  readonly replace: (text: string) => string;
-  /** Characters of the longest text that is replaced. */
-  readonly longest: number;
-}
-
-/**
- * Replaces secret values in text without line feeds: the value, each line of a value of several lines, and the value as JSON has it.
- * What is under six characters is left: it would garble ordinary text.
- */
-export function redactor(secrets: Readonly<Record<string, string>>): Redactor {
-  const pairs = Object.entries(secrets)
-    .flatMap(([name, value]) => [...value.split(/\r?\n/), JSON.stringify(value).slice(1, -1)].map((text) => [name, text] as const))
-    .filter(([, text]) => text.length >= SHORTEST_SECRET)
-    .sort(([, a], [, b]) => b.length - a.length);
-  return {
-    replace: (line) => pairs.reduce((text, [name, value]) => text.replaceAll(value, () => `[${name}]`), line),
-    longest: pairs[0]?.[1].length ?? 0,
-  };
 }

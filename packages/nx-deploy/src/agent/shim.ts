@@ -5,7 +5,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { attach } from '../shell/detach.js';
 import { lineSplitter } from '../shell/lines.js';
-import { createLogWriter, LINE_LIMIT, redactor } from './log-file.js';
+import { redactor } from '../shell/redactor.js';
+import { createLogWriter, LINE_LIMIT } from './log-file.js';
 
 export interface ShimOrder {
   readonly argv: readonly string[];

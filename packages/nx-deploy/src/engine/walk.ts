@@ -64,9 +64,15 @@ export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'p
     const label = `${when === 'before' ? 'pre' : 'post'}${context.action === 'deploy' ? 'Deploy' : 'Rollback'}`;
     return timed(context, context.stages, `${when}-hooks`, async () => {
       await journal({ kind: 'hook', key: label }, false);
-      await runHooks(label, list, facts, context.emit, context.signal);
+      await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal: context.signal });
     });
   };
+}
+
+/** Values of the release's configuration that must be seen nowhere. */
+async function secretsOf({ platform, request }: HeldChange, { release }: Goal): Promise<Readonly<Record<string, string>>> {
+  const { values, secrets } = request.change.action === 'deploy' ? request.change.deployable.config : await platform.state.config.open(release.config);
+  return Object.fromEntries(secrets.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])));
 }
 
 /** Whole records of every release that the walk touches; those of `from` are needed to restore. */

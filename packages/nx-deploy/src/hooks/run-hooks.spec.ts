@@ -9,7 +9,9 @@ const hook = (text: string, more: Partial<PreparedHook> = {}): PreparedHook => (
 
 async function attempt(hooks: readonly PreparedHook[], signal?: AbortSignal): Promise<{ events: DeployEvent[]; error: unknown }> {
   const events: DeployEvent[] = [];
-  const error: unknown = await runHooks('preDeploy', hooks, { NX_DEPLOY_RELEASE: 'r1' }, (event) => events.push(event), signal).then(() => undefined, (thrown: unknown) => thrown);
+  const error: unknown = await runHooks('preDeploy', hooks, {
+    facts: { NX_DEPLOY_RELEASE: 'r1' }, secrets: { API_KEY: 'k-123456789' }, emit: (event) => events.push(event), ...(signal === undefined ? {} : { signal }),
+  }).then(() => undefined, (thrown: unknown) => thrown);
   return { events, error };
 }
 
@@ -36,6 +38,24 @@ describe('runHooks', () => {
     expect(Object.keys(seen).filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
+  it('replaces the values that it was given and those of the release in all that it tells', async () => {
+    const token = 'p@ss"word-of-the-database';
+    const env = { TOKEN: token, SHORT: 'abc' };
+    const { events, error } = await attempt([hook(`const { TOKEN, SHORT } = process.env; console.log("token", TOKEN, SHORT); console.error(JSON.stringify({ TOKEN }), "k-123456789"); console.log("x".repeat(1990) + TOKEN); process.exitCode = 1`, { env })]);
+    const lines = events.flatMap((event) => (event.type === 'output' ? [event.line] : []));
+    expect([...lines].sort()).toEqual(['token [TOKEN] abc', `${'x'.repeat(1_990)}[TOKEN]`, '{"TOKEN":"[TOKEN]"} [API_KEY]'].sort());
+    expect(error).toMatchObject({ parts: { problems: lines } });
+    const unstarted = await attempt([hook('', { run: ['/nowhere/migrate', '--password', token], env })]);
+    expect(JSON.stringify(unstarted)).not.toContain('word-of-the-database');
+    expect(unstarted.error).toMatchObject({ parts: { where: 'deploy.json, hooks: ["/nowhere/migrate","--password","[TOKEN]"]' } });
+  });
+
+  it('lets no beginning of a value through where a line is cut', async () => {
+    const { events } = await attempt([hook('process.stdout.write("x".repeat(1990) + process.env.TOKEN + "y".repeat(100000))', { env: { TOKEN: 'top-secret-'.repeat(100) } })]);
+    const [event] = events;
+    expect(event?.type === 'output' ? event.line.slice(1_985) : '').toBe('xxxxx[TOKEN]yyy');
+  });
+
   it.each([
     ['a code', hook('for (let i = 0; i < 15; i += 1) console.log(i); process.exitCode = 4'), 'it exited with code 4'],
     ['a signal', hook('process.kill(process.pid, "SIGABRT")'), 'it was ended by SIGABRT'],
@@ -56,10 +76,13 @@ describe('runHooks', () => {
   it('ends one that runs when the deploy is cancelled, and starts no other', async () => {
     const abort = new AbortController();
     const events: DeployEvent[] = [];
-    const running = runHooks('postDeploy', [hook('console.log("up"); setInterval(() => {}, 1000)'), hook('')], {}, (event) => {
-      events.push(event);
-      abort.abort();
-    }, abort.signal);
+    const running = runHooks('postDeploy', [hook('console.log("up"); setInterval(() => {}, 1000)'), hook('')], {
+      facts: {}, secrets: {}, signal: abort.signal,
+      emit: (event) => {
+        events.push(event);
+        abort.abort();
+      },
+    });
     await expect(running).rejects.toMatchObject({ code: 'ND-HOOK-FAILED', parts: { why: 'the deploy was cancelled' } });
     expect(events).toEqual([{ type: 'output', source: 'postDeploy[0]', line: 'up' }]);
     expect((await attempt([hook('')], AbortSignal.abort())).error).toMatchObject({ parts: { why: 'the deploy was cancelled' } });

@@ -2,6 +2,7 @@
 import { DeployError } from '../errors.js';
 import type { Emit, Ms } from '../model/index.js';
 import { baseEnvironment } from '../shell/environment.js';
+import { redactor } from '../shell/redactor.js';
 import { run, type RunResult } from '../shell/run.js';
 
 /** A hook with the variables that it may see already looked up in the environment of the command. */
@@ -15,16 +16,30 @@ export interface PreparedHook {
 /** Lines of a hook's output that are passed on; the rest is counted. */
 const LINES_SHOWN = 200;
 
-/** One after the other; the first that fails ends it with ND-HOOK-FAILED. `facts` become variables such as NX_DEPLOY_RELEASE. */
-export async function runHooks(name: string, hooks: readonly PreparedHook[], facts: Readonly<Record<string, string>>, emit: Emit, signal?: AbortSignal): Promise<void> {
+export interface HookContext {
+  /** They become variables such as NX_DEPLOY_RELEASE. */
+  readonly facts: Readonly<Record<string, string>>;
+  /** Secret values of the release by name. A hook does not get them, but may read them from where they come from. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly emit: Emit;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One after the other; the first that fails ends it with ND-HOOK-FAILED. In what a hook prints, the values that it was given and those of
+ * the release are replaced by their names: it goes to the terminal, the log of the agent and the error.
+ */
+export async function runHooks(name: string, hooks: readonly PreparedHook[], { facts, secrets, emit, signal }: HookContext): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     const source = hooks.length === 1 ? name : `${name}[${index}]`;
     const tail: string[] = [];
     let lines = 0;
+    const redact = redactor(secrets, hook.env);
     const result = await run(hook.run, {
       cwd: hook.cwd,
       env: { ...baseEnvironment(process.env), ...hook.env, ...facts, NX_DEPLOY_HOOK: name },
       timeout: hook.timeout,
+      redact,
       ...(signal === undefined ? {} : { signal }),
       onLine: (line) => {
         lines += 1;
@@ -35,7 +50,7 @@ export async function runHooks(name: string, hooks: readonly PreparedHook[], fac
     });
     if (lines > LINES_SHOWN) emit({ type: 'note', text: `${source}: ${lines - LINES_SHOWN} more lines of output are not shown` });
     const fault = hookFault(result, hook);
-    if (fault !== undefined) throw hookError(source, hook, fault, tail);
+    if (fault !== undefined) throw hookError(source, redact.replace(JSON.stringify(hook.run)), redact.replace(fault), tail);
   }
 }
 
@@ -47,10 +62,10 @@ function hookFault(result: RunResult, hook: PreparedHook): string | undefined {
   return result.exitCode === 0 ? undefined : `it exited with code ${result.exitCode ?? 'none'}`;
 }
 
-function hookError(source: string, hook: PreparedHook, why: string, tail: readonly string[]): DeployError {
+function hookError(source: string, command: string, why: string, tail: readonly string[]): DeployError {
   return new DeployError('ND-HOOK-FAILED', {
     what: `the hook ${source} failed`,
-    where: `deploy.json, hooks: ${JSON.stringify(hook.run)}`,
+    where: `deploy.json, hooks: ${command}`,
     why,
     problems: tail,
     next: 'run the command by hand in the project folder to see what is wrong',

@@ -2,6 +2,7 @@
 import { execa } from 'execa';
 import type { Ms } from '../model/index.js';
 import { lineSplitter } from './lines.js';
+import type { Redactor } from './redactor.js';
 
 export interface RunOptions {
   readonly cwd: string;
@@ -11,6 +12,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called for each line of either stream; a line is cut at 2,000 characters. */
   readonly onLine?: (line: string) => void;
+  /** Applied before a line is cut, so that no part of a secret is left at its end. */
+  readonly redact?: Redactor;
 }
 
 export interface RunResult {
@@ -45,7 +48,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   options.signal?.addEventListener('abort', end, { once: true });
   const streams = [child.stdout, child.stderr];
   const splitters = streams.map((stream) => {
-    const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut' }, (line) => options.onLine?.(line));
+    const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut', ...options.redact }, (line) => options.onLine?.(line));
     stream.on('data', (chunk: Buffer) => splitter.push(chunk));
     return splitter;
   });
