@@ -92,6 +92,20 @@ describe('statusLines', () => {
     expect(text).toContain('ledger: BROKEN, line 2');
   });
 
+  test('of the changes that led to the live release only the newest that succeeded is marked live', () => {
+    const row = { id: release, action: 'deploy', by: 'ann@there', available: true };
+    const lines = statusLines({
+      ...status, live: release,
+      releases: [
+        { ...row, at: '2026-01-31T15:00:00Z', outcome: 'restored' },
+        { ...row, at: '2026-01-31T14:00:00Z', outcome: 'done', action: 'rollback' },
+        { ...row, at: '2026-01-31T13:00:00Z', outcome: 'done', id: 'rba9876543210' },
+        { ...row, at: '2026-01-31T12:00:00Z', outcome: 'done' },
+      ],
+    }, { shadowed: [] });
+    expect(lines.filter((line) => line.trimEnd().endsWith(' live') && line.startsWith('2026'))).toEqual([expect.stringMatching(/^2026-01-31T14:00:00Z +r0123456789ab +rollback +done/)]);
+  });
+
   test('a broken ledger without a place still says so', () => {
     expect(statusLines({ ...status, ledger: { ok: false, entries: 0, head: '' } }, { shadowed: [] })).toContain('ledger: BROKEN, ');
   });

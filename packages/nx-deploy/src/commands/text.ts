@@ -105,12 +105,15 @@ function instanceTable({ instances }: ServiceStatus): readonly string[] {
   );
 }
 
+/** A release has a row for each change that led to it; what is live came with the newest that succeeded. */
 function releaseTable({ releases, live }: ServiceStatus): readonly string[] {
+  const current = releases.find(({ id, outcome }) => id === live && outcome === 'done');
   return table(
     [{ title: 'when' }, { title: 'release' }, { title: 'action' }, { title: 'outcome' }, { title: 'version' }, { title: 'commit' }, { title: 'by' }, { title: '' }],
-    releases.map(({ at, id, action, outcome, version = '', commit = '', by, available }) => [
-      `${at.slice(0, 19)}Z`, id, action, outcome, version, commit.slice(0, 10), by, id === live ? 'live' : available ? '' : 'gone',
-    ]),
+    releases.map((row) => {
+      const { at, id, action, outcome, version = '', commit = '', by, available } = row;
+      return [`${at.slice(0, 19)}Z`, id, action, outcome, version, commit.slice(0, 10), by, row === current ? 'live' : available ? '' : 'gone'];
+    }),
   );
 }
 
