@@ -61,7 +61,14 @@ describe('createLogWriter', () => {
     symlinkSync('/dev/full', file);
     const log = createLogWriter(file);
     for (let line = 0; line < 100; line += 1) log.write('out', 'lost');
+    // The disk has room again.
+    const room = fs.openSync(`${file}.room`, 'a');
+    const real = fs.writeSync;
+    jest.spyOn(fs, 'writeSync').mockImplementation(((_fd: number, bytes: Buffer) => real(room, bytes)) as typeof fs.writeSync);
+    log.write('out', 'kept');
     log.close();
+    fs.closeSync(room);
+    expect(texts(`${file}.room`)).toEqual(['o [nx-deploy: 100 lines were lost, the log could not be written]', 'o kept']);
   });
 
   it('counts the lines that were lost, and ends one that was written in part', () => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type * as Table from './process-table.js';
 import { lives, until } from './programs.spec-support.js';
@@ -119,7 +120,16 @@ describe('listenerOf on linux', () => {
   });
 
   it('counts fields from the end of a name that looks like fields', async () => {
-    const { pid } = await leader('process.title = "a) R 1 2 3"; console.log(1); setInterval(() => {}, 1000)');
-    await until('the name is set', async () => (await identity(pid))?.split(':')[1]?.match(/^\d+$/));
+    // Spaces and brackets, and as many fields as would put another number in the place of the start time.
+    const { pid } = await leader('process.title = "a) R 1 2 3 4"; console.log(1); setInterval(() => {}, 1000)');
+    const stat = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8');
+    await until('the name is set', () => stat().startsWith(`${pid} (a) R 1 2 3 4) `));
+    // Field 22, proc(5); what the name would hide is cut off by its known length.
+    const start = stat().slice(`${pid} (a) R 1 2 3 4) `.length).split(' ')[22 - 3];
+    // Ticks of 10 ms since boot: the process is some seconds old.
+    const age = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - Number(start) / 100;
+    expect(age).toBeGreaterThanOrEqual(-1);
+    expect(age).toBeLessThan(60);
+    expect(await identity(pid)).toBe(`${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${start ?? ''}`);
   });
 });
