@@ -99,6 +99,24 @@ export function errorCode(thrown: unknown): string | undefined {
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
+const NO_ROOM: Readonly<Record<string, { readonly why: string; readonly remedy: string }>> = {
+  ENOSPC: { why: 'the disk is full, or it has no free inodes', remedy: 'free space there' },
+  EDQUOT: { why: 'the quota of this user is used up', remedy: 'free space there' },
+  EROFS: { why: 'the file system is mounted read-only', remedy: 'make it writable again (a system does this to a disk with faults)' },
+};
+
+/**
+ * ND-DISK-FULL for a system error that says that nothing more can be written at `where`; undefined for everything else.
+ * `again` ends the sentence of what to do next.
+ */
+export function diskFull(thrown: unknown, parts: { readonly what: string; readonly where: string; readonly again: string }): DeployError | undefined {
+  const code = errorCode(thrown) ?? '';
+  const cause = Object.hasOwn(NO_ROOM, code) ? NO_ROOM[code] : undefined;
+  if (cause === undefined) return undefined;
+  const { what, where, again } = parts;
+  return new DeployError('ND-DISK-FULL', { what, where, why: cause.why, next: `${cause.remedy}, then ${again}` }, { cause: thrown });
+}
+
 /** Several lines: the code and what happened, then where, the problems, why and what next. */
 export function formatError(error: DeployError): string {
   const { what, where, why, problems = [], next } = error.parts;

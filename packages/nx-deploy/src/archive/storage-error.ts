@@ -1,4 +1,4 @@
-import { DeployError, errorCode } from '../errors.js';
+import { DeployError, diskFull, errorCode } from '../errors.js';
 import { quoted } from './manifest.js';
 
 /** What went wrong while the store or a release folder was written, as an error that says what to do. */
@@ -6,14 +6,10 @@ export function storageError(thrown: unknown, where: string): unknown {
   if (thrown instanceof DeployError) return thrown;
   const code = errorCode(thrown);
   if (code === undefined) return thrown;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new DeployError('ND-DISK-FULL', {
-      what: 'there is no space left to store the release',
-      where: quoted(where),
-      why: code === 'EDQUOT' ? 'the quota of this user is used up' : 'the disk is full, or it has no free inodes',
-      next: 'free space there and deploy again; nothing of the running release was changed',
-    }, { cause: thrown });
-  }
+  const full = diskFull(thrown, {
+    what: 'the release could not be stored', where: quoted(where), again: 'deploy again; nothing of the running release was changed',
+  });
+  if (full !== undefined) return full;
   return new DeployError('ND-AGENT-FAILED', {
     what: 'the release could not be stored',
     where: quoted(where),

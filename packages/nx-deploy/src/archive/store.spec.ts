@@ -193,7 +193,7 @@ describe('materialise', () => {
     expect(await readFile(join(root, 'r1/file'), 'utf8')).toBe('content');
   });
 
-  it.each([['ENOSPC', 'ND-DISK-FULL'], ['EIO', 'ND-AGENT-FAILED'], ['ENOENT', 'ND-STATE-DAMAGED'], ['EEXIST', 'ND-ARTIFACT-UNSAFE']])('leaves nothing behind on %s', async (system, code) => {
+  it.each([['ENOSPC', 'ND-DISK-FULL'], ['EROFS', 'ND-DISK-FULL'], ['EIO', 'ND-AGENT-FAILED'], ['ENOENT', 'ND-STATE-DAMAGED'], ['EEXIST', 'ND-ARTIFACT-UNSAFE']])('leaves nothing behind on %s', async (system, code) => {
     const { files: manifest } = await collected({ a: 'a', b: 'b' });
     await store.putAll(manifest);
     let calls = 0;

@@ -2,17 +2,17 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { DeployError, errorCode } from '../errors.js';
+import { DeployError, diskFull, errorCode } from '../errors.js';
 import { STATE_SCHEMA } from './state-store.js';
 
 export const PRIVATE_FILE = 0o600;
 export const PRIVATE_FOLDER = 0o700;
 
-/** Temp file, fsync, rename, fsync of the folder. */
+/** Temp file, fsync, rename, fsync of the folder. Rejects with ND-DISK-FULL when there is no room. */
 export async function writeAtomically(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
   const temp = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
+    await mkdir(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
     const handle = await open(temp, 'wx', PRIVATE_FILE);
     try {
       await handle.writeFile(text);
@@ -21,11 +21,17 @@ export async function writeAtomically(file: string, text: string): Promise<void>
       await handle.close();
     }
     await rename(temp, file);
+    await syncFolder(dirname(file));
   } catch (error) {
-    await rm(temp, { force: true });
-    throw error;
+    // What kept it from being written may keep it from being removed.
+    await rm(temp, { force: true }).catch(() => undefined);
+    throw writeError(error, file);
   }
-  await syncFolder(dirname(file));
+}
+
+/** What a write of state failed with, as an error that says what to do. */
+export function writeError(thrown: unknown, file: string): unknown {
+  return diskFull(thrown, { what: 'the state of the service could not be written', where: file, again: 'run the command again; status shows what runs' }) ?? thrown;
 }
 
 /** Renames a file that cannot be used, so that it is kept for a person and in nobody's way; resolves with its new path. */

@@ -124,17 +124,54 @@ describe('fileLedger', () => {
     expect((await fileLedger(folder).verify()).broken).toBe(`${join(folder, '000003.jsonl')}:1: entry 3 is missing or out of order (found 5)`);
   });
 
-  it('keeps a line that was cut short in sight, and goes on behind it', async () => {
+  it.each([['few', 10], ['most', 300]])('puts the next entry in the place of a line that a crash cut short, when %s of its bytes are gone', async (_name, gone) => {
     const folder = await ledgerOf(3);
     const file = join(folder, '000001.jsonl');
-    const { length } = await readFile(file);
-    await truncate(file, length - 10);
+    const text = await readFile(file);
+    await truncate(file, text.length - gone);
     const ledger = fileLedger(folder);
-    expect((await ledger.entries()).map(({ seq }) => seq)).toEqual([1, 2]);
-    expect((await ledger.verify()).broken).toBe(`${file}:3: the line is not an entry`);
+    const [, second] = await ledger.entries();
+    expect(await ledger.verify()).toEqual({ ok: true, entries: 2, head: second?.hash, torn: `${file}:3` });
+    expect(await ledger.append(body(4))).toMatchObject({ seq: 3, prev: second?.hash });
+    expect((await ledger.entries()).map(({ run }) => run)).toEqual(['run-1', 'run-2', 'run-4']);
+    expect(await ledger.verify()).toEqual({ ok: true, entries: 3, head: (await ledger.entries())[2]?.hash });
+  });
+
+  it('takes away the part of a character that a crash cut in two', async () => {
+    const folder = await ledgerOf(1);
+    const file = join(folder, '000001.jsonl');
+    const text = await readFile(file);
+    const name = Buffer.from('\u00eb');
+    await writeFile(file, Buffer.concat([text, text.subarray(0, text.indexOf(name) + 1)]));
+    await fileLedger(folder).append(body(2));
+    expect((await readFile(file)).subarray(0, text.length).equals(text)).toBe(true);
+    expect(await fileLedger(folder).verify()).toMatchObject({ ok: true, entries: 2 });
+  });
+
+  it.each([
+    ['in the middle', async (file: string) => writeFile(file, `${(await readFile(file, 'utf8')).slice(0, -30)}\n`)],
+    ['that was whole', async (file: string) => writeFile(file, `${(await readFile(file, 'utf8')).slice(0, -1)}!`)],
+  ])('keeps a damaged line %s in sight, and goes on behind it', async (_name, damage) => {
+    const folder = await ledgerOf(3);
+    const file = join(folder, '000001.jsonl');
+    await damage(file);
+    const left = await readFile(file, 'utf8');
+    const ledger = fileLedger(folder);
+    const broken = { ok: false, entries: 2, broken: `${file}:3: the line is not an entry` };
+    expect(await ledger.verify()).toMatchObject(broken);
     expect(await ledger.append(body(4))).toMatchObject({ seq: 3 });
     expect((await ledger.entries()).map(({ run }) => run)).toEqual(['run-1', 'run-2', 'run-4']);
-    expect((await ledger.verify()).broken).toBe(`${file}:3: the line is not an entry`);
+    expect(await ledger.verify()).toMatchObject(broken);
+    expect((await readFile(file, 'utf8')).startsWith(left)).toBe(true);
+  });
+
+  it('calls only the very last line torn', async () => {
+    const folder = await ledgerOf(4, 2);
+    const [first, second] = ['000001.jsonl', '000002.jsonl'].map((name) => join(folder, name));
+    await truncate(first ?? '', (await readFile(first ?? '')).length - 20);
+    expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: false, broken: `${first ?? ''}:2: the line is not an entry` });
+    await unlink(second ?? '');
+    expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: true, entries: 1, torn: `${first ?? ''}:2` });
   });
 
   it('takes an entry whose line feed alone was lost for an entry', async () => {
@@ -157,7 +194,7 @@ describe('fileLedger', () => {
   it('begins anew, visibly, when not one line is an entry', async () => {
     const folder = fresh();
     await mkdir(folder);
-    await writeFile(join(folder, '000001.jsonl'), 'rubbish');
+    await writeFile(join(folder, '000001.jsonl'), 'rubbish\n');
     expect(await fileLedger(folder).append(body(1))).toMatchObject({ seq: 1, prev: GENESIS });
     expect(await fileLedger(folder).verify()).toMatchObject({ ok: false, entries: 0 });
   });

@@ -1,14 +1,15 @@
 /** Append-only, hash-chained record of what was deployed: one JSON object a line, in segments of a thousand entries. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DeployError } from '../errors.js';
 import { canonicalJson } from '../model/index.js';
-import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, syncFolder } from './atomic-file.js';
+import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, syncFolder, writeError } from './atomic-file.js';
 import { STATE_SCHEMA, type Ledger, type LedgerBody, type LedgerEntry, type LedgerVerdict } from './state-store.js';
 
 export const GENESIS = '0'.repeat(64);
 const SEGMENT_ENTRIES = 1_000;
+const LINE_FEED = 10;
 
 /** SHA-256 over the previous hash and the canonical JSON of the entry without its own hash. */
 export function entryHash(entry: Omit<LedgerEntry, 'hash'>): string {
@@ -22,6 +23,14 @@ interface Line {
   readonly whole: boolean;
 }
 
+/** What stands behind the last line feed of a segment. */
+interface OpenLine {
+  readonly file: string;
+  readonly text: string;
+  /** Of the segment up to that line feed. */
+  readonly bytes: number;
+}
+
 /** `segmentEntries` is a property of the ledger: another number for a folder that has entries breaks its chain. */
 export function fileLedger(folder: string, segmentEntries = SEGMENT_ENTRIES): Ledger {
   return {
@@ -31,22 +40,51 @@ export function fileLedger(folder: string, segmentEntries = SEGMENT_ENTRIES): Le
   };
 }
 
+/** Rejects with ND-DISK-FULL when there is no room; the ledger is then as it was. */
 async function append(folder: string, body: LedgerBody, segmentEntries: number): Promise<LedgerEntry> {
-  const { last, torn } = await end(folder);
+  const { last, unended } = await end(folder);
   const rest = { ...body, schema: STATE_SCHEMA, seq: (last?.seq ?? 0) + 1, prev: last?.hash ?? GENESIS } as const;
   const entry: LedgerEntry = { ...rest, hash: entryHash(rest) };
-  await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
   const file = join(folder, segmentName(rest.seq, segmentEntries));
-  const handle = await open(file, 'a', PRIVATE_FILE);
   try {
-    // A line that a crash cut short is ended, so that it stays visible and the chain goes on behind it.
-    await handle.writeFile(`${torn ? '\n' : ''}${JSON.stringify(entry)}\n`);
+    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    if (unended !== undefined) await endLine(unended);
+    await appendLine(file, `${JSON.stringify(entry)}\n`);
+  } catch (error) {
+    throw writeError(error, file);
+  }
+  return entry;
+}
+
+/** A beginning of an entry, which a crash cut short, is taken away. Whatever else lacks its line feed gets one, and stays in sight. */
+async function endLine({ file, text, bytes }: OpenLine): Promise<void> {
+  if (!isBeginning(text)) return appendLine(file, '\n');
+  const handle = await open(file, 'r+');
+  try {
+    await handle.truncate(bytes);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await syncFolder(folder);
-  return entry;
+}
+
+/** All of it, or nothing: a part that fitted on a full disk is taken away again. */
+async function appendLine(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'a', PRIVATE_FILE);
+  try {
+    const { size } = await handle.stat();
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+      await syncFolder(dirname(file));
+    } catch (error) {
+      // If not even that is possible, the next entry does it.
+      await handle.truncate(size).then(() => handle.sync()).catch(() => undefined);
+      throw error;
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 function segmentName(seq: number, segmentEntries: number): string {
@@ -62,36 +100,44 @@ async function segments(folder: string): Promise<readonly string[]> {
   return names.filter((name) => name.endsWith('.jsonl')).sort().map((name) => join(folder, name));
 }
 
-async function linesOf(file: string): Promise<{ readonly lines: readonly Line[]; readonly torn: boolean }> {
+async function linesOf(file: string): Promise<readonly Line[]> {
   const parts = (await readIfThere(file) ?? '').split('\n');
-  const rest = parts.at(-1) ?? '';
-  const lines = parts.flatMap((text, index) => (text === '' ? [] : [{ where: `${file}:${index + 1}`, text, whole: index < parts.length - 1 }]));
-  return { lines, torn: rest !== '' };
+  return parts.flatMap((text, index) => (text === '' ? [] : [{ where: `${file}:${index + 1}`, text, whole: index < parts.length - 1 }]));
 }
 
 async function lines(folder: string): Promise<readonly Line[]> {
   const found: Line[] = [];
-  for (const file of await segments(folder)) found.push(...(await linesOf(file)).lines);
+  for (const file of await segments(folder)) found.push(...await linesOf(file));
   return found;
 }
 
-/** The entries that can be read; a line that a crash cut short is passed over here and named by {@link Ledger.verify}. */
+/** The entries that can be read; what is none is passed over here and named by {@link Ledger.verify}. */
 async function read(folder: string): Promise<readonly LedgerEntry[]> {
   return (await lines(folder)).flatMap((line) => parseEntry(line) ?? []);
 }
 
-/** The newest entry, and whether the newest segment ends within a line. Reads one segment, unless the newest holds no entry yet. */
-async function end(folder: string): Promise<{ readonly last?: LedgerEntry; readonly torn: boolean }> {
-  let torn: boolean | undefined;
-  for (const file of [...await segments(folder)].reverse()) {
-    const found = await linesOf(file);
-    torn ??= found.torn;
-    for (const line of [...found.lines].reverse()) {
+/** The newest entry, and what the newest segment has behind its last line feed. Reads one segment, unless the newest holds no entry yet. */
+async function end(folder: string): Promise<{ readonly last?: LedgerEntry; readonly unended: OpenLine | undefined }> {
+  const files = [...await segments(folder)].reverse();
+  const unended = files[0] === undefined ? undefined : await openLine(files[0]);
+  for (const file of files) {
+    for (const line of [...await linesOf(file)].reverse()) {
       const last = parseEntry(line);
-      if (last !== undefined) return { last, torn };
+      if (last !== undefined) return { last, unended };
     }
   }
-  return { torn: torn ?? false };
+  return { unended };
+}
+
+async function openLine(file: string): Promise<OpenLine | undefined> {
+  const content = await readFile(file);
+  const bytes = content.lastIndexOf(LINE_FEED) + 1;
+  return bytes === content.length ? undefined : { file, text: content.toString('utf8', bytes), bytes };
+}
+
+/** Of an entry that was being written when its writer was killed. What holds a hash, the last field, was whole once. */
+function isBeginning(text: string): boolean {
+  return !/"hash":"[0-9a-f]{64}"\}/.test(text);
 }
 
 function parseEntry(line: Line): LedgerEntry | undefined {
@@ -111,8 +157,10 @@ function parseEntry(line: Line): LedgerEntry | undefined {
 async function verify(folder: string): Promise<LedgerVerdict> {
   let prev = GENESIS;
   let count = 0;
-  for (const line of await lines(folder)) {
+  const all = await lines(folder);
+  for (const [index, line] of all.entries()) {
     const entry = parseEntry(line);
+    if (entry === undefined && !line.whole && index === all.length - 1 && isBeginning(line.text)) return { ok: true, entries: count, head: prev, torn: line.where };
     const broken = entry === undefined ? 'the line is not an entry' : fault(line, entry, prev, count + 1);
     if (entry === undefined || broken !== undefined) return { ok: false, entries: count, head: prev, broken: `${line.where}: ${broken ?? ''}` };
     prev = entry.hash;

@@ -85,6 +85,8 @@ export interface LedgerVerdict {
   readonly head: string;
   /** Where the chain breaks: file, line, and what is wrong. */
   readonly broken?: string;
+  /** File and line of a beginning of an entry at the very end: a crash cut it short. It breaks nothing; the next entry takes its place. */
+  readonly torn?: string;
 }
 
 export interface Ledger {
