@@ -1,7 +1,7 @@
 import { cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Machine, repository } from './support/machine.js';
-import { isRunning } from './support/processes.js';
+import { isRunning, standbys } from './support/processes.js';
 import { exited, type Program } from './support/program.js';
 import { ask, askJson, eventually, freePort } from './support/request.js';
 import type { Status, Workspace } from './support/workspace.js';
@@ -81,11 +81,16 @@ describe('interrupts', () => {
     await restored();
   });
 
-  it('an agent that is killed leaves its instances, and the next one finds them', async () => {
+  it('an agent that is killed is followed by its standby; with both killed the instances go on, and the next agent finds them', async () => {
     const before = await workspace.status('api');
+    const first = await agentPid();
+    process.kill(first, 'SIGKILL');
+    expect(await version()).toBe('1');
     const agent = await agentPid();
-    process.kill(agent, 'SIGKILL');
-    await eventually('the agent is gone', () => isRunning(agent), (running) => !running);
+    expect(agent).not.toBe(first);
+    expect(pids(await workspace.status('api'))).toEqual(pids(before));
+    await eventually('there is a standby again', () => standbys(machine.folder), (found) => found.length === 1);
+    for (const pid of [...standbys(machine.folder), agent]) process.kill(pid, 'SIGKILL');
     await eventually('its address is closed', () => ask(`http://127.0.0.1:${port}/`).then(() => 'answers', String), (seen) => seen.includes('ECONNREFUSED'));
     expect(pids(before).every(isRunning)).toBe(true);
     const after = await workspace.status('api');

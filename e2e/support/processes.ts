@@ -52,3 +52,8 @@ export function processesOf(folder: string): readonly Found[] {
     || names(`/proc/${pid}/fd`).some((name) => link(`/proc/${pid}/fd/${name}`).startsWith(folder));
   return allProcesses().filter((pid) => isRunning(pid) && own(pid)).map((pid) => ({ pid, command: commandLine(pid) }));
 }
+
+/** Agents that wait for their turn. */
+export function standbys(folder: string): readonly number[] {
+  return processesOf(folder).filter(({ command }) => /^nx-deploy-standby|agent\.js standby/.test(command)).map(({ pid }) => pid);
+}

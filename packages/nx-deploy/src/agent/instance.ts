@@ -64,6 +64,7 @@ export class Instance {
   private identity: string | undefined;
   private watching = new AbortController();
   private wanted = true;
+  private forsaken = false;
   /** Settled when no start is under way, and when the last process that was followed is gone with all it left. */
   private starting: Promise<void> = Promise.resolve();
   private following: Promise<void> = Promise.resolve();
@@ -178,6 +179,8 @@ export class Instance {
     if (this.options.limits.memory !== undefined) this.limitMemory(pid, this.options.limits.memory, signal).catch(report('the memory limit'));
     await ended;
     this.watching.abort();
+    // Another agent watches it by now, and may have started the next one.
+    if (this.forsaken) return;
     // What the program left behind ends with it: it may hold the port.
     await endSession(pid).catch(report('the clean-up'));
     this.forget();
@@ -241,9 +244,11 @@ export class Instance {
     this.options.onChange();
   }
 
-  /** Stops watching without touching the process: the agent leaves, the instance lives on. */
-  forsake(): void {
+  /** Stops watching without touching the process: the agent leaves, the instance lives on. Resolves when no start is under way. */
+  async forsake(): Promise<void> {
     this.wanted = false;
+    this.forsaken = true;
     this.watching.abort();
+    await this.starting;
   }
 }

@@ -33,6 +33,8 @@ export interface InstancesFile {
 
 export class Supervisor {
   private readonly instances = new Set<Instance>();
+  private readonly gone = new Set<Instance>();
+  private forsaken = false;
   private saving: Promise<void> = Promise.resolve();
   private reserving: Promise<unknown> = Promise.resolve();
 
@@ -54,15 +56,22 @@ export class Supervisor {
     return join(this.options.folder, INSTANCES_FILE);
   }
 
-  /** Finds the processes of an earlier agent again. Those that ended meanwhile are started afresh. */
-  async restore(): Promise<void> {
+  /** Finds the processes of an earlier agent again. {@link revive} starts those that ended meanwhile. */
+  async adopt(): Promise<void> {
     const stored = await readState(this.file, isInstancesFile);
     // All or none: a service of which one record is lost is opened by a repair, which must not find these watched already.
     const records = await Promise.all((stored?.instances ?? []).map(async (record) => ({ record, release: await this.options.release(record.release) })));
     await Promise.all(records.map(async ({ record, release }) => {
       const instance = this.create(record, release);
-      if (!await instance.adopt()) await instance.revive();
+      if (!await instance.adopt()) this.gone.add(instance);
     }));
+  }
+
+  /** Starts afresh what {@link adopt} did not find. */
+  async revive(): Promise<void> {
+    const gone = [...this.gone];
+    this.gone.clear();
+    await Promise.all(gone.map((instance) => instance.revive()));
     await this.save();
   }
 
@@ -78,6 +87,12 @@ export class Supervisor {
       await this.save();
       return `${INSTANCES_FILE} was damaged and is now ${aside}; it was written anew`;
     }
+  }
+
+  /** Both, where nobody waits. */
+  async restore(): Promise<void> {
+    await this.adopt();
+    await this.revive();
   }
 
   /** Starts one more instance of a process and returns once its process exists. */
@@ -114,9 +129,10 @@ export class Supervisor {
     await this.save();
   }
 
-  /** Leaves all processes running and stops watching them. */
+  /** Leaves all processes running and stops watching them. Once this has resolved nothing is started, stopped or written any more. */
   async forsake(): Promise<void> {
-    for (const instance of this.instances) instance.forsake();
+    await Promise.all([...this.instances].map((instance) => instance.forsake()));
+    this.forsaken = true;
     await this.saving;
   }
 
@@ -154,6 +170,7 @@ export class Supervisor {
 
   /** One writer at a time; a later call writes what is true by then. */
   private save(): Promise<void> {
+    if (this.forsaken) return this.saving;
     this.saving = this.saving.then(async () => {
       const instances = this.all().map((instance) => instance.record);
       await writeAtomically(this.file, JSON.stringify({ schema: STATE_SCHEMA, instances } satisfies InstancesFile));

@@ -1,7 +1,8 @@
-/** The agent's program. `launch` starts `run` so that it has no parent; `run` is the agent. */
+/** The agent's program. `launch` starts `run` so that it has no parent; `run` is the agent; `standby` becomes it when that is gone. */
 import { agentHome } from '../agent/home.js';
-import { startAgent } from '../control/agent.js';
-import { shimBeside } from '../control/launch.js';
+import { startAgent, type AgentOptions } from '../control/agent.js';
+import { inheritedListeners, waitForTurn } from '../control/heir.js';
+import { codeOf, shimBeside } from '../control/launch.js';
 import { PROTOCOL } from '../control/protocol.js';
 import { detach } from '../shell/detach.js';
 
@@ -12,10 +13,14 @@ async function main(role: string | undefined): Promise<void> {
     await detach(process.execPath, [__filename, 'run'], { env, output: 2 });
     return;
   }
-  process.title = 'nx-deploy-agent';
   // A closed terminal or a reader that went away is no reason to end.
   process.on('SIGHUP', () => undefined);
-  const agent = await startAgent({ home, shim: shimBeside(__filename), version: String(PROTOCOL) });
+  const inheritance = role === 'standby' ? await standBy() : undefined;
+  process.title = 'nx-deploy-agent';
+  const agent = await startAgent({
+    home, shim: shimBeside(__filename), version: String(PROTOCOL), code: codeOf(__filename), standby: { node: process.execPath, program: __filename },
+    ...(inheritance === undefined ? {} : { inheritance }),
+  });
   if (agent === undefined) return;
   // A fault in one place must not end the traffic of every service: it is logged, and what it was part of has failed by itself.
   process.on('uncaughtException', (error) => agent.log.warn('uncaught exception', error));
@@ -23,6 +28,15 @@ async function main(role: string | undefined): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void agent.stop(false));
   await agent.left;
   process.exit(0);
+}
+
+/** Resolves when it is this process's turn. */
+async function standBy(): Promise<NonNullable<AgentOptions['inheritance']>> {
+  process.title = 'nx-deploy-standby';
+  const former = process.ppid;
+  const listeners = inheritedListeners(process.argv[3]);
+  if (!await waitForTurn()) process.exit(0);
+  return { former, listeners };
 }
 
 main(process.argv[2]).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home } from '../agent/home.js';
 import * as launch from '../control/launch.js';
-import { findAgent } from '../control/client.js';
+import { findAgent, type AgentClient } from '../control/client.js';
 import { identity } from '../shell/process-table.js';
 import { agentCommand } from './agent.js';
 import { BUNDLES, eventually, get, Recorder, Workbench } from './workbench.spec-support.js';
@@ -12,7 +12,12 @@ type Launch = typeof launch;
 /** The sources have no bundles beside them: the built ones serve, and what they start are real processes. */
 jest.mock('../control/launch.js', () => {
   const actual = jest.requireActual<Launch>('../control/launch.js');
-  return { ...actual, connectAgent: (home: Home, bundles?: string) => actual.connectAgent(home, bundles ?? join(__dirname, '../../dist/bundles')) };
+  const built = join(__dirname, '../../dist/bundles');
+  return {
+    ...actual,
+    connectAgent: (home: Home, bundles = built) => actual.connectAgent(home, bundles),
+    takeOver: (home: Home, running: AgentClient, bundles = built) => actual.takeOver(home, running, bundles),
+  };
 });
 
 let bench: Workbench;
@@ -31,6 +36,16 @@ async function agent(action: Parameters<typeof agentCommand>[0], options = {}): 
 /** A zombie that nobody reaped yet is gone too. */
 async function isGone(pid: unknown): Promise<boolean> {
   return await identity(Number(pid)) === undefined;
+}
+
+/** Resolves with the pid of a standby that would take over now. */
+async function standby(): Promise<number> {
+  let pid = 0;
+  await eventually(async () => {
+    pid = Number(/"standby":\{"pid":(\d+)/.exec(await readFile(bench.home.lockFile, 'utf8'))?.[1]);
+    return (await readFile(join(bench.home.logs, 'agent.log'), 'utf8')).includes(`"standby":${pid},"msg":"standby"`);
+  }, 'a standby');
+  return pid;
 }
 
 test('without an agent status and stop say so and start none', async () => {
@@ -93,12 +108,26 @@ test('an agent that was killed is replaced, and what it ran is found again', asy
   await bench.project();
   const deployed = await bench.deploy();
   const [instance] = (await bench.status()).instances;
+  await standby();
   process.kill(Number(document['pid']), 'SIGKILL');
+  await eventually(() => isGone(document['pid']), 'the agent to end');
+  const { running, pid } = (await agent('status')).document;
+  expect([running, pid === document['pid']]).toEqual([true, false]);
+  expect((await agent('start')).document['pid']).toBe(pid);
+  expect((await bench.status()).instances).toMatchObject([{ pid: instance?.pid }]);
+  expect(await get(deployed.document.url)).toMatchObject({ status: 200 });
+});
+
+test('with its standby killed too, the next command starts an agent that finds what ran', async () => {
+  const { document } = await agent('start');
+  await bench.project();
+  await bench.deploy();
+  const [instance] = (await bench.status()).instances;
+  for (const pid of [await standby(), Number(document['pid'])]) process.kill(pid, 'SIGKILL');
   await eventually(() => isGone(document['pid']), 'the agent to end');
   expect((await agent('status')).document).toMatchObject({ running: false });
   expect((await agent('start')).document['pid']).not.toBe(document['pid']);
   expect((await bench.status()).instances).toMatchObject([{ pid: instance?.pid }]);
-  expect(await get(deployed.document.url)).toMatchObject({ status: 200 });
 });
 
 test('an agent that does not start is ND-AGENT-FAILED with the end of its log', async () => {

@@ -1,8 +1,8 @@
 /** The background agent itself: what it runs, how to end it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { agentHome } from '../agent/home.js';
-import { connectAgent } from '../control/launch.js';
-import { findAgent } from '../control/client.js';
+import { agentHome, type Home } from '../agent/home.js';
+import { connectAgent, takeOver } from '../control/launch.js';
+import { findAgent, type AgentClient } from '../control/client.js';
 import { identity } from '../shell/process-table.js';
 import { agentLines } from './text.js';
 import type { Output } from './output.js';
@@ -20,16 +20,29 @@ export async function agentCommand(action: AgentAction, options: AgentCommandOpt
   const home = agentHome(variables);
   if (action === 'stop' || action === 'restart') {
     const running = await findAgent(home, { anyProtocol: true });
-    const keep = action === 'restart' || options.keepInstances === true;
-    const stopped = await running?.call('stop', { instances: !keep });
-    if (running !== undefined) await gone(running.hello.pid);
-    output.line(running === undefined ? 'no agent runs' : `agent stopped (process ${running.hello.pid}), ${stopped?.stopped ?? 0} instances ended`);
-    if (action === 'stop') return done({ stopped: stopped?.stopped ?? 0 });
+    const replaced = action === 'restart' && running !== undefined && await replace(home, running, output);
+    const stopped = replaced ? 0 : await stop(running, action === 'stop' && options.keepInstances !== true, output);
+    if (action === 'stop') return done({ stopped });
   }
   const agent = action === 'status' ? await findAgent(home) : await connectAgent(home);
   const services = await agent?.call('services', {}) ?? [];
   for (const line of agentLines(agent?.hello, services, home.folder)) output.line(line);
   return done({ running: agent !== undefined, ...agent?.hello, services });
+}
+
+/** A new agent takes over at once where the running one can be taken over from: no address is closed. */
+async function replace(home: Home, running: AgentClient, output: Output): Promise<boolean> {
+  if (await takeOver(home, running) === undefined) return false;
+  await gone(running.hello.pid);
+  output.line(`agent restarted (process ${running.hello.pid} handed over), 0 instances ended`);
+  return true;
+}
+
+async function stop(running: AgentClient | undefined, instances: boolean, output: Output): Promise<number> {
+  const stopped = (await running?.call('stop', { instances }))?.stopped ?? 0;
+  if (running !== undefined) await gone(running.hello.pid);
+  output.line(running === undefined ? 'no agent runs' : `agent stopped (process ${running.hello.pid}), ${stopped} instances ended`);
+  return stopped;
 }
 
 function done(facts: object): CommandResult {

@@ -1,21 +1,33 @@
 /** The agent: one background process per user that runs instances, routes their traffic and walks deploys. */
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import { openBlobStore } from '../archive/index.js';
 import type { Home } from '../agent/home.js';
-import { createEmbeddedRouter } from '../routers/embedded/index.js';
+import { createEmbeddedRouter, type InheritableRouter } from '../routers/embedded/index.js';
+import { detach } from '../shell/detach.js';
+import { baseEnvironment } from '../shell/environment.js';
+import { isAlive } from '../shell/process-table.js';
 import { createAgentLog, type AgentLog } from './agent-log.js';
-import { PROTOCOL, type Hello } from './protocol.js';
+import { storedArtifacts, type StoredArtifacts } from './artifacts.js';
+import { gone } from './heir.js';
+import { PROTOCOL, type Calls, type Hello } from './protocol.js';
 import { Registry } from './registry.js';
 import { openControl } from './server.js';
-import { isInCharge, takeCharge } from './sole.js';
-import { storedArtifacts } from './artifacts.js';
+import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
+import { StandbyKeeper, type AgentProgram } from './standby.js';
 
 export interface AgentOptions {
   readonly home: Home;
   readonly shim: string;
   readonly version: string;
+  /** Name of the folder below `home.code` that this agent's program lies in. */
+  readonly code?: string;
+  /** Started as the standby; without it there is none, and nobody can take over. */
+  readonly standby?: AgentProgram;
+  /** Of a standby whose turn has come: the agent before it, and the listeners it left. */
+  readonly inheritance?: { readonly former: number; readonly listeners: ReadonlyMap<string, number> };
 }
 
 export interface Agent {
@@ -30,39 +42,155 @@ const ROUTER_CLOSE = 10_000;
 const CHARGE_POLL = 2_000;
 
 /** Undefined when another agent is in charge of this home. */
-export async function startAgent({ home, shim, version }: AgentOptions): Promise<Agent | undefined> {
-  if (!await takeCharge(home.lockFile)) return undefined;
-  const log = createAgentLog(home.logs);
-  const router = createEmbeddedRouter();
-  const artifacts = storedArtifacts(openBlobStore(home.blobs), home);
-  const registry = new Registry({ home, router, shim, materialise: (digest, target) => artifacts.materialise(digest, target), log: (message, error) => log.warn(message, error) });
-  await registry.restore();
-  registry.recover((message, facts) => log.info(message, { facts }));
-  const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: log.file };
-  let resolveLeft: () => void = () => undefined;
-  const left = new Promise<void>((resolve) => { resolveLeft = resolve; });
-  const end = async (instances: boolean): Promise<() => void> => {
-    log.info('leaving', { instances });
-    await Promise.all(registry.all().map(async (service) => {
+export async function startAgent(options: AgentOptions): Promise<Agent | undefined> {
+  const { home, inheritance } = options;
+  const former = inheritance === undefined ? undefined : await succeed(home.lockFile, inheritance.former);
+  if (inheritance === undefined ? !await takeCharge(home.lockFile) : former === undefined) return undefined;
+  const agent = new RunningAgent(options, former);
+  await agent.open();
+  return agent;
+}
+
+class RunningAgent implements Agent {
+  readonly log: AgentLog;
+  readonly left: Promise<void>;
+  private readonly router: InheritableRouter;
+  private readonly registry: Registry;
+  private readonly artifacts: StoredArtifacts;
+  private readonly keeper: StandbyKeeper | undefined;
+  private readonly predecessorGone: Promise<void>;
+  private server: Server | undefined;
+  private over = false;
+  private handedOver = false;
+  private resolveLeft: () => void = () => undefined;
+
+  constructor(private readonly options: AgentOptions, private readonly former: Claimant | undefined) {
+    const { home, shim, standby, inheritance } = options;
+    const log = createAgentLog(home.logs);
+    this.log = log;
+    this.left = new Promise((resolve) => { this.resolveLeft = resolve; });
+    void this.left.then(() => { this.over = true; });
+    this.predecessorGone = former === undefined ? Promise.resolve() : gone(former);
+    this.router = createEmbeddedRouter({
+      ...(inheritance === undefined ? {} : { inherited: inheritance.listeners }),
+      onListeners: (change) => this.keeper?.changed(change),
+      beforeBind: () => this.keeper?.released() ?? Promise.resolve(),
+    });
+    this.keeper = standby && new StandbyKeeper({ home, own: standby, descriptors: () => this.router.descriptors(), log: (message, facts) => log.info(message, facts) });
+    this.artifacts = storedArtifacts(openBlobStore(home.blobs), home);
+    this.registry = new Registry({
+      home, router: this.router, shim, predecessorGone: this.predecessorGone,
+      materialise: (digest, target) => this.artifacts.materialise(digest, target),
+      log: (message, error) => log.warn(message, error),
+    });
+  }
+
+  /** Routes first: connections may be waiting for them. */
+  async open(): Promise<void> {
+    const { home, version, code } = this.options;
+    await this.registry.restore();
+    this.router.closeUnclaimed();
+    await this.registry.revive();
+    this.registry.recover((message, facts) => this.log.info(message, { facts }));
+    const hello: Hello = {
+      protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
+    };
+    this.server = await openControl({
+      socket: home.socket, hello, registry: this.registry,
+      prune: (used, dryRun) => this.artifacts.prune(used, dryRun),
+      log: (message, facts) => this.log.info(message, facts),
+      stop: (instances) => this.end(instances),
+      takeover: (wanted) => this.handOver(wanted),
+    });
+    this.keeper?.start();
+    this.log.info('started', { ...hello, ...(this.former === undefined ? {} : { after: this.former.pid }) });
+    void this.leaveWhenReplaced();
+  }
+
+  async stop(instances: boolean): Promise<void> {
+    // What is left after a handover is the requests in flight, and whoever asks for an end knows of them.
+    if (this.handedOver) this.resolveLeft();
+    else (await this.end(instances))();
+    await this.left;
+  }
+
+  /** Ends what is to end; what it resolves with is called when whoever asked has been told. */
+  private async end(instances: boolean): Promise<() => void> {
+    this.log.info('leaving', { instances });
+    await this.keeper?.leave();
+    await Promise.all(this.registry.all().map(async (service) => {
       if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
       await service.forsake();
     }));
-    const closed = router.close(instances ? 0 : ROUTER_CLOSE);
+    const closed = this.router.close(instances ? 0 : ROUTER_CLOSE).then(() => this.endPredecessor());
     return () => {
-      server.close();
+      this.server?.close();
       // Whoever follows logs is told now, not when the router has closed.
-      server.closeAllConnections();
-      void closed.then(() => release(home)).then(resolveLeft);
+      this.server?.closeAllConnections();
+      void closed.then(() => release(this.options.home)).then(this.resolveLeft);
     };
-  };
-  const stop = async (instances: boolean): Promise<void> => {
-    (await end(instances))();
-    await left;
-  };
-  const server: Server = await openControl({ socket: home.socket, hello, registry, prune: (used, dryRun) => artifacts.prune(used, dryRun), log: (message, facts) => log.info(message, facts), stop: end });
-  log.info('started', hello);
-  void leaveWhenReplaced(home, log, left, stop);
-  return { log, left, stop };
+  }
+
+  /** An agent that has handed over to this one may still have requests in flight. */
+  private async endPredecessor(): Promise<void> {
+    if (this.former !== undefined) await terminate(this.former);
+    await this.predecessorGone;
+  }
+
+  /** Gives instances, addresses and socket to a program of `home.code`, which is in charge from the moment this resolves with `taken`. */
+  private async handOver({ code, node }: Calls['takeover']['in']): Promise<Calls['takeover']['out']> {
+    const { keeper, registry } = this;
+    if (keeper === undefined || this.handedOver || !/^[0-9a-f]{8,64}$/.test(code)) return { outcome: 'failed', why: 'this agent cannot be taken over from' };
+    const busy = await registry.busy();
+    if (busy !== undefined) return { outcome: 'busy', why: busy };
+    try {
+      const pid = await keeper.prepare({ node, program: join(this.options.home.code, code, 'agent.js') });
+      const begun = await registry.close();
+      if (begun !== undefined) {
+        keeper.restore();
+        return { outcome: 'busy', why: begun };
+      }
+      this.log.info('handing over', { to: pid, code });
+      await this.letGo(keeper);
+      return { outcome: 'taken', pid };
+    } catch (error) {
+      keeper.restore();
+      return { outcome: 'failed', why: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** From here on this process only finishes the requests it has. */
+  private async letGo(keeper: StandbyKeeper): Promise<void> {
+    this.handedOver = true;
+    const deadline = await this.registry.longestDrain().catch(() => 0);
+    await Promise.all(this.registry.all().map((service) => service.forsake()));
+    // Closing it removes the socket's file, which is the successor's from the next moment on.
+    this.server?.close();
+    const closed = this.router.close(Math.max(ROUTER_CLOSE, deadline));
+    void keeper.letGo().then(() => this.rescue());
+    void Promise.all([closed, this.predecessorGone]).then(this.resolveLeft);
+  }
+
+  /** A successor that fell at once left nobody in charge: the code that ran before starts again. */
+  private async rescue(): Promise<void> {
+    const { home, standby } = this.options;
+    if (standby === undefined || this.over || !await isAbandoned(home.lockFile)) return;
+    this.log.warn('the successor ended; starting this version again');
+    await detach(standby.node, [standby.program, 'run'], { env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output: 2 });
+  }
+
+  /** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
+  private async leaveWhenReplaced(): Promise<void> {
+    for (;;) {
+      await sleep(CHARGE_POLL, undefined, { ref: false });
+      const inCharge = await isInCharge(this.options.home.lockFile);
+      if (this.over || this.handedOver) return;
+      if (inCharge) continue;
+      this.log.warn('another agent is in charge of this home');
+      await this.stop(false);
+      return;
+    }
+  }
 }
 
 /** From here on another agent may take charge. */
@@ -72,16 +200,6 @@ async function release(home: Home): Promise<void> {
   await rm(home.lockFile, { force: true });
 }
 
-/** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
-async function leaveWhenReplaced(home: Home, log: AgentLog, left: Promise<void>, stop: (instances: boolean) => Promise<void>): Promise<void> {
-  let over = false;
-  void left.then(() => { over = true; });
-  while (!over) {
-    await sleep(CHARGE_POLL, undefined, { ref: false });
-    if (!over && !await isInCharge(home.lockFile)) {
-      log.warn('another agent is in charge of this home');
-      await stop(false);
-      return;
-    }
-  }
+async function terminate({ pid, identity }: Claimant): Promise<void> {
+  if (await isAlive(pid, identity)) process.kill(pid, 'SIGTERM');
 }

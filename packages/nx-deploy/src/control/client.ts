@@ -1,13 +1,18 @@
 /** Talks to the agent; starts it when it does not run. */
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
-import { DeployError } from '../errors.js';
+import { DeployError, errorCode } from '../errors.js';
 import type { Home } from '../agent/home.js';
 import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './protocol.js';
+import { isClaimed } from './sole.js';
 
 const HELLO_TIMEOUT = 2_000;
+/** From one agent to the next the socket is nobody's for some ms. */
+const BETWEEN_AGENTS = 2_000;
+const RETRY = 10;
 const CALL_TIMEOUT = 30_000;
 /** Ending instances takes as long as their stop timeouts say, and what goes on is restored first; draining them takes as long as its limit. */
 const LONG_TIMEOUT = 30 * 60_000;
@@ -21,10 +26,7 @@ export interface AgentClient {
 
 /** The running agent, or undefined when none answers. Refuses one that speaks another protocol. */
 export async function findAgent(home: Home, options: { readonly anyProtocol?: boolean } = {}): Promise<AgentClient | undefined> {
-  const hello = await post<Hello>(home, 'hello', {}, HELLO_TIMEOUT).catch((error: unknown) => {
-    if (error instanceof DeployError && error.code !== 'ND-INTERRUPTED') throw error;
-    return undefined;
-  });
+  const hello = await greet(home);
   if (hello === undefined) return undefined;
   if (hello.protocol !== PROTOCOL && options.anyProtocol !== true) throw wrongProtocol(hello);
   return {
@@ -34,14 +36,41 @@ export async function findAgent(home: Home, options: { readonly anyProtocol?: bo
   };
 }
 
-function wrongProtocol(hello: Hello): DeployError {
+/** An agent that was killed just now may still take the connection and break it, and its standby is about to answer. */
+async function greet(home: Home): Promise<Hello | undefined> {
+  const end = performance.now() + BETWEEN_AGENTS;
+  for (;;) {
+    const hello = await post<Hello>(home, 'hello', {}, HELLO_TIMEOUT).catch((error: unknown) => {
+      if (error instanceof DeployError && error.code !== 'ND-INTERRUPTED') throw error;
+      return undefined;
+    });
+    if (hello !== undefined || performance.now() > end || !await isClaimed(home.lockFile)) return hello;
+    await sleep(RETRY);
+  }
+}
+
+export function wrongProtocol(hello: Hello): DeployError {
   return new DeployError('ND-AGENT-VERSION', {
     what: `the running agent (version ${hello.version}, process ${hello.pid}) speaks protocol ${hello.protocol}, this command ${PROTOCOL}`,
-    next: 'run `npx nx-deploy agent restart`: instances go on running, their address is closed for a moment',
+    next: 'run `npx nx-deploy agent restart` when no change is under way: instances go on running',
   });
 }
 
-function open(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
+/** Nothing has reached an agent when the socket is not there or nobody listens on it, so it is safe to ask again while one is about to. */
+async function open(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  const end = performance.now() + BETWEEN_AGENTS;
+  for (;;) {
+    try {
+      return await openOnce(home, path, body, signal);
+    } catch (error) {
+      const absent = errorCode(error) === 'ENOENT' || errorCode(error) === 'ECONNREFUSED';
+      if (!absent || performance.now() > end || !await isClaimed(home.lockFile)) throw error;
+      await sleep(RETRY);
+    }
+  }
+}
+
+function openOnce(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = request({
       socketPath: home.socket, path: `/v1/${path}`, method: 'POST', agent: false,

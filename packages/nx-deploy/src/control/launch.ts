@@ -2,25 +2,31 @@
 import { createHash } from 'node:crypto';
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../agent/home.js';
 import { DeployError } from '../errors.js';
 import { baseEnvironment } from '../shell/environment.js';
 import { detach } from '../shell/detach.js';
-import { findAgent, type AgentClient } from './client.js';
+import { findAgent, wrongProtocol, type AgentClient } from './client.js';
+import { PROTOCOL } from './protocol.js';
 
 const START_TIMEOUT = 15_000;
 const LOG_LINES = 8;
+const POLL = 20;
 const BUNDLES = ['agent.js', 'shim.js', 'walker.js'] as const;
 
 /** Folder with the agent's single-file programs, in the built package. */
 export const BUNDLE_FOLDER = join(__dirname, '..', 'bundles');
 
-/** The agent of this home, started if need be. Two commands at once get the same one. */
+/**
+ * The agent of this home, started if need be. Two commands at once get the same one. One that runs other code than this package has is taken over
+ * from, unless a change is under way: then it serves this command too, or ND-AGENT-VERSION says that it cannot.
+ */
 export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise<AgentClient> {
-  const running = await findAgent(home);
-  if (running !== undefined) return running;
+  const running = await findAgent(home, { anyProtocol: true });
+  if (running !== undefined && (!existsSync(bundles) || running.hello.code === codeOf(ownCopy(home, bundles)))) return speaking(running);
+  if (running !== undefined) return await takeOver(home, running, bundles) ?? speaking(running);
   mkdirSync(home.logs, { recursive: true, mode: 0o700 });
   const log = join(home.logs, 'agent-start.log');
   const output = openSync(log, 'a', 0o600);
@@ -37,12 +43,37 @@ export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise
   return waitForAgent(home, log, launch);
 }
 
+/** A new agent in place of the running one, without a moment in which nobody answers. Undefined when that is not possible now. */
+export async function takeOver(home: Home, running: AgentClient, bundles = BUNDLE_FOLDER): Promise<AgentClient | undefined> {
+  const answer = await running.call('takeover', { code: codeOf(ownCopy(home, bundles)), node: process.execPath }).catch(asIs);
+  if (answer?.outcome !== 'taken') return undefined;
+  const end = performance.now() + START_TIMEOUT;
+  while (performance.now() < end) {
+    const agent = await findAgent(home, { anyProtocol: true });
+    // Not only the one that was asked for: it may have been replaced in turn.
+    if (agent !== undefined && agent.hello.pid !== running.hello.pid) return speaking(agent);
+    await sleep(POLL);
+  }
+  return undefined;
+}
+
+/** An agent that cannot be taken over from goes on. */
+function asIs(error: unknown): undefined {
+  if (error instanceof DeployError) return undefined;
+  throw error;
+}
+
+function speaking(agent: AgentClient): AgentClient {
+  if (agent.hello.protocol !== PROTOCOL) throw wrongProtocol(agent.hello);
+  return agent;
+}
+
 async function waitForAgent(home: Home, log: string, launch: { readonly failed: boolean }): Promise<AgentClient> {
   const end = performance.now() + START_TIMEOUT;
   while (performance.now() < end && !launch.failed) {
     const agent = await findAgent(home);
     if (agent !== undefined) return agent;
-    await sleep(20);
+    await sleep(POLL);
   }
   // The frames of a stack would push out the message above them.
   const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
@@ -66,6 +97,11 @@ export function ownCopy(home: Home, bundles: string): string {
     renameSync(temp, target);
   }
   return join(folder, 'agent.js');
+}
+
+/** The name of a copy tells its content. */
+export function codeOf(agentProgram: string): string {
+  return basename(dirname(agentProgram));
 }
 
 /** The shim lies beside the agent's program. */

@@ -15,6 +15,8 @@ export interface Hello {
   readonly startedAt: string;
   readonly home: string;
   readonly log: string;
+  /** Name of the agent's own copy of its code, which is made of its content; absent where it runs from no such copy. */
+  readonly code?: string;
 }
 
 /** Which service a request is about. `owner` is checked against the owner that first deployed it. */
@@ -142,6 +144,11 @@ export interface Calls {
   readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };
   /** `value` is absent where the verb gives undefined. */
   readonly platform: { readonly in: PlatformCall; readonly out: { readonly value?: unknown } };
+  /** Another copy of the agent's code takes over, run by the Node of this path. busy: a change is under way, of what `why` names. */
+  readonly takeover: {
+    readonly in: { readonly code: string; readonly node: string };
+    readonly out: { readonly outcome: 'taken'; readonly pid: number } | { readonly outcome: 'busy' | 'failed'; readonly why: string };
+  };
   /** `instances`: also end all that runs. */
   readonly stop: { readonly in: { readonly instances: boolean }; readonly out: { readonly stopped: number } };
 }

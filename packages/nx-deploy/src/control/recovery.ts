@@ -3,6 +3,12 @@ import { hostname } from 'node:os';
 import { recover } from '../engine/recover.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
+import type { Actor } from '../releases/index.js';
+
+/** The agent itself, where it does something that nobody asked for. */
+export function agentActor(): Actor {
+  return { user: 'agent', host: hostname(), pid: process.pid };
+}
 
 /** Never rejects: a recovery that fails stays on record, for `status` and for the next command. */
 export async function recoverService(service: LocalService, log: (message: string, facts?: unknown) => void): Promise<void> {
@@ -10,7 +16,7 @@ export async function recoverService(service: LocalService, log: (message: strin
   try {
     const left = await state.journal.read();
     if (left === undefined) return;
-    const actor = { user: 'agent', host: hostname(), pid: process.pid };
+    const actor = agentActor();
     const lease = await state.lock.acquire({ run: left.run, action: left.action, actor, since: new Date().toISOString() });
     try {
       const platform = localPlatform(service, record.listen ?? { address: '127.0.0.1' });

@@ -4,20 +4,22 @@ import { join } from 'node:path';
 import type { Home } from '../agent/home.js';
 import { endRecorded } from '../agent/supervisor.js';
 import { asDeployError, DeployError } from '../errors.js';
+import type { Ms } from '../model/index.js';
 import { LocalService, type LocalHost } from '../platforms/local/service.js';
 import type { ServiceRecord } from '../platforms/local/record.js';
-import { isMissing, keyName, STATE_SCHEMA } from '../releases/index.js';
+import { isMissing, keyName, STATE_SCHEMA, type Lease } from '../releases/index.js';
 import type { Router } from '../routers/router.js';
 import { rebuildRecords } from '../platforms/local/rebuild.js';
 import { neverDeployed } from './platform-calls.js';
 import type { ServiceTarget, WantedListen } from './protocol.js';
-import { recoverService } from './recovery.js';
+import { agentActor, recoverService } from './recovery.js';
 
 export interface RegistryOptions {
   readonly home: Home;
   readonly router: Router;
   readonly shim: string;
   readonly materialise: LocalHost['materialise'];
+  readonly predecessorGone?: Promise<void>;
   readonly log: LocalHost['log'];
 }
 
@@ -35,14 +37,19 @@ export class Registry {
       materialise: options.materialise,
       takenPorts: () => new Set([...this.opened.flatMap((service) => service.supervisor.ports()), ...this.listenPorts()]),
       listenPorts: () => this.listenPorts(),
+      ...(options.predecessorGone === undefined ? {} : { predecessorGone: options.predecessorGone }),
       log: options.log,
     };
   }
 
   private opened: readonly LocalService[] = [];
+  private closed = false;
   private readonly recoveries = new Map<LocalService, Promise<void>>();
 
-  /** Finds what an earlier agent left. A service whose state cannot be read is named in the log and does not stop the others. */
+  /**
+   * Finds what an earlier agent left and puts its routes in force; {@link revive} does the rest. A service whose state cannot be read is named
+   * in the log and does not stop the others.
+   */
   async restore(): Promise<void> {
     const folders = await readdir(this.options.home.services).catch((error: unknown) => {
       if (isMissing(error)) return [];
@@ -57,6 +64,42 @@ export class Registry {
         this.options.log(`the service in ${name} could not be restored`, error);
       }
     }));
+  }
+
+  /** Starts the instances that ended while there was no agent. */
+  async revive(): Promise<void> {
+    await Promise.all(this.opened.map(async (service) => {
+      await service.revive().catch((error: unknown) => this.options.log(`instances of ${service.routeKey} could not be started`, error));
+    }));
+  }
+
+  /** The name of a service that is locked by a run or a recovery. */
+  async busy(): Promise<string | undefined> {
+    const locked = await Promise.all(this.opened.map(async (service) => (await service.state.lock.holder() === undefined ? [] : [service.routeKey])));
+    return locked.flat()[0];
+  }
+
+  /** From here on nothing is changed here, because another agent is to take charge. Resolves with what is under way instead, and then goes on. */
+  async close(): Promise<string | undefined> {
+    const since = new Date().toISOString();
+    const leases: Lease[] = [];
+    this.closed = true;
+    for (const { state, routeKey } of this.opened) {
+      try {
+        leases.push(await state.lock.acquire({ run: 'handover', action: 'deploy', actor: agentActor(), since }));
+      } catch {
+        this.closed = false;
+        await Promise.all(leases.map((lease) => lease.release()));
+        return routeKey;
+      }
+    }
+    return undefined;
+  }
+
+  /** The longest that an instance of any service may take to finish its requests. */
+  async longestDrain(): Promise<Ms> {
+    const releases = await Promise.all(this.opened.flatMap((service) => service.supervisor.all().map(({ record }) => service.release(record.release))));
+    return Math.max(0, ...releases.map(({ spec }) => spec.drain));
   }
 
   /** Starts to finish what a killed agent had begun; {@link settled} tells when that is done. */
@@ -128,6 +171,7 @@ export class Registry {
     const name = keyName(target.key);
     let opening = this.services.get(name);
     if (opening === undefined) {
+      if (this.closed) throw new DeployError('ND-INTERRUPTED', { what: 'a newer agent takes over just now', next: 'run the command again' });
       const fresh: ServiceRecord = { schema: STATE_SCHEMA, key: target.key, owner: target.owner, weights: {}, node };
       opening = this.restoredOr(join(this.options.home.services, name), fresh).then((service) => {
         this.opened = [...this.opened, service];
@@ -144,7 +188,9 @@ export class Registry {
 
   /** A service whose state was damaged at start may have been repaired since, and have instances. */
   private async restoredOr(folder: string, fresh: ServiceRecord): Promise<LocalService> {
-    return await LocalService.restore(folder, this.host) ?? LocalService.open(folder, fresh, this.host);
+    const restored = await LocalService.restore(folder, this.host);
+    await restored?.revive();
+    return restored ?? LocalService.open(folder, fresh, this.host);
   }
 
   private keep(name: string, service: LocalService): void {

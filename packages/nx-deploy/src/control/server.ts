@@ -25,6 +25,7 @@ export interface ControlOptions {
   readonly log: (message: string, facts?: object) => void;
   /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
   readonly stop: (instances: boolean) => Promise<() => void>;
+  readonly takeover: (wanted: Calls['takeover']['in']) => Promise<Calls['takeover']['out']>;
 }
 
 /** `stop` is apart: it ends the server that answers it. */
@@ -54,7 +55,7 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   return server;
 }
 
-function handlers({ hello, registry }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
+function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
   return {
     hello: () => Promise.resolve(hello),
     services: () => Promise.resolve(registry.all().map(summaryOf)),
@@ -67,6 +68,7 @@ function handlers({ hello, registry }: ControlOptions, runs: Runs, sessions: Ses
       return Promise.resolve({ cancelled: runs.has(run) });
     },
     platform: (call) => sessions.call(call),
+    takeover,
   };
 }
 

@@ -4,9 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../errors.js';
 import { identity, isAlive } from '../shell/process-table.js';
 
-interface Holder {
+/** A process, told from a later one with the same number. */
+export interface Claimant {
   readonly pid: number;
   readonly identity: string;
+}
+
+interface Holder extends Claimant {
+  /** Takes charge as soon as the holder is gone, so nobody else may. */
+  readonly standby?: Claimant;
 }
 
 const SETTLE_MS = 30;
@@ -39,13 +45,51 @@ export async function takeCharge(lockFile: string): Promise<boolean> {
   }
 }
 
+/** Names the process that is to take charge when this one is gone. Does nothing when this process is not in charge. */
+export async function nameStandby(lockFile: string, pid: number): Promise<void> {
+  const holder = await read(lockFile);
+  const known = await identity(pid);
+  if (holder?.pid !== process.pid || known === undefined) return;
+  await replace(lockFile, { pid: holder.pid, identity: holder.identity, standby: { pid, identity: known } });
+}
+
+/**
+ * Makes this process, the named standby of `former`, the one in charge, and resolves with the one before; undefined when another one is in charge.
+ * To be called when `former` is gone or hands over.
+ */
+export async function succeed(lockFile: string, former: number): Promise<Claimant | undefined> {
+  const holder = await read(lockFile);
+  if (holder?.pid !== former || holder.standby?.pid !== process.pid) return undefined;
+  await replace(lockFile, holder.standby);
+  return { pid: holder.pid, identity: holder.identity };
+}
+
+/** Does the lock file name a process that lives, as holder or as standby? Then an agent answers, or will in a moment. */
+export async function isClaimed(lockFile: string): Promise<boolean> {
+  return lives(await read(lockFile));
+}
+
+/** Does the lock file name somebody, and is all that it names gone? Whoever leaves on purpose removes the file. */
+export async function isAbandoned(lockFile: string): Promise<boolean> {
+  const holder = await read(lockFile);
+  return holder !== undefined && !await lives(holder);
+}
+
+async function replace(lockFile: string, holder: Holder): Promise<void> {
+  const temp = `${lockFile}.${process.pid}.next`;
+  await writeFile(temp, JSON.stringify(holder), { mode: 0o600 });
+  await rename(temp, lockFile);
+}
+
 /** Does the lock file still name this process? */
 export async function isInCharge(lockFile: string): Promise<boolean> {
   return (await read(lockFile))?.pid === process.pid;
 }
 
 async function lives(holder: Holder | undefined): Promise<boolean> {
-  return holder !== undefined && await isAlive(holder.pid, holder.identity);
+  if (holder === undefined) return false;
+  if (await isAlive(holder.pid, holder.identity)) return true;
+  return holder.standby !== undefined && isAlive(holder.standby.pid, holder.standby.identity);
 }
 
 async function moveAside(lockFile: string, aside: string): Promise<void> {
@@ -64,9 +108,15 @@ async function linked(temp: string, lockFile: string): Promise<boolean> {
 async function read(lockFile: string): Promise<Holder | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(lockFile, 'utf8'));
-    if (value === null || typeof value !== 'object' || !('pid' in value) || !('identity' in value)) return undefined;
-    return { pid: Number(value.pid), identity: String(value.identity) };
+    const holder = claimant(value);
+    const standby = value !== null && typeof value === 'object' && 'standby' in value ? claimant(value.standby) : undefined;
+    return holder && { ...holder, ...(standby === undefined ? {} : { standby }) };
   } catch {
     return undefined;
   }
+}
+
+function claimant(value: unknown): Claimant | undefined {
+  if (value === null || typeof value !== 'object' || !('pid' in value) || !('identity' in value)) return undefined;
+  return { pid: Number(value.pid), identity: String(value.identity) };
 }

@@ -1,6 +1,7 @@
 /** The local platform: instances are processes of this machine, traffic goes through the embedded router. Lives in the agent. */
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance } from '../../agent/instance.js';
 import { lastLines, logSources, readLogs } from '../../agent/log-reader.js';
 import { freePort, isFree } from '../../agent/ports.js';
@@ -133,10 +134,11 @@ function worstFirst(instances: readonly Instance[]): readonly Instance[] {
 
 /** Out of the traffic, then in peace until the drain deadline, then SIGTERM: what is open by then the program itself may end in order. */
 async function retire(service: LocalService, instance: Instance, drain: Ms): Promise<void> {
-  const { router } = service.host;
+  const { router, predecessorGone } = service.host;
   instance.drain();
   await service.settled();
-  await router.drained(service.routeKey, targetId(instance), drain);
+  const patience = predecessorGone === undefined ? undefined : Promise.race([predecessorGone, sleep(drain, undefined, { ref: false })]);
+  await Promise.all([router.drained(service.routeKey, targetId(instance), drain), patience]);
   await service.supervisor.stop(instance);
   router.cut(service.routeKey, targetId(instance));
 }

@@ -2,11 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, InstanceRecord } from '../../agent/instance.js';
 import type { ShimOrder } from '../../agent/shim.js';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
-import { WEB, type Release, type ReleaseId } from '../../model/index.js';
+import { WEB, type Ms, type Release, type ReleaseId } from '../../model/index.js';
 import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
 import type { Listen, Router, Target } from '../../routers/router.js';
 import { baseEnvironment } from '../../shell/environment.js';
@@ -24,9 +25,14 @@ export interface LocalHost {
   readonly takenPorts: () => ReadonlySet<number>;
   /** Public ports that this agent listens on. */
   readonly listenPorts: () => ReadonlySet<number>;
+  /** Settled when no earlier agent forwards requests any more: instances that it may forward to are not stopped before. */
+  readonly predecessorGone?: Promise<void>;
   /** Told what goes on in the background and has nobody to tell. */
   readonly log: (message: string, error?: unknown) => void;
 }
+
+const REOPEN_TRIES = 5;
+const REOPEN_PAUSE: Ms = 50;
 
 export class LocalService {
   readonly state: StateStore;
@@ -63,16 +69,37 @@ export class LocalService {
     return service;
   }
 
-  /** Opens a service that an earlier agent left, with the processes that still run and the route it had. */
+  /**
+   * Opens a service that an earlier agent left, with the processes that still run and the route it had. Instances that ended meanwhile are not
+   * started before {@link revive}, so that requests which wait for the route do not wait for them.
+   */
   static async restore(folder: string, host: LocalHost): Promise<LocalService | undefined> {
     const record = await readRecord(folder);
     if (record === undefined) return undefined;
     const service = new LocalService(folder, record, host);
     service.kept = true;
-    await service.supervisor.restore();
+    await service.supervisor.adopt();
+    const { listen, weights } = record;
     // The address may be another program's by now. The instances are there all the same, and the next deploy puts the route in force.
-    if (record.listen !== undefined) await service.setRoute(record.listen, record.weights).catch((error: unknown) => host.log('the route could not be restored', error));
+    if (listen !== undefined) await service.reopen(listen, weights).catch((error: unknown) => host.log('the route could not be restored', error));
     return service;
+  }
+
+  /** A process that was killed counts as gone some ms before the system has closed its sockets. */
+  private async reopen(listen: Listen, weights: ServiceRecord['weights']): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.putRoute(listen, weights);
+        return;
+      } catch (error) {
+        if (tries >= REOPEN_TRIES || !(error instanceof DeployError) || error.code !== 'ND-PORT-TAKEN') throw error;
+        await sleep(REOPEN_PAUSE);
+      }
+    }
+  }
+
+  async revive(): Promise<void> {
+    await this.supervisor.revive();
   }
 
   get record(): ServiceRecord {
@@ -107,7 +134,7 @@ export class LocalService {
 
   /** Puts listen address and weights in force and remembers them. */
   async setRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
-    await this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: this.targets() }));
+    await this.putRoute(listen, weights);
     await this.update({ listen, weights });
   }
 
@@ -117,6 +144,10 @@ export class LocalService {
     const { listen: _listen, ...rest } = this.current;
     this.current = { ...rest, weights: {} };
     await writeRecord(this.folder, this.current);
+  }
+
+  private putRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
+    return this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: this.targets() }));
   }
 
   get routeKey(): string {

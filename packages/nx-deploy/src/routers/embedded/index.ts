@@ -1,1 +1,2 @@
-export { createEmbeddedRouter, type EmbeddedRouterOptions } from './router.js';
+export { createEmbeddedRouter, type EmbeddedRouterOptions, type InheritableRouter } from './router.js';
+export type { Descriptor } from './descriptor.js';

@@ -4,6 +4,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { Ms } from '../../model/index.js';
 import type { Listen } from '../router.js';
 import { admit, type Trust } from './admit.js';
+import { descriptorOf } from './descriptor.js';
 import { Exchange } from './forward.js';
 import { framingOf } from './headers.js';
 import { answerPlainly, responseOn } from './relay.js';
@@ -42,18 +43,26 @@ export class Listener {
     });
   }
 
-  /** Rejects with the error of `listen`. */
-  static async open(listen: Listen, trust: Trust): Promise<Listener> {
+  /** Binds, or goes on with a socket that was inherited. Rejects with the error of `listen`. */
+  static async open(listen: Listen, trust: Trust, inherited?: number): Promise<Listener> {
     const listener = new Listener(trust);
+    const { server } = listener;
     await new Promise<void>((resolve, reject) => {
-      listener.server.once('error', reject);
-      listener.server.listen({ host: listen.address, port: listen.port, backlog: BACKLOG, exclusive: true }, () => {
+      server.once('error', reject);
+      const opened = (): void => {
         // A failing accept (too many open files) must not end the process.
-        listener.server.off('error', reject).on('error', () => {});
+        server.off('error', reject).on('error', () => {});
         resolve();
-      });
+      };
+      if (inherited !== undefined) server.listen({ fd: inherited }, BACKLOG, opened);
+      else server.listen({ host: listen.address, port: listen.port, backlog: BACKLOG, exclusive: true }, opened);
     });
     return listener;
+  }
+
+  /** Undefined once it has stopped accepting. */
+  get descriptor(): number | undefined {
+    return descriptorOf(this.server);
   }
 
   serve(host: string | undefined, service: Service): void {

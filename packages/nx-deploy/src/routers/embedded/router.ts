@@ -1,8 +1,10 @@
+import { closeSync } from 'node:fs';
 import proxyAddress from 'proxy-addr';
 import { DeployError } from '../../errors.js';
 import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
 import type { Listen, Route, Router } from '../router.js';
 import type { Trust } from './admit.js';
+import { isSocket, type Descriptor } from './descriptor.js';
 import { cannotListen, conflict, place } from './listen-errors.js';
 import { Listener } from './listener.js';
 import { hostName } from './request-target.js';
@@ -14,15 +16,29 @@ export interface EmbeddedRouterOptions {
    * From everyone else these headers are replaced. Default: nobody.
    */
   readonly trustedProxies?: readonly string[];
+  /** Listening sockets of an earlier process, by `<address>:<port>`: a route there goes on with the socket, and no connection is refused. */
+  readonly inherited?: ReadonlyMap<string, number>;
+  /** Called when a listener has been opened, or has stopped accepting. */
+  readonly onListeners?: (change: 'opened' | 'closed') => void;
+  /** Waited for before an address is bound: whoever else holds a socket that was closed here has let go of it by then. */
+  readonly beforeBind?: () => Promise<void>;
+}
+
+/** A router whose listeners another process can inherit. */
+export interface InheritableRouter extends Router {
+  /** What listens now. A number holds only until the next change: hand it on at once. */
+  descriptors(): readonly Descriptor[];
+  /** Closes the inherited sockets that no route has asked for. */
+  closeUnclaimed(): void;
 }
 
 /** A router in this process, on node:http. Throws a TypeError when a trusted proxy is no address. */
-export function createEmbeddedRouter(options: EmbeddedRouterOptions = {}): Router {
+export function createEmbeddedRouter(options: EmbeddedRouterOptions = {}): InheritableRouter {
   const trusted = proxyAddress.compile([...options.trustedProxies ?? []]);
-  return new EmbeddedRouter((address) => trusted(address, 0));
+  return new EmbeddedRouter((address) => trusted(address, 0), options);
 }
 
-class EmbeddedRouter implements Router {
+class EmbeddedRouter implements InheritableRouter {
   private readonly services = new Map<string, Service>();
   private readonly listeners = new Map<string, Listener>();
   /** They accept nothing any more, and finish what they have. */
@@ -30,7 +46,20 @@ class EmbeddedRouter implements Router {
   private queue: Promise<unknown> = Promise.resolve();
   private closed = false;
 
-  constructor(private readonly trust: Trust) {}
+  private readonly unclaimed: Map<string, number>;
+
+  constructor(private readonly trust: Trust, private readonly options: EmbeddedRouterOptions) {
+    this.unclaimed = new Map(options.inherited);
+  }
+
+  descriptors(): readonly Descriptor[] {
+    return [...this.listeners].flatMap(([name, { descriptor: fd }]) => (fd === undefined ? [] : [{ name, fd }]));
+  }
+
+  closeUnclaimed(): void {
+    for (const fd of this.unclaimed.values()) if (isSocket(fd)) closeSync(fd);
+    this.unclaimed.clear();
+  }
 
   set(route: Route): Promise<void> {
     return this.inTurn(() => this.put(route));
@@ -90,7 +119,8 @@ class EmbeddedRouter implements Router {
     const at = place(listen);
     const holder = this.listeners.get(at)?.holder(listen.host);
     if (holder !== undefined && holder.key !== route.key) throw conflict(listen, holder.key);
-    const listener = this.listeners.get(at) ?? await this.open(listen);
+    const open = this.listeners.get(at);
+    const listener = open ?? await this.open(listen);
     // From here on nothing waits: the switch is one step.
     const service = this.services.get(route.key) ?? new Service(route.key);
     const before = service.route?.listen;
@@ -98,6 +128,7 @@ class EmbeddedRouter implements Router {
     this.listeners.set(at, listener);
     service.put(route);
     listener.serve(listen.host, service);
+    if (open === undefined) this.options.onListeners?.('opened');
     if (before !== undefined && place(before) !== at) this.withdraw(service, before);
     else if (before !== undefined && before.host !== listen.host) listener.unserve(before.host);
     this.forget();
@@ -118,10 +149,15 @@ class EmbeddedRouter implements Router {
   private leave(listener: Listener): void {
     const left = listener.close().finally(() => this.leaving.delete(listener));
     this.leaving.set(listener, left);
+    if (!this.closed) this.options.onListeners?.('closed');
   }
 
   private async open(listen: Listen): Promise<Listener> {
+    const inherited = this.unclaimed.get(place(listen));
+    this.unclaimed.delete(place(listen));
     try {
+      if (inherited !== undefined && isSocket(inherited)) return await Listener.open(listen, this.trust, inherited);
+      await this.options.beforeBind?.();
       return await Listener.open(listen, this.trust);
     } catch (error) {
       const overlapping = [...this.services.values()].find((service) => service.route?.listen.port === listen.port);
