@@ -90,6 +90,25 @@ test('deploy, status, logs and rollback with --json print one document and nothi
   expect(stderr).toBe('');
 });
 
+test('repair, unlock, prune and destroy with --json print one document, ask nothing, and have the exact exit code', async () => {
+  for (const [argv, code, expected] of [
+    [['repair'], 0, { outcome: 'unchanged', action: 'repair' }],
+    [['unlock', '--wait', '1s'], 3, { outcome: 'refused', error: { code: 'ND-NOT-LOCKED' } }],
+    [['unlock', '--wait', 'x'], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+    [['prune', '--keep', '3', '--dry-run'], 0, { outcome: 'planned' }],
+    [['prune', '--keep', 'all'], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+    [['destroy'], 3, { outcome: 'refused', error: { code: 'ND-NOT-CONFIRMED' } }],
+    [['destroy', '--dry-run'], 0, { outcome: 'planned' }],
+    [['deploy', '--resume'], 3, { error: { code: 'ND-NOT-INTERRUPTED' } }],
+    [['status', '--follow'], 0, { deployed: true }],
+  ] as const) {
+    stdout = '';
+    const [command = '', ...options] = argv;
+    expect([argv, await run(command, 'api', '-c', 'staging', ...options, '--json')]).toEqual([argv, code]);
+    expect(document()).toMatchObject(expected);
+  }
+});
+
 test('logs --json streams one object a line; what fails is an object too', async () => {
   expect(await run('logs', 'api', '-c', 'staging', '--json', '--instance', 'web.1', '--since=1h')).toBe(0);
   const lines = stdout.trimEnd().split('\n').map((line): unknown => JSON.parse(line));

@@ -41,8 +41,10 @@ async function follow({ output }: CommandContext, agent: AgentClient, target: Se
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, stop);
   let result: RunResult | undefined;
+  let any = false;
   try {
     for await (const message of agent.stream('watch', target, leave.signal)) {
+      any = true;
       if (message.type === 'result') ({ result } = message);
       else output.event(message.event);
     }
@@ -50,7 +52,7 @@ async function follow({ output }: CommandContext, agent: AgentClient, target: Se
     for (const signal of signals) process.removeListener(signal, stop);
   }
   output.end();
-  for (const line of followedLines(result, leave.signal.aborted)) output.line(line);
+  for (const line of followedLines(result, leave.signal.aborted ? 'left' : any ? 'ended' : 'none')) output.line(line);
   if (result?.error !== undefined) output.error(DeployError.fromJSON(result.error));
   return result;
 }

@@ -58,9 +58,11 @@ export function doomLine({ service, environment, instances, releases, url }: Ser
   return `${service} (${environment})${url === undefined ? '' : ` at ${url}`}: ${count(instances.length, 'instance')} will be ended, ${count(stored, 'release')} with their values and logs removed; this cannot be undone`;
 }
 
-export function followedLines(result: RunResult | undefined, left: boolean): readonly string[] {
-  if (left) return ['no longer watching; the run goes on', ''];
-  return result === undefined ? ['no run is under way'] : [`the ${result.action} ${result.run} has ended: ${result.outcome}`, ''];
+/** How the watching ended: by whoever watched, with the run, or at once. */
+export function followedLines(result: RunResult | undefined, how: 'left' | 'ended' | 'none'): readonly string[] {
+  if (how === 'none') return ['no run is under way'];
+  if (how === 'left') return ['no longer watching; the run goes on', ''];
+  return result === undefined ? ['the run has ended', ''] : [`the ${result.action} ${result.run} has ended: ${result.outcome}`, ''];
 }
 
 export function statusLines(status: ServiceStatus, options: { readonly shadowed: readonly string[] }): readonly string[] {

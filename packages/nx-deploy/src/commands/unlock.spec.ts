@@ -1,6 +1,7 @@
 import { eventually, deployFile, get, Recorder, Workbench } from './workbench.spec-support.js';
 import { done, type Done } from './tasks.spec-support.js';
 import { repair } from './repair.js';
+import { resolveProject, serviceTarget } from './context.js';
 import { status } from './status.js';
 import { unlock, type UnlockOptions } from './unlock.js';
 
@@ -126,4 +127,40 @@ test('who stops watching changes nothing for the run', async () => {
   expect((await bench.status()).lock).toBeDefined();
   await free();
   await result;
+});
+
+/** Holds the lock as a walker does that is no part of the agent. */
+async function walker(): Promise<{ readonly leave: () => void }> {
+  const client = await bench.client();
+  const context = bench.context();
+  const end = new AbortController();
+  const body = { ...await serviceTarget(context, resolveProject(context)), node: process.execPath, action: 'deploy', dryRun: false } as const;
+  const messages = client.stream('session', body, end.signal)[Symbol.asyncIterator]();
+  const { value } = await messages.next();
+  if (value?.type !== 'opened') throw new Error('no session');
+  const holder = { run: 'run-walker', action: 'deploy', actor: { user: 'ann', host: 'there', pid: 77 }, since: '2026-01-31T12:00:00.000Z' };
+  await client.call('platform', { session: value.session, verb: 'lock.acquire', args: [holder] });
+  return { leave: () => end.abort() };
+}
+
+test('a run whose steps the agent does not know is waited for', async () => {
+  await bench.deploy();
+  const { leave } = await walker();
+  const output = new Recorder();
+  const watching = status(bench.context({}, output), { follow: true });
+  await eventually(() => output.events.length > 0, 'the watcher to be told');
+  expect(output.events).toEqual([{ type: 'note', text: 'the deploy run-walker of ann@there goes on in a process of its own; its steps are not known here' }]);
+  leave();
+  expect(await watching).toMatchObject({ exitCode: 0, document: { outcome: 'done' } });
+  expect(output.lines[0]).toBe('the run has ended');
+});
+
+test('such a run loses the lock too, at once with --wait=0s', async () => {
+  await bench.deploy();
+  const { leave } = await walker();
+  const freed = await free({ wait: '0s' });
+  expect(freed).toMatchObject({ exitCode: 0, document: { how: 'revoked', holder: { run: 'run-walker', actor: { user: 'ann', host: 'there', pid: 77 } } } });
+  expect((await bench.status()).lock).toBeUndefined();
+  expect((await bench.deploy()).document.outcome).toBe('unchanged');
+  leave();
 });

@@ -7,7 +7,7 @@ import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
 import { localUpkeep } from '../platforms/local/upkeep.js';
 import type { LockHolder, ServiceKey } from '../releases/index.js';
-import type { Broadcast, Broadcasts } from './broadcast.js';
+import type { Broadcast, Broadcasts, Told } from './broadcast.js';
 import type { RunningChange } from './platform-calls.js';
 import type { RunResult, ServiceTarget, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import type { Registry } from './registry.js';
@@ -98,7 +98,9 @@ export class Tasks {
     open(response);
     const holder = await lock?.holder();
     const broadcast = holder === undefined ? undefined : this.host.broadcasts.get(holder.run);
-    const leave = broadcast?.follow((message) => response.write(`${JSON.stringify(message)}\n`));
+    const write = (message: Told): void => void response.write(`${JSON.stringify(message)}\n`);
+    const leave = broadcast?.follow(write);
+    if (holder !== undefined && broadcast === undefined) write({ type: 'event', at: new Date().toISOString(), event: { type: 'note', text: elsewhere(holder) } });
     while (holder !== undefined && !response.closed && (await lock?.holder())?.run === holder.run) await sleep(POLL);
     // The result is told a moment after the lock is free.
     while (broadcast !== undefined && !response.closed && this.host.broadcasts.get(holder?.run ?? '') === broadcast && !broadcast.ended) await sleep(POLL);
@@ -128,6 +130,10 @@ export class Tasks {
 
 function open(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
+}
+
+function elsewhere({ action, run, actor }: LockHolder): string {
+  return `the ${action} ${run} of ${actor.user}@${actor.host} goes on in a process of its own; its steps are not known here`;
 }
 
 /** What whoever waits for the run is told in its place. */

@@ -1,6 +1,5 @@
 /** Takes a service out of service for good. Only the ledger stays. */
 import { DeployError } from '../errors.js';
-import type { ReleaseId } from '../model/index.js';
 import { removeAll } from './prune.js';
 import type { HeldTask, TaskOrder, TaskPart } from './task.js';
 
@@ -26,7 +25,8 @@ export async function destroy(task: HeldTask, { dryRun }: Extract<TaskOrder, { a
   task.begin();
   await platform.withdraw();
   if (url !== undefined) say(`${url} is closed`);
-  await endAll(task, running);
+  await lease?.assert();
+  await endAll(task);
   await lease?.assert();
   for (const { id } of await removeAll(task, stored)) say(`removed release ${id}`);
   await platform.erase();
@@ -35,9 +35,9 @@ export async function destroy(task: HeldTask, { dryRun }: Extract<TaskOrder, { a
   return { outcome: 'done', removed: { releases: stored, content: await task.sweep([], false) }, ledgerHead: hash };
 }
 
-async function endAll({ platform, say }: HeldTask, running: readonly ReleaseId[]): Promise<void> {
-  await Promise.all(running.map(async (id) => {
-    await platform.scale(id, {});
+async function endAll({ platform, say }: HeldTask): Promise<void> {
+  await Promise.all(Object.entries(await platform.list()).map(async ([id, { processes }]) => {
+    await platform.scale(id, Object.fromEntries(Object.keys(processes).map((name) => [name, { fixed: 0 }])));
     say(`ended release ${id}`);
   }));
   const left = Object.keys(await platform.list());

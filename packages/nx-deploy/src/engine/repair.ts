@@ -60,7 +60,7 @@ async function wantedFleet({ platform }: HeldTask, observed: Observed): Promise<
   if (id === undefined) return undefined;
   const fleet = asDesired(observed);
   const processes = id === last?.release ? last.processes : fleet[id]?.processes ?? {};
-  const warm = Object.entries(fleet).filter(([other, { until }]) => other !== id && until !== undefined).map(([other, release]) => [other, { ...release, weight: 0 }]);
+  const warm = Object.entries(fleet).filter(([other, { until }]) => other !== id && until !== undefined).map(([other, release]) => [other, { ...release, weight: 0 }] as const);
   return { ...Object.fromEntries(warm), [id]: { processes, weight: 100 } };
 }
 

@@ -2,9 +2,13 @@ import type { ExecutorContext } from '@nx/devkit';
 import { join } from 'node:path';
 import { Workbench } from '../commands/workbench.spec-support.js';
 import deployExecutor from './deploy/executor.js';
+import destroyExecutor from './destroy/executor.js';
 import logsExecutor from './logs/executor.js';
+import pruneExecutor from './prune/executor.js';
+import repairExecutor from './repair/executor.js';
 import rollbackExecutor from './rollback/executor.js';
 import statusExecutor from './status/executor.js';
+import unlockExecutor from './unlock/executor.js';
 
 let bench: Workbench;
 let printed: string;
@@ -62,4 +66,23 @@ test.each([{ ...({} as ExecutorContext), projectName: undefined }, { projectName
   const context = { ...contextOf('staging'), ...change } as ExecutorContext;
   expect(await deployExecutor({}, context)).toEqual({ success: false });
   expect(printed).toMatch(/^error ND-PROJECT-UNKNOWN: this executor was started without a project/);
+});
+
+test('the executors for trouble: status, repair, unlock, prune and destroy, each with its document', async () => {
+  const outputFile = join(bench.folder, 'trouble.json');
+  const context = contextOf('staging');
+  expect(await repairExecutor({ outputFile }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'unchanged', exitCode: 0, action: 'repair' });
+  expect(await statusExecutor({ outputFile, follow: true }, context)).toEqual({ success: true });
+  expect(await unlockExecutor({ outputFile, wait: '0s' }, context)).toEqual({ success: false });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', exitCode: 3, error: { code: 'ND-NOT-LOCKED' } });
+  expect(await pruneExecutor({ outputFile, keep: 1 }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ action: 'prune', exitCode: 0 });
+  expect(await destroyExecutor({ outputFile, confirm: 'other' }, context)).toEqual({ success: false });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', error: { code: 'ND-NOT-CONFIRMED' } });
+  printed = '';
+  expect(await destroyExecutor({ outputFile, confirm: 'api', color: false }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', exitCode: 0, action: 'destroy' });
+  expect(printed).toMatch(/^[\n\x20-\x7e]*$/);
+  expect(printed).toContain('destroyed: api staging');
 });
