@@ -4,7 +4,7 @@ import { bounds, type Bounds } from './bounds.js';
 import { converge, type Goal } from './converge.js';
 import { isUnready } from './difference.js';
 import { passGate, unsupportedGates, type Subject } from './gates.js';
-import { graceOf, hands, unfailing, type Hands } from './hands.js';
+import { graceOf, hands, restoringHands, unfailing, type Hands } from './hands.js';
 import type { ApplyRequest, ApplyResult } from './request.js';
 
 /** What the way back has to know of the way so far. */
@@ -95,7 +95,7 @@ async function recover(request: ApplyRequest, progress: Progress, error: DeployE
   if (progress.committed) emit({ type: 'note', text: `after the commit the deploy is brought to its end: ${error.message}` });
   else emit({ type: 'restore', reason: error.message });
   const within = boundsOf(request, progress.committed ? 'finishing' : 'restoring', deadlines.restore ?? deadlines.whole);
-  const means = hands(request, within, () => progress.committed);
+  const means = restoringHands(request, within, () => progress.committed);
   try {
     await means.record({ kind: 'restore', key: progress.committed ? 'to' : 'from' });
     await converge(means, progress.committed ? forward(request, plan.to) : backward(request, progress));

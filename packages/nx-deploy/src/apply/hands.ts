@@ -1,3 +1,4 @@
+import { DeployError } from '../errors.js';
 import type { Emit, Ms, Observed, ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { Bounds } from './bounds.js';
@@ -45,6 +46,24 @@ export function hands(request: ApplyRequest, bounds: Bounds, committed: () => bo
       await bounds.change(call);
     },
   };
+}
+
+/** The same, for a restore: what ran before matters more than the record of bringing it back, so a full disk keeps no effect from happening. */
+export function restoringHands(request: ApplyRequest, bounds: Bounds, committed: () => boolean): Hands {
+  const emit = unfailing(request.emit);
+  let told = false;
+  return hands({
+    ...request,
+    async journal(effect, past) {
+      try {
+        await request.journal(effect, past);
+      } catch (thrown) {
+        if (!(thrown instanceof DeployError) || thrown.code !== 'ND-DISK-FULL') throw thrown;
+        if (!told) emit({ type: 'note', text: `going on without a record, for it cannot be written: ${thrown.message}` });
+        told = true;
+      }
+    },
+  }, bounds, committed);
 }
 
 export function graceOf(request: ApplyRequest): Ms {

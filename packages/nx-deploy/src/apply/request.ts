@@ -26,7 +26,10 @@ export interface ApplyRequest {
   readonly plan: Pick<Walk, 'steps' | 'from' | 'to'>;
   /** Records of every release in the plan; one that only leaves may be missing. */
   readonly releases: ReadonlyMap<ReleaseId, Release>;
-  /** Awaited before each side effect, also those of a restore; when it rejects, the effect does not happen. */
+  /**
+   * Awaited before each side effect, also those of a restore; when it rejects, the effect does not happen. One exception: ND-DISK-FULL stops
+   * no restore, nor the way on after the commit.
+   */
   readonly journal: (effect: Effect, committed: boolean) => Promise<void>;
   readonly emit: Emit;
   /** Cancel: what was done is undone. Has no effect after the commit. */
