@@ -41,13 +41,13 @@ describe('renderSummary', () => {
       .toEqual(['rolled back: api staging in 80ms']);
   });
 
-  it.each<[Summary['outcome'], Summary['action'], string]>([
-    ['restored', 'deploy', 'deploy failed, restored what ran before: api staging in 12.3s'],
-    ['restored', 'rollback', 'rollback failed, restored what ran before: api staging in 12.3s'],
-    ['not-restored', 'deploy', 'deploy failed and could NOT be restored: api staging in 12.3s'],
-  ])('says that it failed: %s %s', (outcome, action, headline) => {
+  it.each<[Summary['outcome'], Summary['action'], string, string]>([
+    ['restored', 'deploy', 'deploy failed, restored what ran before: api staging in 12.3s', 'not live'],
+    ['restored', 'rollback', 'rollback failed, restored what ran before: api staging in 12.3s', 'not live'],
+    ['not-restored', 'deploy', 'deploy failed and could NOT be restored: api staging in 12.3s', 'state unknown, see status'],
+  ])('says that it failed: %s %s', (outcome, action, headline, state) => {
     const lines = text({ outcome, action }).split('\n');
-    expect(lines.slice(0, 2)).toEqual([headline, '  release   r1234567890ab (not live)']);
+    expect(lines.slice(0, 2)).toEqual([headline, `  release   r1234567890ab (${state})`]);
   });
 
   it('says when there was no release before', () => {

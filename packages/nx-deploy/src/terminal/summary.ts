@@ -60,6 +60,7 @@ function row(label: string, ...values: readonly (string | undefined)[]): string[
 function releaseText({ release, previous, outcome }: Summary): string | undefined {
   if (release === undefined) return undefined;
   if (outcome === 'unchanged') return `${release} already runs`;
+  if (outcome === 'not-restored') return `${release} (state unknown, see status)`;
   if (outcome !== 'done') return `${release} (not live)`;
   return previous === undefined || previous === release ? release : `${release} (before: ${previous})`;
 }
