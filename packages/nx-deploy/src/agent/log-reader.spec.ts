@@ -1,4 +1,5 @@
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine, LogOptions } from '../model/index.js';
 import { temporaryFolder, until } from '../shell/programs.spec-support.js';
@@ -144,6 +145,178 @@ describe('readLogs', () => {
   });
 });
 
+describe('readLogs of much', () => {
+  const LINES = 40_000;
+  /** About 4 MB, the lines numbered. */
+  const much = (second = 1): string => Array.from({ length: LINES }, (_, index) => `${at(second)} o ${index} ${'x'.repeat(70)}\n`).join('');
+
+  function openFiles(below: string): readonly string[] {
+    return readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        // The descriptor of the listing itself.
+        return [];
+      }
+    }).filter((path) => path.startsWith(below));
+  }
+
+  async function reads(): Promise<jest.SpyInstance> {
+    const handle = await open(__filename, 'r');
+    const spy = jest.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'read');
+    await handle.close();
+    return spy;
+  }
+
+  afterEach(() => { jest.restoreAllMocks(); });
+
+  it('reads as the lines are taken, not before', async () => {
+    const path = folder();
+    const file = join(path, 'r1/web.1.log');
+    writeFileSync(file, much());
+    let found = 0;
+    for await (const line of readLogs(path, undefined, {})) {
+      // What is gone by the time it would be read never comes.
+      if (found === 0) truncateSync(file, 1024 ** 2);
+      expect(line.text.startsWith(`${found} `)).toBe(true);
+      found += 1;
+    }
+    expect(found).toBe(much().slice(0, 1024 ** 2).split('\n').length - 1);
+  });
+
+  it('lets others work in between', async () => {
+    const path = folder();
+    for (const instance of ['web.1', 'web.2']) writeFileSync(join(path, 'r1', `${instance}.log`), much());
+    let turns = 0;
+    let running = true;
+    const turn = (): void => {
+      turns += 1;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    expect(await read(path)).toHaveLength(2 * LINES);
+    running = false;
+    expect(turns).toBeGreaterThanOrEqual(2 * LINES / 250);
+  });
+
+  it('leaves no file open, whether it was read to its end or left', async () => {
+    const path = folder();
+    for (const name of ['r1/web.1.log', 'r1/web.1.log.1', 'r2/web.1.log']) writeFileSync(join(path, name), much());
+    await read(path);
+    expect(openFiles(path)).toEqual([]);
+    for await (const { text } of readLogs(path, undefined, {})) {
+      expect(text).toMatch(/^0 /);
+      expect(openFiles(path)).toHaveLength(2);
+      break;
+    }
+    expect(openFiles(path)).toEqual([]);
+  });
+
+  it('ends soon when the signal aborts in the middle of what is stored', async () => {
+    const path = folder();
+    writeFileSync(join(path, 'r1/web.1.log'), much());
+    const abort = new AbortController();
+    let found = 0;
+    for await (const { text } of readLogs(path, undefined, { signal: abort.signal })) {
+      expect(text).toMatch(/^\d+ x/);
+      found += 1;
+      if (found === 1_000) abort.abort();
+    }
+    expect(found).toBeLessThan(1_500);
+    expect(openFiles(path)).toEqual([]);
+  });
+
+  it('ends soon when the signal aborts and nothing that is stored is wanted', async () => {
+    const path = folder();
+    writeFileSync(join(path, 'r1/web.1.log'), much());
+    const spy = await reads();
+    expect(await read(path, { since: at(30), signal: AbortSignal.abort() })).toEqual([]);
+    expect(spy).toHaveBeenCalledTimes(1);
+    expect(await read(path, { since: at(30) })).toEqual([]);
+    expect(spy.mock.calls.length).toBeGreaterThan(10);
+  });
+
+  it('merges many logs as one sort by time would', async () => {
+    const path = folder();
+    const all: { second: number; text: string }[] = [];
+    for (let instance = 10; instance < 40; instance += 1) {
+      const seconds = Array.from({ length: 50 }, (_, index) => (index * index * instance * 7) % 50).sort((a, b) => a - b);
+      const mine = seconds.map((second, index) => ({ second, text: `${instance}/${index}` }));
+      writeFileSync(join(path, `r1/web.${instance}.log`), lines(...mine.map(({ second, text }) => [second, text] as const)));
+      all.push(...mine);
+    }
+    expect(await read(path)).toEqual(all.sort((a, b) => a.second - b.second).map(({ text }) => text));
+  });
+
+  it('finds files under the names that a rotation meanwhile gave them, and no more than there was when it began', async () => {
+    const path = folder();
+    const file = join(path, 'r1/web.1.log');
+    writeFileSync(`${file}.2`, much(1));
+    writeFileSync(`${file}.1`, much(2));
+    writeFileSync(file, lines([3, 'last']));
+    const found: string[] = [];
+    for await (const { text } of readLogs(path, undefined, {})) {
+      if (found.length === 0) {
+        for (const [from, to] of [['.2', '.3'], ['.1', '.2'], ['', '.1']] as const) renameSync(`${file}${from}`, `${file}${to}`);
+        writeFileSync(file, lines([4, 'too late']));
+        appendFileSync(`${file}.1`, lines([4, 'too late']));
+      }
+      found.push(text);
+    }
+    expect(found).toHaveLength(2 * LINES + 1);
+    expect(found.at(-1)).toBe('last');
+  });
+
+  it('goes on with the next file when a rotation has removed one before its turn', async () => {
+    const path = folder();
+    const file = join(path, 'r1/web.1.log');
+    writeFileSync(`${file}.2`, much());
+    writeFileSync(`${file}.1`, lines([2, 'removed']));
+    writeFileSync(file, lines([3, 'last']));
+    const found: string[] = [];
+    for await (const { text } of readLogs(path, undefined, {})) {
+      if (found.length === 0) rmSync(`${file}.1`);
+      found.push(text);
+    }
+    expect(found).toHaveLength(LINES + 1);
+    expect(found.at(-1)).toBe('last');
+  });
+
+  it('passes over files that were last written before the time that is asked for', async () => {
+    const path = folder();
+    const file = join(path, 'r1/web.1.log');
+    writeFileSync(`${file}.2`, much(1));
+    writeFileSync(`${file}.1`, lines([4, 'too old'], [6, 'a']));
+    writeFileSync(file, lines([7, 'b']));
+    writeFileSync(join(path, 'r1/web.2.log'), much(2));
+    for (const old of [`${file}.2`, join(path, 'r1/web.2.log')]) utimesSync(old, new Date(at(2)), new Date(at(2)));
+    const spy = await reads();
+    expect(await read(path, { since: at(5) })).toEqual(['a', 'b']);
+    // One for each file of web.1 that counts; the end of the newest of web.2.
+    expect(spy.mock.calls.length).toBeLessThanOrEqual(5);
+  });
+
+  it('follows a file that was last written before the time that is asked for, from its last whole line', async () => {
+    const path = folder();
+    const file = join(path, 'r1/web.1.log');
+    writeFileSync(file, `${much(1)}${at(20)} o half`);
+    utimesSync(file, new Date(at(2)), new Date(at(2)));
+    const { seen, text, stop } = follow(path, { since: at(10) });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(seen).toEqual([]);
+    appendFileSync(file, ` and half\n${lines([21, 'new'])}`);
+    await until('both', () => seen.length === 2);
+    await stop();
+    expect(text()).toBe('half and half new');
+  });
+
+  it('stands a line that fills more than a piece', async () => {
+    const path = folder();
+    writeFileSync(join(path, 'r1/web.1.log'), `${lines([1, 'before'])}${'y'.repeat(300_000)}\n${lines([2, 'z'.repeat(200_000)], [3, 'after'])}`);
+    expect((await read(path)).map((text) => text.slice(0, 6))).toEqual(['before', 'zzzzzz', 'after']);
+  });
+});
+
 describe('lastLines', () => {
   it('gives the last of a long file', async () => {
     const file = join(folder(), 'r1/web.1.log');
@@ -163,5 +336,7 @@ describe('parseLine', () => {
     expect(parseLine(source, `${at(1)} e a b`)).toEqual({ at: at(1), release: 'r1', instance: 'web.1', stream: 'err', text: 'a b' });
     expect(parseLine(source, '')).toBeUndefined();
     expect(parseLine(source, 'no record')).toBeUndefined();
+    // The rest of a cut line is none, whatever it says.
+    expect(parseLine(source, 'said o yes')).toBeUndefined();
   });
 });

@@ -1,22 +1,18 @@
-/** Reads and follows the log files that shims write. */
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+/** Reads and follows the log files that shims write, of one instance or of many at once. */
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine, LogOptions } from '../model/index.js';
 import { isMissing } from '../releases/index.js';
-import { LOG_MAX_FILES, rotated } from './log-file.js';
+import { rotated } from './log-file.js';
+import { LogCursor, stretches, type LogSource, type Position } from './log-lines.js';
+
+export { parseLine, type LogSource } from './log-lines.js';
 
 const POLL_MS = 200;
 const TAIL_BYTES = 256 * 1024;
-const CHUNK_BYTES = 256 * 1024;
-const LINE_FEED = 10;
-
-/** Folder layout: `<folder>/<release>/<instance>.log`. */
-export interface LogSource {
-  readonly release: string;
-  readonly instance: string;
-  readonly file: string;
-}
+/** Lines in a row: the process that reads carries the traffic too. */
+const LINES_AT_ONCE = 250;
 
 export async function logSources(folder: string, release?: string, instance?: string): Promise<readonly LogSource[]> {
   const releases = release === undefined ? await names(folder) : [release];
@@ -33,25 +29,25 @@ async function names(folder: string): Promise<readonly string[]> {
   });
 }
 
-export function parseLine(source: LogSource, line: string): LogLine | undefined {
-  const match = /^(\S+) ([oe]) (.*)$/s.exec(line);
-  if (match === null) return undefined;
-  return { at: match[1] ?? '', release: source.release, instance: source.instance, stream: match[2] === 'o' ? 'out' : 'err', text: match[3] ?? '' };
-}
-
-/** All stored lines in the order of their time, then, with `follow`, new ones until the signal aborts. A line still being written waits for its end. */
+/**
+ * All lines that are stored when it begins in the order of their time, then, with `follow`, new ones until the signal aborts. A line still being written
+ * waits for its end. Files are read as the lines are taken; when the signal aborts, or the reader leaves, it ends soon and closes them.
+ */
 export async function* readLogs(folder: string, release: string | undefined, options: LogOptions): AsyncIterable<LogLine> {
   const positions = new Map<string, Position>();
   const since = options.since === undefined ? '' : normalTime(options.since);
   const over = (): boolean => options.follow !== true || options.signal?.aborted === true;
   for (;;) {
-    const found: LogLine[] = [];
-    for (const source of await logSources(folder, release, options.instance)) {
-      const news = await fresh(source, positions.get(source.file), since);
-      positions.set(source.file, news.position);
-      for (const line of news.lines) found.push(line);
+    const cursors: LogCursor[] = [];
+    try {
+      for (const source of await logSources(folder, release, options.instance)) {
+        cursors.push(new LogCursor(source, await stretches(source.file, positions.get(source.file), since), since));
+      }
+      yield* merged(cursors, options.signal);
+      for (const { source, position } of cursors) if (position !== undefined) positions.set(source.file, position);
+    } finally {
+      await Promise.all(cursors.map((cursor) => cursor.close()));
     }
-    yield* found.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     if (over()) return;
     await sleep(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => undefined);
     if (over()) return;
@@ -64,75 +60,56 @@ function normalTime(time: string): string {
   return Number.isNaN(ms) ? time : new Date(ms).toISOString();
 }
 
-/** Up to where a source was read: the file, whatever its name is by now, and the byte in it. */
-interface Position {
-  readonly inode: number;
-  readonly offset: number;
+/** The next line of a log. `index`: of two lines of the same time that of the earlier log comes first. */
+interface Head {
+  readonly line: LogLine;
+  readonly cursor: LogCursor;
+  readonly index: number;
 }
 
-interface News {
-  readonly lines: readonly LogLine[];
-  readonly position: Position;
-}
-
-/** What came after a position, also when the files were rotated since; without a position, all there is. */
-async function fresh(source: LogSource, before: Position | undefined, since: string): Promise<News> {
-  const files = await openNewer(source.file, before?.inode);
-  const lines: LogLine[] = [];
-  let position = before ?? { inode: 0, offset: 0 };
-  try {
-    for (const { inode, handle } of files) {
-      const start = inode === before?.inode ? before.offset : 0;
-      const news = await readFrom(source, handle, start, since);
-      for (const line of news.lines) lines.push(line);
-      position = { inode, offset: news.offset };
+/** A merge of many sorted logs into one: the heads of all are kept in order, and the first is taken and followed by the next of its log. */
+async function* merged(cursors: readonly LogCursor[], signal: AbortSignal | undefined): AsyncGenerator<LogLine, void> {
+  const heads: Head[] = [];
+  const put = (line: LogLine | undefined, cursor: LogCursor, index: number): void => {
+    if (line !== undefined) insert(heads, { line, cursor, index });
+  };
+  for (const [index, cursor] of cursors.entries()) put(await nextLine(cursor, signal), cursor, index);
+  let given = 0;
+  for (let head = heads.shift(); head !== undefined; head = heads.shift()) {
+    yield head.line;
+    given += 1;
+    if (given % LINES_AT_ONCE === 0) {
+      await breathe();
+      if (signal?.aborted === true) return;
     }
-  } finally {
-    await Promise.all(files.map(({ handle }) => handle.close()));
+    put(head.cursor.take() ?? await nextLine(head.cursor, signal), head.cursor, head.index);
   }
-  return { lines, position };
 }
 
-interface OpenFile {
-  readonly inode: number;
-  readonly handle: FileHandle;
+/** Reads on until there is a line, or the end; not beyond the first piece once nobody wants it any more. */
+async function nextLine(cursor: LogCursor, signal: AbortSignal | undefined): Promise<LogLine | undefined> {
+  while (await cursor.fill()) {
+    const line = cursor.take();
+    if (line !== undefined) return line;
+    if (signal?.aborted === true) return undefined;
+  }
+  return undefined;
 }
 
-/**
- * The files of a log from `inode` on, oldest first; all when none has it. They are opened newest first: a rotation meanwhile then shows a file twice,
- * never not at all.
- */
-async function openNewer(file: string, inode: number | undefined): Promise<readonly OpenFile[]> {
-  const opened: OpenFile[] = [];
-  for (const path of [file, ...Array.from({ length: LOG_MAX_FILES }, (_, index) => rotated(file, index + 1))]) {
-    const handle = await open(path, 'r').catch(() => undefined);
-    if (handle === undefined) continue;
-    const { ino } = await handle.stat();
-    if (opened.some((other) => other.inode === ino)) await handle.close();
-    else opened.unshift({ inode: ino, handle });
-    if (ino === inode) break;
+function insert(heads: Head[], head: Head): void {
+  let low = 0;
+  let high = heads.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = heads[middle];
+    if (other !== undefined && comesBefore(other, head)) low = middle + 1;
+    else high = middle;
   }
-  return opened;
+  heads.splice(low, 0, head);
 }
 
-/** Whole lines from a byte on, and where the last of them ends. */
-async function readFrom(source: LogSource, handle: FileHandle, start: number, since: string): Promise<{ readonly lines: readonly LogLine[]; readonly offset: number }> {
-  const lines: LogLine[] = [];
-  const chunk = Buffer.alloc(CHUNK_BYTES);
-  let rest = Buffer.alloc(0);
-  let offset = start;
-  for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset + rest.length);
-    if (bytesRead === 0) return { lines, offset };
-    const read = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-    const end = read.lastIndexOf(LINE_FEED) + 1;
-    for (const text of read.subarray(0, end).toString('utf8').split('\n')) {
-      const line = parseLine(source, text);
-      if (line !== undefined && line.at >= since) lines.push(line);
-    }
-    offset += end;
-    rest = read.subarray(end);
-  }
+function comesBefore(a: Head, b: Head): boolean {
+  return a.line.at < b.line.at || (a.line.at === b.line.at && a.index < b.index);
 }
 
 /** The last lines of one instance, for an error message. */
@@ -145,11 +122,14 @@ export async function lastLines(source: LogSource, count: number): Promise<reado
 }
 
 async function tail(source: LogSource, file: string): Promise<readonly LogLine[]> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  if (handle === undefined) return [];
+  const facts = await stat(file).catch(() => undefined);
+  if (facts === undefined) return [];
+  const cursor = new LogCursor({ ...source, file }, [{ inode: facts.ino, start: Math.max(0, facts.size - TAIL_BYTES), end: facts.size }], '');
+  const lines: LogLine[] = [];
   try {
-    return (await readFrom(source, handle, Math.max(0, (await handle.stat()).size - TAIL_BYTES), '')).lines;
+    while (await cursor.fill()) for (let line = cursor.take(); line !== undefined; line = cursor.take()) lines.push(line);
+    return lines;
   } finally {
-    await handle.close();
+    await cursor.close();
   }
 }
