@@ -1,10 +1,13 @@
 /** Where the agent of this user keeps everything. NX_DEPLOY_HOME moves it as a whole (tests, several agents). */
 import { createHash } from 'node:crypto';
-import { homedir, tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { DeployError } from '../errors.js';
 
 export interface Home {
   readonly folder: string;
+  /** Its folder is to be looked at with {@link assertPrivate} before it is used: it may lie where others can make folders too. */
   readonly socket: string;
   /** Names the one agent in charge: process id and identity. */
   readonly lockFile: string;
@@ -18,6 +21,8 @@ export interface Home {
   readonly runs: string;
 }
 
+const WRITABLE_BY_OTHERS = 0o022;
+
 /** sun_path holds 108 bytes with its ending zero on Linux, 104 on macOS. */
 const SOCKET_PATH_LIMIT = 103;
 
@@ -25,7 +30,7 @@ export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
   const folder = resolve(environment['NX_DEPLOY_HOME'] ?? defaultFolder(environment));
   return {
     folder,
-    socket: socketPath(folder),
+    socket: socketPath(folder, environment),
     lockFile: join(folder, 'agent.json'),
     targetKey: join(folder, 'target.key'),
     blobs: join(folder, 'blobs'),
@@ -42,9 +47,36 @@ function defaultFolder(environment: NodeJS.ProcessEnv): string {
   return state !== undefined && state.startsWith('/') ? join(state, 'nx-deploy') : join(homedir(), '.local', 'state', 'nx-deploy');
 }
 
-function socketPath(folder: string): string {
+/**
+ * In the home, unless its path is too long for a socket: then in a folder of its own, below XDG_RUNTIME_DIR (XDG Base Directory Specification: only the
+ * user may write there), else below the folder for temporary files. Agent and commands have to be told the same variables.
+ */
+function socketPath(folder: string, environment: NodeJS.ProcessEnv): string {
   const plain = join(folder, 'agent.sock');
-  if (Buffer.byteLength(plain) <= SOCKET_PATH_LIMIT) return plain;
+  if (fits(plain)) return plain;
   const hash = createHash('sha256').update(folder).digest('hex').slice(0, 16);
-  return join(tmpdir(), `nx-deploy-${userInfo().uid}-${hash}`, 'agent.sock');
+  const runtime = environment['XDG_RUNTIME_DIR'] ?? '';
+  const inRuntime = join(runtime, `nx-deploy-${hash}`, 'agent.sock');
+  if (isAbsolute(runtime) && fits(inRuntime)) return inRuntime;
+  return join(tmpdir(), `nx-deploy-${process.getuid?.() ?? 'user'}-${hash}`, 'agent.sock');
+}
+
+function fits(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_LIMIT;
+}
+
+/**
+ * A command tells secrets to whoever listens on the socket, and an agent does what it is told there: nobody else may put a socket in its folder.
+ * @throws DeployError ND-AGENT-FAILED when it is no folder, or not this user's own, or others may write in it; a system error (ENOENT) when there is none.
+ */
+export async function assertPrivate(folder: string): Promise<void> {
+  const found = await lstat(folder);
+  const { mode, uid } = found;
+  if (!found.isDirectory()) throw unsafe(folder, 'it is a link or a file, not a folder', 'remove it; if it is your own link, set NX_DEPLOY_HOME to the folder that it leads to');
+  if (uid !== process.getuid?.()) throw unsafe(folder, `it belongs to another user (${uid})`, 'remove it, or set NX_DEPLOY_HOME to a folder of your own');
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) throw unsafe(folder, `others may write in it (mode ${(mode & 0o777).toString(8)})`, 'take that right away (chmod go-w) and run the command again');
+}
+
+function unsafe(folder: string, why: string, next: string): DeployError {
+  return new DeployError('ND-AGENT-FAILED', { what: 'the folder of the agent\'s socket cannot be trusted', where: folder, why, next });
 }

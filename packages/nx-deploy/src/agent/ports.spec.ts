@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
-import { agentHome } from './home.js';
 import { freePort, isFree, portRange } from './ports.js';
 
 const root = temporaryFolder('ports');
@@ -76,22 +75,5 @@ describe('isFree', () => {
       expect(await isFree(port, '127.0.0.2')).toBe(false);
     });
     expect(await isFree(0, '192.0.2.1')).toBe(false);
-  });
-});
-
-describe('agentHome', () => {
-  it('lies where the environment says', () => {
-    expect(agentHome({ NX_DEPLOY_HOME: '/x/home' })).toMatchObject({ folder: '/x/home', socket: '/x/home/agent.sock', targetKey: '/x/home/target.key' });
-    expect(agentHome({ XDG_STATE_HOME: '/x/state' }).folder).toBe('/x/state/nx-deploy');
-    expect(agentHome({ XDG_STATE_HOME: 'relative' }).folder).toMatch(/^\/.*\/\.local\/state\/nx-deploy$/);
-    expect(agentHome().folder).toMatch(/^\//);
-  });
-
-  it('has a socket path that any system takes, one for each home', () => {
-    const long = `/${'very-long/'.repeat(20)}`;
-    const [one, two] = ['a', 'b'].map((name) => agentHome({ NX_DEPLOY_HOME: `${long}${name}` }).socket);
-    expect(one).not.toBe(two);
-    expect(Buffer.byteLength(one ?? '')).toBeLessThan(104);
-    expect(agentHome({ NX_DEPLOY_HOME: `${long}a` }).socket).toBe(one);
   });
 });

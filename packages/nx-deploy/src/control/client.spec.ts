@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, mkdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Recorder, Workbench } from '../commands/workbench.spec-support.js';
 import { agentCommand } from '../commands/agent.js';
 import { deploy } from '../commands/deploy.js';
@@ -44,6 +44,21 @@ test('something on the socket that is no agent counts as none', async () => {
   server = createServer((_request, response) => { response.end('hello?'); });
   await new Promise<void>((resolve) => { server?.listen(bench.home.socket, resolve); });
   expect(await findAgent(bench.home)).toBeUndefined();
+});
+
+test.each([
+  ['a link', async (folder: string) => { await symlink(bench.home.folder, folder); }],
+  ['open to others', async (folder: string) => { await mkdir(folder); await chmod(folder, 0o777); }],
+])('nothing is said to a socket in a folder that is %s', async (_name, make) => {
+  const folder = join(bench.folder, 'planted');
+  await make(folder);
+  const home = { ...bench.home, socket: join(folder, 'agent.sock') };
+  let asked = 0;
+  server = createServer((_request, response) => { asked += 1; response.end('{}'); });
+  await new Promise<void>((resolve) => { server?.listen(home.socket, resolve); });
+  await expect(findAgent(home)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { where: folder } });
+  expect(await deploy({ ...bench.context(), home }, {})).toMatchObject({ exitCode: 1, document: { error: { code: 'ND-AGENT-FAILED' } } });
+  expect(asked).toBe(0);
 });
 
 test('an agent that refuses to say hello is an error', async () => {

@@ -3,9 +3,10 @@ import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
+import { dirname } from 'node:path';
 import type { IncomingMessage } from 'node:http';
 import { DeployError, errorCode } from '../errors.js';
-import type { Home } from '../agent/home.js';
+import { assertPrivate, type Home } from '../agent/home.js';
 import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './protocol.js';
 import { isClaimed } from './sole.js';
 
@@ -70,8 +71,9 @@ async function open(home: Home, path: string, body: object, signal?: AbortSignal
   }
 }
 
-function openOnce(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
+async function openOnce(home: Home, path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  await assertPrivate(dirname(home.socket));
+  return await new Promise((resolve, reject) => {
     const outgoing = request({
       socketPath: home.socket, path: `/v1/${path}`, method: 'POST', agent: false,
       headers: { 'content-type': 'application/json' }, ...(signal === undefined ? {} : { signal }),
@@ -111,6 +113,7 @@ async function* lines<T>(home: Home, path: string, body: object, signal?: AbortS
 }
 
 function broken(cause: unknown): DeployError {
+  if (cause instanceof DeployError) return cause;
   return new DeployError('ND-INTERRUPTED', {
     what: 'the connection to the agent broke',
     why: 'the agent ended or was killed',

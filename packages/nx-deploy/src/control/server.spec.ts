@@ -1,11 +1,14 @@
 import { createServer, request } from 'node:http';
-import { readFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { deployFile, eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
 import { resolveProject, serviceTarget } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
+import { createEmbeddedRouter } from '../routers/embedded/index.js';
 import { PROTOCOL, type RunRequest } from './protocol.js';
+import { Registry } from './registry.js';
+import { openControl, type ControlOptions } from './server.js';
 
 let bench: Workbench;
 beforeEach(async () => {
@@ -163,4 +166,21 @@ test('the agent leaves even when whoever asked it to stop is gone before the ans
   outgoing.destroy();
   await bench.agent?.left;
   bench.agent = undefined;
+});
+
+test('an agent does not listen in a folder that others may write in, and makes its own for itself alone', async () => {
+  const folder = join(bench.folder, 'planted');
+  await mkdir(folder);
+  await chmod(folder, 0o777);
+  const options: ControlOptions = {
+    socket: join(folder, 'agent.sock'), hello: (await bench.client()).hello, registry: new Registry({
+      home: bench.home, router: createEmbeddedRouter(), shim: 'none', materialise: () => Promise.resolve(), log: () => undefined,
+    }),
+    prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve(() => undefined), takeover: () => Promise.reject(new Error('none')),
+  };
+  await expect(openControl(options)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { where: folder } });
+  expect(await readdir(folder)).toEqual([]);
+  const server = await openControl({ ...options, socket: join(folder, 'own/agent.sock') });
+  server.close();
+  expect((await stat(join(folder, 'own'))).mode & 0o777).toBe(0o700);
 });

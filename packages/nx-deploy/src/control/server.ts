@@ -8,6 +8,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import { runChange } from '../engine/change.js';
 import type { Swept } from '../engine/task.js';
 import { localPlatform } from '../platforms/local/platform.js';
+import { assertPrivate } from '../agent/home.js';
 import { readLogs } from '../agent/log-reader.js';
 import { Broadcasts } from './broadcast.js';
 import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
@@ -46,6 +47,7 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   server.requestTimeout = 0;
   server.headersTimeout = 0;
   await mkdir(dirname(options.socket), { recursive: true, mode: 0o700 });
+  await assertPrivate(dirname(options.socket));
   await rm(options.socket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

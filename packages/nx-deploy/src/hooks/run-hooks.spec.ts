@@ -34,7 +34,7 @@ describe('runHooks', () => {
     const [event] = events;
     const seen = JSON.parse(event?.type === 'output' ? event.line : '') as Record<string, string>;
     expect(seen).toMatchObject({ PATH: process.env['PATH'], DATABASE: 'db', NX_DEPLOY_RELEASE: 'r1', NX_DEPLOY_HOOK: 'preDeploy' });
-    const allowed = ['DATABASE', 'NX_DEPLOY_RELEASE', 'NX_DEPLOY_HOOK', 'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'SHELL', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
+    const allowed = ['DATABASE', 'NX_DEPLOY_RELEASE', 'NX_DEPLOY_HOOK', 'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'SHELL', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
     expect(Object.keys(seen).filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
