@@ -7,7 +7,7 @@ import { Supervisor } from '../agent/supervisor.js';
 import { get } from '../commands/workbench.spec-support.js';
 import type { RunRequest, ServiceStatus } from '../control/protocol.js';
 import { asDeployError } from '../errors.js';
-import { targetId } from '../platforms/local/service.js';
+import { targetId } from '../platforms/local/targets.js';
 import type * as embedded from '../routers/embedded/index.js';
 import type { Router } from '../routers/router.js';
 import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';

@@ -9,7 +9,8 @@ import { DeployError } from '../../errors.js';
 import { least, RELEASE_ID_PATTERN, WEB, type Ms, type Observed, type Processes, type ReleaseId } from '../../model/index.js';
 import type { Listen } from '../../routers/router.js';
 import type { Platform, Readiness } from '../platform.js';
-import { targetId, type LocalService } from './service.js';
+import type { LocalService } from './service.js';
+import { targetId } from './targets.js';
 
 /** The listen address that is wanted; without a port one is picked and kept. */
 export type WantedListen = Omit<Listen, 'port'> & { readonly port?: number };

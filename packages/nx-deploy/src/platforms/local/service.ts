@@ -3,15 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Instance, InstanceRecord } from '../../agent/instance.js';
+import type { InstanceRecord } from '../../agent/instance.js';
 import type { ShimOrder } from '../../agent/shim.js';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
-import { WEB, type Ms, type Release, type ReleaseId } from '../../model/index.js';
+import type { Ms, Release, ReleaseId } from '../../model/index.js';
 import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
-import type { Listen, Router, Target } from '../../routers/router.js';
+import type { Listen, Router } from '../../routers/router.js';
 import { baseEnvironment } from '../../shell/environment.js';
 import { readRecord, writeRecord, type ServiceRecord } from './record.js';
+import { targetsOf } from './targets.js';
 
 /** What all services of one agent share. */
 export interface LocalHost {
@@ -147,7 +148,7 @@ export class LocalService {
   }
 
   private putRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
-    return this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: this.targets() }));
+    return this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: targetsOf(this.supervisor.all()) }));
   }
 
   get routeKey(): string {
@@ -159,7 +160,7 @@ export class LocalService {
   refresh(): void {
     const change = async (): Promise<void> => {
       const route = this.host.router.route(this.routeKey);
-      if (route !== undefined) await this.host.router.set({ ...route, targets: this.targets() });
+      if (route !== undefined) await this.host.router.set({ ...route, targets: targetsOf(this.supervisor.all()) });
     };
     this.serially(change).catch((error: unknown) => this.host.log('the route could not be refreshed', error));
   }
@@ -202,17 +203,6 @@ export class LocalService {
     return next;
   }
 
-  /** Ready instances get the traffic. When a release has none, those that were ready before get it rather than nobody. */
-  private targets(): readonly Target[] {
-    const web = this.supervisor.all().filter((instance) => instance.record.process === WEB && instance.alive);
-    const releases = [...new Set(web.map((instance) => instance.record.release))];
-    return releases.flatMap((release) => {
-      const mine = web.filter((instance) => instance.record.release === release);
-      const ready = mine.filter((instance) => instance.state === 'ready');
-      return (ready.length > 0 ? ready : mine.filter((instance) => instance.state === 'unready')).map(asTarget);
-    });
-  }
-
   /** How a process is started: command, folder, and an environment built from scratch. */
   private async order(release: Release, instance: InstanceRecord): Promise<Pick<ShimOrder, 'argv' | 'cwd' | 'env' | 'secrets'>> {
     const { values, secrets } = await this.state.config.open(release.config);
@@ -244,13 +234,4 @@ export class LocalService {
     await this.supervisor.forsake();
     await this.routing;
   }
-}
-
-/** Unique across releases, so that the same slot of two releases is two targets. */
-export function targetId(instance: Instance): string {
-  return `${instance.record.release}/${instance.record.id}`;
-}
-
-function asTarget(instance: Instance): Target {
-  return { id: targetId(instance), release: instance.record.release, host: '127.0.0.1', port: instance.record.port };
 }
