@@ -39,7 +39,8 @@ function message<T extends FromLoad['type']>(child: ChildProcess, type: T, compl
     };
     const onExit = (code: number | null, signal: string | null): void =>
       settle(() => reject(new Error(`the load client ended (${String(signal ?? code)}) before it said ${type}: ${complaints()}`)));
-    const onError = (error: Error): void => settle(() => reject(error));
+    // An order to a process that has ended is an EPIPE.
+    const onError = (error: Error): void => settle(() => reject(new Error(`the load client ended before it said ${type} (${error.message}): ${complaints()}`)));
     child.on('message', onMessage).on('exit', onExit).on('error', onError);
   });
 }

@@ -136,7 +136,11 @@ export class LocalService {
   /** Puts listen address and weights in force and remembers them. */
   async setRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
     await this.putRoute(listen, weights);
-    await this.update({ listen, weights });
+    // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
+    await this.update({ listen, weights }).catch((error: unknown) => {
+      if (!(error instanceof DeployError) || error.code !== 'ND-DISK-FULL') throw error;
+      this.host.log('the route is in force, but its record could not be written', error);
+    });
   }
 
   /** Takes the route away and forgets its address. */
