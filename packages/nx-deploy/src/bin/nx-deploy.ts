@@ -39,7 +39,7 @@ export async function main(argv: readonly string[], cwd: string, variables: Node
     json = given.values['json'] === true;
     const terminal = terminalOutput({ color: typeof color === 'boolean' ? color : undefined, variables });
     // Log lines are JSON by themselves: they stream, and only an error is printed behind them.
-    output = !json ? terminal : given.command === 'logs' ? { ...silentOutput(), line: (text) => terminal.line(text) } : silentOutput();
+    output = !json ? terminal : given.command === 'logs' ? { ...silentOutput(), line: (text) => terminal.line(text), ...(terminal.closed === undefined ? {} : { closed: terminal.closed }) } : silentOutput();
     result = await dispatch(given, output, cwd, variables);
     json &&= given.command !== 'logs' || result.exitCode !== 0;
   } catch (thrown) {

@@ -1,6 +1,6 @@
 import { connectAgent } from '../control/launch.js';
 import { DeployError } from '../errors.js';
-import { DURATION_PATTERN, parseDuration, RELEASE_ID_PATTERN } from '../model/index.js';
+import { parseDuration, RELEASE_ID_PATTERN } from '../model/index.js';
 import { logText } from './text.js';
 import { resolveProject, serviceTarget, type CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
@@ -29,6 +29,8 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
     const target = await serviceTarget(context, resolved);
     const leave = new AbortController();
     const stop = (): void => leave.abort();
+    const { closed } = context.output;
+    const left = closed === undefined ? leave.signal : AbortSignal.any([leave.signal, closed]);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
     let lines = 0;
     try {
@@ -37,16 +39,20 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
         ...(since === undefined ? {} : { since }),
         ...(options.instance === undefined ? {} : { instance: options.instance }),
         ...(options.release === undefined ? {} : { release: options.release }),
-      }, leave.signal);
+      }, left);
       for await (const line of stream) {
+        // What has come already is passed over: the connection ends by the signal.
+        if (left.aborted) continue;
         lines += 1;
         context.output.line(options.json === true ? JSON.stringify(line) : logText(line));
       }
+    } catch (error) {
+      if (!left.aborted) throw error;
     } finally {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
     }
     return { exitCode: 0, document: { outcome: 'done', exitCode: 0, lines } };
-  });
+  }, 'look');
 }
 
 export function sinceTime(since: string | undefined, now: number): string | undefined {
@@ -56,7 +62,7 @@ export function sinceTime(since: string | undefined, now: number): string | unde
   const at = new Date(back === undefined ? ISO_TIME.test(since) ? Date.parse(since) : Number.NaN : now - back);
   if (Number.isNaN(at.getTime())) {
     throw new DeployError('ND-OPTION-INVALID', {
-      what: `--since=${since} is neither a time nor a duration`, why: `a duration has the form ${DURATION_PATTERN}`, next: 'write --since=10m or --since=2026-01-31T12:00:00Z',
+      what: `--since=${since} is neither a time nor a duration`, why: 'a duration is a number and ms, s, m, h or d', next: 'write --since=10m or --since=2026-01-31T12:00:00Z',
     });
   }
   return at.toISOString();

@@ -9,6 +9,8 @@ export interface Output {
   /** Lines of the answer itself. */
   line(text: string): void;
   error(error: DeployError): void;
+  /** Aborts when nobody reads any more, where that can be known. */
+  readonly closed?: AbortSignal;
   /** Ends a live line, if there is one. */
   end(): void;
 }

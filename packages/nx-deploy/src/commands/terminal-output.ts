@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { createPrinter, rewritesLines, usesColor } from '../terminal/index.js';
 import type { Output } from './output.js';
 
@@ -13,7 +14,19 @@ export function terminalOutput({ color, variables }: TerminalOptions): Output {
   // Undefined where it is no terminal, whatever its type says; and colour that is undefined is whatever FORCE_COLOR says.
   const facts = { isTTY: stream.isTTY ?? false, env: variables, ...(color === undefined ? {} : { color }) };
   const colored = usesColor(facts);
-  return { color: colored, ...methods(createPrinter({ stream, tty: rewritesLines(facts), color: colored })) };
+  return { color: colored, closed: closing(stream), ...methods(createPrinter({ stream, tty: rewritesLines(facts), color: colored })) };
+}
+
+const signals = new WeakMap<object, AbortSignal>();
+
+/** Aborts when what is written to is gone: a pipe to `head` that has ended, a terminal that was closed. One signal for each stream. */
+export function closing(stream: Pick<Writable, 'once'>): AbortSignal {
+  const known = signals.get(stream);
+  if (known !== undefined) return known;
+  const gone = new AbortController();
+  for (const event of ['error', 'close'] as const) stream.once(event, () => gone.abort());
+  signals.set(stream, gone.signal);
+  return gone.signal;
 }
 
 function methods(printer: Omit<Output, 'color'>): Omit<Output, 'color'> {

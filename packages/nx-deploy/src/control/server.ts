@@ -1,5 +1,4 @@
 /** The agent's side of its socket. */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
@@ -9,8 +8,8 @@ import { runChange } from '../engine/change.js';
 import type { Swept } from '../engine/task.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { assertPrivate } from '../agent/home.js';
-import { readLogs } from '../agent/log-reader.js';
 import { Broadcasts } from './broadcast.js';
+import { logStream } from './log-stream.js';
 import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
 import type { Calls, Hello, LogsRequest, RunRequest, ServiceTarget, SessionRequest, Streams, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import type { Registry } from './registry.js';
@@ -89,7 +88,7 @@ function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): Str
   return {
     run: (body, response) => begin(() => runStream(options, runs, broadcasts, body as RunRequest, response)),
     session: (body, response) => begin(() => sessions.stream(body as SessionRequest, response)),
-    logs: (body, response) => logStream(options, body as LogsRequest, response),
+    logs: (body, response) => logStream(registry, body as LogsRequest, response),
     task: (body, response) => begin(() => tasks.task(body as TaskStreamRequest, response)),
     unlock: (body, response) => tasks.unlock(body as UnlockRequest, response),
     watch: (body, response) => tasks.watch(body as ServiceTarget, response),
@@ -186,19 +185,4 @@ async function runStream(options: ControlOptions, runs: Runs, broadcasts: Broadc
 
 async function pruneContent({ registry, prune, log }: ControlOptions): Promise<void> {
   await registry.artifacts().then((used) => prune(used)).catch((error: unknown) => log('stored content could not be pruned', { error: String(error) }));
-}
-
-async function logStream({ registry }: ControlOptions, body: LogsRequest, response: ServerResponse): Promise<void> {
-  const service = await registry.find(body);
-  if (service === undefined) throw neverDeployed(body);
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
-  const { release, instance, since, follow } = body;
-  const options = { follow, signal: gone.signal, ...(instance === undefined ? {} : { instance }), ...(since === undefined ? {} : { since }) };
-  for await (const line of readLogs(service.supervisor.logFolder, release, options)) {
-    if (gone.signal.aborted) break;
-    if (!response.write(`${JSON.stringify(line)}\n`)) await once(response, 'drain', { signal: gone.signal }).catch(() => undefined);
-  }
-  response.end();
 }
