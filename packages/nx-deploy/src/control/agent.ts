@@ -1,4 +1,5 @@
 /** The agent: one background process per user that runs instances, routes their traffic and walks deploys. */
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +39,12 @@ export interface Agent {
   stop(instances: boolean): Promise<void>;
 }
 
+type Takeover = Calls['takeover'];
+
 const ROUTER_CLOSE = 10_000;
+/** A successor that does not answer within this is left to itself. */
+const SUCCESSOR_STARTS = 15_000;
+const SUCCESSOR_POLL = 20;
 const CHARGE_POLL = 2_000;
 
 /** Undefined when another agent is in charge of this home. */
@@ -62,6 +68,7 @@ class RunningAgent implements Agent {
   private server: Server | undefined;
   private over = false;
   private handedOver = false;
+  private handing: Promise<Takeover['out']> | undefined;
   private resolveLeft: () => void = () => undefined;
 
   constructor(private readonly options: AgentOptions, private readonly former: Claimant | undefined) {
@@ -138,7 +145,14 @@ class RunningAgent implements Agent {
   }
 
   /** Gives instances, addresses and socket to a program of `home.code`, which is in charge from the moment this resolves with `taken`. */
-  private async handOver({ code, node }: Calls['takeover']['in']): Promise<Calls['takeover']['out']> {
+  private handOver(wanted: Takeover['in']): Promise<Takeover['out']> {
+    // Two commands at once want the same; the second may reach the successor already.
+    if (wanted.from !== process.pid) return Promise.resolve({ outcome: 'taken', pid: process.pid });
+    this.handing ??= this.tryHandOver(wanted).finally(() => { this.handing = undefined; });
+    return this.handing;
+  }
+
+  private async tryHandOver({ code, node }: Takeover['in']): Promise<Takeover['out']> {
     const { keeper, registry } = this;
     if (keeper === undefined || this.handedOver || !/^[0-9a-f]{8,64}$/.test(code)) return { outcome: 'failed', why: 'this agent cannot be taken over from' };
     const busy = await registry.busy();
@@ -167,15 +181,19 @@ class RunningAgent implements Agent {
     // Closing it removes the socket's file, which is the successor's from the next moment on.
     this.server?.close();
     const closed = this.router.close(Math.max(ROUTER_CLOSE, deadline));
-    void keeper.letGo().then(() => this.rescue());
-    void Promise.all([closed, this.predecessorGone]).then(this.resolveLeft);
+    void Promise.all([closed, this.predecessorGone, this.seeOff(keeper.letGo())]).then(this.resolveLeft);
   }
 
-  /** A successor that fell at once left nobody in charge: the code that ran before starts again. */
-  private async rescue(): Promise<void> {
+  /** Stays until the successor answers. One that falls before that leaves nobody in charge: then the code that ran before starts again. */
+  private async seeOff(ended: Promise<void>): Promise<void> {
     const { home, standby } = this.options;
-    if (standby === undefined || this.over || !await isAbandoned(home.lockFile)) return;
+    let fallen = false;
+    void ended.then(() => { fallen = true; });
+    const end = performance.now() + SUCCESSOR_STARTS;
+    while (!fallen && !existsSync(home.socket) && performance.now() < end) await sleep(SUCCESSOR_POLL);
+    if (!fallen || standby === undefined || !(await isInCharge(home.lockFile) || await isAbandoned(home.lockFile))) return;
     this.log.warn('the successor ended; starting this version again');
+    await release(home);
     await detach(standby.node, [standby.program, 'run'], { env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output: 2 });
   }
 

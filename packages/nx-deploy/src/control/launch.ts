@@ -45,7 +45,7 @@ export async function connectAgent(home: Home, bundles = BUNDLE_FOLDER): Promise
 
 /** A new agent in place of the running one, without a moment in which nobody answers. Undefined when that is not possible now. */
 export async function takeOver(home: Home, running: AgentClient, bundles = BUNDLE_FOLDER): Promise<AgentClient | undefined> {
-  const answer = await running.call('takeover', { code: codeOf(ownCopy(home, bundles)), node: process.execPath }).catch(asIs);
+  const answer = await running.call('takeover', { from: running.hello.pid, code: codeOf(ownCopy(home, bundles)), node: process.execPath }).catch(asIs);
   if (answer?.outcome !== 'taken') return undefined;
   const end = performance.now() + START_TIMEOUT;
   while (performance.now() < end) {

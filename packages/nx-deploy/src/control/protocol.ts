@@ -144,9 +144,12 @@ export interface Calls {
   readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };
   /** `value` is absent where the verb gives undefined. */
   readonly platform: { readonly in: PlatformCall; readonly out: { readonly value?: unknown } };
-  /** Another copy of the agent's code takes over, run by the Node of this path. busy: a change is under way, of what `why` names. */
+  /**
+   * Another copy of the agent's code takes over from the process `from`, run by the Node of this path. busy: a change is under way, of what `why`
+   * names. taken: `pid` is in charge, also when somebody else has asked for that before.
+   */
   readonly takeover: {
-    readonly in: { readonly code: string; readonly node: string };
+    readonly in: { readonly from: number; readonly code: string; readonly node: string };
     readonly out: { readonly outcome: 'taken'; readonly pid: number } | { readonly outcome: 'busy' | 'failed'; readonly why: string };
   };
   /** `instances`: also end all that runs. */
