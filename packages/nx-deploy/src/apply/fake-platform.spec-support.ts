@@ -7,6 +7,7 @@ import type { StateStore } from '../releases/state-store.js';
 interface FakeRelease {
   processes: Record<string, ObservedProcess>;
   weight: number;
+  until?: string;
 }
 
 /** before: nothing happened. after: it happened, and the answer was lost. hang: it never returns. */
@@ -41,12 +42,12 @@ export class FakePlatform implements Platform {
   private readonly fleet = new Map<ReleaseId, FakeRelease>();
 
   constructor(initial: Desired = {}, unready: readonly ReleaseId[] = []) {
-    for (const [id, { processes, weight }] of Object.entries(initial)) {
+    for (const [id, { processes, weight, until }] of Object.entries(initial)) {
       const counts = Object.entries(processes).map(([name, scale]) => {
         const running = least(scale);
         return [name, { running, ready: unready.includes(id) ? 0 : running, draining: 0 }] as const;
       });
-      this.fleet.set(id, { processes: Object.fromEntries(counts), weight });
+      this.fleet.set(id, { processes: Object.fromEntries(counts), weight, ...(until === undefined ? {} : { until }) });
       this.staged.add(id);
     }
     for (const id of unready) this.broken.add(id);
@@ -62,7 +63,7 @@ export class FakePlatform implements Platform {
 
   /** The calls that change something. */
   changes(): readonly string[] {
-    return this.calls.filter((call) => /^(stage|scale|route|native)/.test(call));
+    return this.calls.filter((call) => /^(stage|scale|route|keep|native)/.test(call));
   }
 
   preflight(): Promise<void> {
@@ -134,8 +135,15 @@ export class FakePlatform implements Platform {
     });
   }
 
+  keep(until: Readonly<Record<ReleaseId, string>>): Promise<void> {
+    const text = Object.keys(until).sort().map((id) => `${id}=${until[id] ?? ''}`).join(' ');
+    return this.call(`keep ${text}`.trim(), () => {
+      for (const [id, { until: _until, ...rest }] of this.fleet) this.fleet.set(id, { ...rest, ...(until[id] === undefined ? {} : { until: until[id] }) });
+    });
+  }
+
   metrics(id: ReleaseId): Promise<Metrics> {
-    return this.call(`metrics ${id}`, () => this.counted.get(id) ?? { requests: 0, errors: 0, latency: { p50: 0, p95: 0, p99: 0 } });
+    return this.call(`metrics ${id}`, () => this.counted.get(id) ?? { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
   }
 
   native?: NonNullable<Platform['native']>;

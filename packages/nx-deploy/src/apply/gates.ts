@@ -25,7 +25,7 @@ export function unsupportedGates(steps: readonly Step[], platform: Pick<Platform
       next: 'take the approval out of the strategy; let the CI system ask for it',
     });
   }
-  if (platform.metrics === undefined && gates.some((gate) => 'soak' in gate && (gate.analyse ?? []).length > 0)) {
+  if (platform.metrics === undefined && gates.some((gate) => 'soak' in gate && (gate.analyse?.rules ?? []).length > 0)) {
     return inability(platform.name, 'count requests, errors and latency per release', 'take "analyse" out of the strategy');
   }
   const native = steps.find((step) => 'native' in step && platform.native?.[step.native] === undefined);
@@ -43,7 +43,7 @@ export async function passGate(hands: Hands, gate: Gate, subject: Subject): Prom
     await hands.record({ kind: 'gate', key: `soak ${formatDuration(gate.soak)}` });
     for (const release of subject.arriving) hands.emit({ type: 'waiting', release, for: `soak of ${formatDuration(gate.soak)}` });
     await hands.bounds.pause(gate.soak);
-    await analyse(hands, gate.analyse ?? [], gate.soak, subject);
+    await analyse(hands, gate.analyse?.rules ?? [], gate.soak, subject);
   } else if ('smoke' in gate) {
     await hands.record({ kind: 'gate', key: 'smoke' });
     for (const release of subject.arriving) await smoke(hands, release, gate.smoke);

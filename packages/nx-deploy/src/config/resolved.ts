@@ -1,14 +1,52 @@
 /** deploy.json, resolved for one environment: defaults applied, durations in ms, sizes in bytes. What every command works on. */
-import type { Check, HealthSpec, Limits, Ms, ProcessSpec, Rule, Scale } from '../model/index.js';
+import type { Analysis, Check, HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+
+/** A person is asked: `text` says what to look at; unanswered for `expires` ms it counts as refused. */
+export interface ApprovalOption {
+  readonly text: string;
+  readonly expires: Ms;
+}
+
+/** What blue-green and canary share. */
+interface SideBySide {
+  /** Asked of the new release before it has traffic. */
+  readonly smoke: readonly Check[];
+  /** How long the new release is watched with all of the traffic before the change is committed. */
+  readonly soak: Ms;
+  readonly analyse?: Analysis;
+  /** How long the release that was replaced is kept running without traffic; 0: not at all. */
+  readonly keepWarm: Ms;
+}
+
+export interface CanaryStep {
+  /** Percent of the traffic, 1 to 99. */
+  readonly weight: number;
+  readonly soak: Ms;
+  readonly approve?: ApprovalOption;
+}
+
+export interface BlueGreenOptions extends SideBySide {
+  readonly type: 'blue-green';
+  /** Asked after the smoke checks, before the switch. */
+  readonly approve?: ApprovalOption;
+}
+
+export interface CanaryOptions extends SideBySide {
+  readonly type: 'canary';
+  /** Weights grow from step to step; all of the traffic is the step after the last one. */
+  readonly steps: readonly CanaryStep[];
+  /** A user stays on the side that the first request met. */
+  readonly sticky: boolean;
+  /** Name of a request header by which testers choose a side: `always`, `never`, or a release's id. */
+  readonly header?: string;
+}
 
 export type StrategyOptions =
   | { readonly type: 'recreate' }
   /** `batch`: percent of the instances replaced at a time, 1 to 100. */
-  | { readonly type: 'rolling'; readonly batch: number };
-
-/** Reserved for the strategies that walk by weight; model/step.ts already has their gates. */
-export type AnalysisRules = readonly Rule[];
-export type SmokeChecks = readonly Check[];
+  | { readonly type: 'rolling'; readonly batch: number }
+  | BlueGreenOptions
+  | CanaryOptions;
 
 export interface ListenOption {
   readonly address: string;

@@ -16,10 +16,20 @@ export interface Check {
   readonly status: number;
 }
 
+/** How a release is judged while it soaks. */
+export interface Analysis {
+  readonly rules: readonly Rule[];
+  /** Fewer requests than this say nothing about a release: inconclusive, which never passes. */
+  readonly minimum: number;
+  /** When it is still inconclusive after the soak and as long again: take the change back, or ask a person. */
+  readonly inconclusive: 'stop' | 'ask';
+}
+
 export type Gate =
-  | { readonly soak: Ms; readonly analyse?: readonly Rule[] }
+  | { readonly soak: Ms; readonly analyse?: Analysis }
   | { readonly smoke: readonly Check[] }
-  | { readonly approve: string };
+  /** Waits for a person. Unanswered for `expires` ms it counts as refused. */
+  | { readonly approve: string; readonly expires: Ms };
 
 export type StrategyName = 'recreate' | 'rolling' | 'blue-green' | 'canary';
 

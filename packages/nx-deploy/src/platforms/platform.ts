@@ -36,8 +36,13 @@ export interface Platform {
   ready(release: ReleaseId, deadline: Ms): Promise<Readiness>;
   /** Reaches the release directly, for a smoke check at weight 0. */
   address(release: ReleaseId): Promise<Address | undefined>;
-  /** One atomic change of the share of every release, percent. */
-  route(weights: Readonly<Record<ReleaseId, number>>): Promise<void>;
+  /**
+   * One atomic change of the share of every release, percent. `arriving`: the release that a change brings, which testers may ask for by header;
+   * undefined outside a change.
+   */
+  route(weights: Readonly<Record<ReleaseId, number>>, arriving?: ReleaseId): Promise<void>;
+  /** The releases that are kept running without traffic, each with its ISO time; replaces what was said before. `list` tells it as `until`. */
+  keep(until: Readonly<Record<ReleaseId, string>>): Promise<void>;
   /** Where the service answers. */
   url(): Promise<string | undefined>;
   metrics?(release: ReleaseId, window: Ms): Promise<Metrics>;

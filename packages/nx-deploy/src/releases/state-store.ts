@@ -1,5 +1,5 @@
 /** What a target remembers of one service in one environment. Each platform keeps it beside what it describes. */
-import type { ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, Step, StrategyName } from '../model/index.js';
 import type { SerializedError } from '../errors.js';
 
 /** The newest layout of stored state that this version reads; state of a later one is refused (ND-STATE-NEWER). */
@@ -17,7 +17,7 @@ export interface Actor {
   readonly pid: number;
 }
 
-export type EffectKind = 'stage' | 'scale' | 'ready' | 'route' | 'gate' | 'hook' | 'commit' | 'restore';
+export type EffectKind = 'stage' | 'scale' | 'ready' | 'route' | 'keep' | 'gate' | 'hook' | 'commit' | 'restore';
 
 /** The one record of a change under way, replaced before each side effect. */
 export interface JournalRecord {
@@ -34,6 +34,18 @@ export interface JournalRecord {
   /** Whole records of every release in `from` and `to`. */
   readonly releases: Readonly<Record<ReleaseId, Release>>;
   readonly committed: boolean;
+  /** The change waits for a person and holds no lock. */
+  readonly paused?: Pause;
+}
+
+/** What a change waits for, and how it goes on. Times are ISO 8601 in UTC. */
+export interface Pause {
+  /** What the person is asked. */
+  readonly gate: string;
+  readonly since: string;
+  readonly expires: string;
+  /** The steps that are left once it is approved; the fleet of the first is reached and its gates up to this one are passed. */
+  readonly steps: readonly Step[];
 }
 
 export type LedgerOutcome = 'done' | 'restored' | 'not-restored';
@@ -67,6 +79,14 @@ export interface LedgerEnd extends LedgerCommon {
   readonly traffic?: { readonly requests: number; readonly errors: number };
 }
 
+/** A change stopped to ask a person, or got its answer. `expired`: nobody answered in time, which counts as a refusal. */
+export interface LedgerDecision extends LedgerCommon {
+  readonly kind: 'paused' | 'approved' | 'rejected' | 'expired';
+  readonly gate: string;
+  /** Given with the answer. */
+  readonly note?: string;
+}
+
 /** The service was taken out of service as a whole: `destroy` when that began, `destroyed` when it was done. What comes after starts afresh. */
 export interface LedgerDestroy extends Pick<LedgerCommon, 'run' | 'at' | 'actor'> {
   readonly kind: 'destroy' | 'destroyed';
@@ -74,7 +94,7 @@ export interface LedgerDestroy extends Pick<LedgerCommon, 'run' | 'at' | 'actor'
   readonly releases: readonly ReleaseId[];
 }
 
-export type LedgerBody = LedgerStart | LedgerEnd | LedgerDestroy;
+export type LedgerBody = LedgerStart | LedgerEnd | LedgerDecision | LedgerDestroy;
 
 /** `hash` is the SHA-256 of `prev` and the canonical JSON of the rest; the first `prev` is 64 zeros. */
 export type LedgerEntry = LedgerBody & { readonly schema: typeof STATE_SCHEMA; readonly seq: number; readonly prev: string; readonly hash: string };

@@ -26,7 +26,20 @@ export interface Route {
   /** Percent per release. A release with weight 0 or without targets gets nothing. */
   readonly weights: Readonly<Record<ReleaseId, number>>;
   readonly targets: readonly Target[];
+  /** The same client stays with the same release: the router sets this cookie and hashes it with the releases. */
+  readonly sticky?: { readonly cookie: string };
+  /** Testers choose by this request header: `always` is `arriving` also at weight 0, `never` is any other, else the id of a release. */
+  readonly testers?: { readonly header: string; readonly arriving?: ReleaseId };
+  /** What is answered instead; undefined: requests go to the targets. */
+  readonly closure?: Closure;
 }
+
+/** Requests get a page, or wait. */
+export type Closure =
+  /** 503 with this page. `retryAfter` in seconds. */
+  | { readonly type: 'maintenance'; readonly page: string; readonly contentType: string; readonly retryAfter?: number }
+  /** New requests wait until the closure is lifted, each at most `wait` ms, then they get 503; at most `most` wait at a time. */
+  | { readonly type: 'paused'; readonly wait: Ms; readonly most: number };
 
 export interface Router {
   /**

@@ -12,6 +12,8 @@ export interface ServiceRecord {
   /** In force; undefined before the first route. */
   readonly listen?: Listen;
   readonly weights: Readonly<Record<ReleaseId, number>>;
+  /** ISO time until which a release is kept running without traffic. */
+  readonly warm?: Readonly<Record<ReleaseId, string>>;
   /** The Node that runs instances whose command begins with `node`. */
   readonly node: string;
 }
