@@ -17,7 +17,7 @@ it('counts requests and errors, and finds percentiles within 5 %', () => {
 it('has no latency without an answer, and keeps the shortest and the longest in bounds', () => {
   const metrics = new ReleaseMetrics(clock);
   metrics.count(true);
-  expect(metrics.read(1_000)).toEqual({ requests: 1, errors: 1, latency: { p50: 0, p95: 0, p99: 0 } });
+  expect(metrics.read(1_000)).toEqual({ requests: 1, errors: 1, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
   metrics.count(false, 0);
   expect(metrics.read(1_000).latency.p99).toBeLessThan(0.2);
   metrics.count(false, 1e9);

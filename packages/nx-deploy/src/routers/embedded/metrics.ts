@@ -67,7 +67,7 @@ export class ReleaseMetrics {
       errors += bucket.errors;
       bucket.latencies.forEach((count, bound) => { latencies[bound] = (latencies[bound] ?? 0) + count; });
     }
-    return { requests, errors, latency: { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) } };
+    return { requests, errors, ejected: 0, latency: { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) } };
   }
 
   /** Is everything it ever counted older than what is kept? */
@@ -108,7 +108,7 @@ export class RouteMetrics {
   }
 
   read(release: ReleaseId, window: Ms): Metrics {
-    return this.series.get(release)?.read(window) ?? { requests: 0, errors: 0, latency: { p50: 0, p95: 0, p99: 0 } };
+    return this.series.get(release)?.read(window) ?? { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
   }
 
   /** Forgets what got no traffic for ten minutes, except the releases to keep. */

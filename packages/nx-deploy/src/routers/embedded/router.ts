@@ -180,7 +180,7 @@ class EmbeddedRouter implements InheritableRouter {
   }
 }
 
-const NOTHING: Metrics = { requests: 0, errors: 0, latency: { p50: 0, p95: 0, p99: 0 } };
+const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
 
 function normalised({ address, port, host }: Listen): Listen {
   return host === undefined ? { address, port } : { address, port, host: hostName(host) };
