@@ -1,11 +1,14 @@
 import { asDeployError, DeployError } from '../errors.js';
-import { liveRelease, type Desired, type Observed, type ReleaseId, type Step } from '../model/index.js';
+import { liveRelease, type Desired, type ReleaseId, type Step } from '../model/index.js';
 import { bounds, type Bounds } from './bounds.js';
 import { converge, type Goal } from './converge.js';
 import { isUnready } from './difference.js';
 import { passGate, unsupportedGates, type Subject } from './gates.js';
+import type { Asked } from './request.js';
 import { graceOf, hands, restoringHands, unfailing, type Hands } from './hands.js';
 import type { ApplyRequest, ApplyResult } from './request.js';
+
+type Question = Asked & { readonly steps: readonly Step[] };
 
 /** What the way back has to know of the way so far. */
 interface Progress {
@@ -21,15 +24,17 @@ interface Progress {
  *
  * Platform calls may overlap in one case: a call that hangs is left alone after the deadline and `grace`, and the restore begins.
  *
- * @throws DeployError before anything begins: ND-APPROVAL-UNSUPPORTED, ND-ABILITY-MISSING, ND-RELEASE-UNKNOWN.
+ * A gate that asks a person ends the walk where it is: what is left of it is in the result.
+ *
+ * @throws DeployError before anything begins: ND-ABILITY-MISSING, ND-RELEASE-UNKNOWN.
  */
 export async function apply(request: ApplyRequest): Promise<ApplyResult> {
   refuse(request);
   const progress: Progress = { committed: false, unready: new Set() };
   const within = boundsOf(request, 'the deploy', request.deadlines.whole, request.signal);
   try {
-    await walk(request, hands(request, within, () => progress.committed), progress);
-    return { outcome: 'done' };
+    const question = await walk(request, hands(request, within, () => progress.committed), progress);
+    return question === undefined ? { outcome: 'done' } : { outcome: 'paused', ...question };
   } catch (thrown) {
     return await recover(request, progress, asDeployError(thrown));
   } finally {
@@ -47,26 +52,39 @@ function refuse({ plan, platform, releases }: ApplyRequest): void {
   }
 }
 
-async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Promise<void> {
-  const { steps, from, to } = request.plan;
+async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Promise<Question | undefined> {
+  const { steps } = request.plan;
   const initial = await hands.observe();
   progress.unready = new Set(Object.keys(initial).filter((id) => isUnready(initial[id])));
   for (const [index, step] of steps.entries()) {
     hands.emit({ type: 'step', index, of: steps.length, desired: 'reach' in step ? step.reach : step.desired });
-    await take(request, hands, step, subjectOf(from, to, initial));
-    if ('reach' in step && step.commit === true) await commit(hands, progress, index);
+    if ('native' in step) {
+      await leaveToPlatform(request, hands, step);
+      continue;
+    }
+    const question = await take(request, hands, step);
+    if (question !== undefined) return { ...question, steps: [...question.steps, ...steps.slice(index + 1)] };
+    if (step.commit === true) await commit(hands, progress, index);
   }
   const { afterWalk } = request;
   if (afterWalk !== undefined) await hands.bounds.change(afterWalk);
   if (!progress.committed) await commit(hands, progress, steps.length - 1);
+  return undefined;
 }
 
-async function take(request: ApplyRequest, hands: Hands, step: Step, subject: Subject): Promise<void> {
-  if ('reach' in step) {
-    await converge(hands, forward(request, step.reach));
-    for (const gate of step.then ?? []) await passGate(hands, gate, subject);
-    return;
+/** Resolves with what a person is asked, and with the step that is left once it is answered. */
+async function take(request: ApplyRequest, hands: Hands, step: Extract<Step, { reach: Desired }>): Promise<Question | undefined> {
+  await converge(hands, forward(request, step.reach));
+  const subject = subjectOf(request, step.reach);
+  const gates = step.then ?? [];
+  for (const [index, gate] of gates.entries()) {
+    const asked = await passGate(hands, gate, subject);
+    if (asked !== undefined) return { ...asked, steps: [{ ...step, then: gates.slice(index + 1) }] };
   }
+  return undefined;
+}
+
+async function leaveToPlatform(request: ApplyRequest, hands: Hands, step: Extract<Step, { native: unknown }>): Promise<void> {
   const native = hands.platform.native?.[step.native];
   const release = hands.releases.get(step.release);
   // Both were checked before the walk began.
@@ -108,8 +126,10 @@ async function recover(request: ApplyRequest, progress: Progress, error: DeployE
 }
 
 function forward({ platform, plan }: ApplyRequest, target: Desired): Goal {
-  const leaving = new Set(Object.keys(plan.from).filter((id) => plan.to[id] === undefined));
-  return { target, together: platform.can.includes('overlap'), leaving, lenient: new Set(), settings: true };
+  // What is kept warm is on its way out too: that a broken one cannot be brought back is no reason not to replace it.
+  const leaving = new Set(Object.keys(plan.from).filter((id) => plan.to[id] === undefined || plan.to[id]?.until !== undefined));
+  const [arriving] = arrivingIn(plan);
+  return { target, together: platform.can.includes('overlap'), leaving, lenient: new Set(), settings: true, ...(arriving === undefined ? {} : { arriving }) };
 }
 
 /** A walk that stopped everything first does so for a service that must never run twice: its way back does the same. */
@@ -119,10 +139,16 @@ function backward({ platform, plan }: ApplyRequest, progress: Progress): Goal {
   return { target: plan.from, together: platform.can.includes('overlap') && !stopsFirst, leaving: new Set(), lenient: progress.unready, settings: false };
 }
 
-function subjectOf(from: Desired, to: Desired, initial: Observed): Subject {
-  const arriving = Object.keys(to).filter((id) => from[id] === undefined);
-  const stable = liveRelease(initial);
-  return { arriving: arriving.length === 0 ? Object.keys(to) : arriving, stable: stable !== undefined && arriving.includes(stable) ? undefined : stable };
+/** The releases whose share of the traffic grows. */
+function arrivingIn({ from, to }: ApplyRequest['plan']): readonly ReleaseId[] {
+  return Object.keys(to).filter((id) => (to[id]?.weight ?? 0) > (from[id]?.weight ?? 0));
+}
+
+function subjectOf({ plan }: ApplyRequest, reached: Desired): Subject {
+  const arriving = arrivingIn(plan);
+  const stable = liveRelease(plan.from);
+  const compared = stable !== undefined && !arriving.includes(stable) && (reached[stable]?.weight ?? 0) > 0;
+  return { arriving: arriving.length === 0 ? Object.keys(plan.to) : arriving, stable: compared ? stable : undefined };
 }
 
 function boundsOf(request: ApplyRequest, task: string, whole: number, signal?: AbortSignal): Bounds {

@@ -14,6 +14,8 @@ export interface Goal {
   readonly leaving: ReadonlySet<ReleaseId>;
   /** Releases that were not ready before anything began: that they are not ready is told, and fails nothing. */
   readonly lenient: ReadonlySet<ReleaseId>;
+  /** The release that the change brings, for testers who ask for it; undefined on the way back. */
+  readonly arriving?: ReleaseId;
   /** Bring settings that belong to no release in line (Platform.drift). */
   readonly settings: boolean;
 }
@@ -29,7 +31,8 @@ export async function converge(hands: Hands, goal: Goal): Promise<void> {
   const grown = await grow(hands, goal, room);
   const waited = await awaitReady(hands, goal, room, grown);
   const routed = await route(hands, goal, waited ? await hands.observe() : room);
-  const end = await shrink(hands, goal, routed);
+  const kept = await keep(hands, goal, routed);
+  const end = await shrink(hands, goal, kept);
   verify(goal, end);
 }
 
@@ -78,10 +81,12 @@ async function awaitReady(hands: Hands, { target, leaving, lenient }: Goal, obse
   return ids.length > 0;
 }
 
-async function route(hands: Hands, { target, settings }: Goal, observed: Observed): Promise<Observed> {
+async function route(hands: Hands, { target, settings, arriving }: Goal, observed: Observed): Promise<Observed> {
   const weights = servable(weightsFor(target, observed), observed);
   const drifted = settings && (await hands.bounds.ask(() => hands.platform.drift())).length > 0;
-  if (sameWeights(weights, observed) && !drifted) return observed;
+  // Testers reach it before anybody else does, so the router has to know of it.
+  const preview = arriving !== undefined && target[arriving]?.weight === 0;
+  if (sameWeights(weights, observed) && !drifted && !preview) return observed;
   if (strands(weights, observed)) {
     throw new DeployError('ND-NOT-READY', {
       what: 'the traffic was left where it is',
@@ -89,7 +94,7 @@ async function route(hands: Hands, { target, settings }: Goal, observed: Observe
       next: 'look at the logs of these releases; deploy a release that gets ready',
     });
   }
-  await routeTo(hands, weights);
+  await routeTo(hands, weights, arriving);
   const after = await hands.observe();
   const held = Object.keys(weights).filter((id) => weights[id] === 0 && (after[id]?.weight ?? 0) > 0);
   if (held.length === 0) return after;
@@ -100,9 +105,24 @@ async function route(hands: Hands, { target, settings }: Goal, observed: Observe
   });
 }
 
-function routeTo({ platform, perform }: Hands, weights: Weights): Promise<void> {
+function routeTo({ platform, perform }: Hands, weights: Weights, arriving?: ReleaseId): Promise<void> {
   const key = Object.keys(weights).sort().map((id) => `${id}=${weights[id] ?? 0}`).join(' ');
-  return perform({ kind: 'route', key }, () => platform.route(weights));
+  return perform({ kind: 'route', key }, () => (arriving === undefined ? platform.route(weights) : platform.route(weights, arriving)));
+}
+
+/** Says which releases stay without traffic, and until when: before anything stops, so that a kill in between loses no warm release. */
+async function keep(hands: Hands, { target }: Goal, observed: Observed): Promise<Observed> {
+  const wanted = untils(target);
+  const now = untils(observed);
+  const ids = Object.keys({ ...wanted, ...now });
+  if (ids.every((id) => wanted[id] === now[id])) return observed;
+  const key = Object.keys(wanted).sort().map((id) => `${id} until ${wanted[id] ?? ''}`).join(' ');
+  await hands.perform({ kind: 'keep', key: key === '' ? 'none' : key }, () => hands.platform.keep(wanted));
+  return hands.observe();
+}
+
+function untils(fleet: Readonly<Record<ReleaseId, { readonly until?: string }>>): Readonly<Record<ReleaseId, string>> {
+  return Object.fromEntries(Object.entries(fleet).flatMap(([id, { until }]) => (until === undefined ? [] : [[id, until]])));
 }
 
 async function shrink(hands: Hands, { target, together }: Goal, observed: Observed): Promise<Observed> {

@@ -1,30 +1,17 @@
 import { DeployError } from '../errors.js';
 import { formatDuration, type Check, type Gate, type Ms, type ReleaseId, type Step } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
-import { analyse } from './analyse.js';
 import type { Hands } from './hands.js';
+import type { Asked } from './request.js';
+import { soak, type Subject } from './soak.js';
 
-/** Whom the gates look at. */
-export interface Subject {
-  /** The releases that arrive. */
-  readonly arriving: readonly ReleaseId[];
-  /** What they are compared with: the release that had the most traffic before. */
-  readonly stable: ReleaseId | undefined;
-}
+export type { Subject } from './soak.js';
 
 const CHECK_TIMEOUT: Ms = 10_000;
 
 /** The error for the first step that this platform cannot do; to be asked before anything starts. */
 export function unsupportedGates(steps: readonly Step[], platform: Pick<Platform, 'name' | 'metrics' | 'native'>): DeployError | undefined {
   const gates = steps.flatMap((step) => ('reach' in step ? step.then ?? [] : []));
-  const approval = gates.find((gate) => 'approve' in gate);
-  if (approval !== undefined) {
-    return new DeployError('ND-APPROVAL-UNSUPPORTED', {
-      what: 'this deploy would wait for an approval, which is not supported',
-      where: approval.approve,
-      next: 'take the approval out of the strategy; let the CI system ask for it',
-    });
-  }
   if (platform.metrics === undefined && gates.some((gate) => 'soak' in gate && (gate.analyse?.rules ?? []).length > 0)) {
     return inability(platform.name, 'count requests, errors and latency per release', 'take "analyse" out of the strategy');
   }
@@ -37,19 +24,19 @@ function inability(platform: string, what: string, next: string): DeployError {
   return new DeployError('ND-ABILITY-MISSING', { what: `the platform ${platform} cannot ${what}`, next });
 }
 
-/** @throws DeployError ND-GATE-FAILED, ND-DEADLINE, ND-CANCELLED */
-export async function passGate(hands: Hands, gate: Gate, subject: Subject): Promise<void> {
+/**
+ * Resolves with a question where a person is to be asked.
+ * @throws DeployError ND-GATE-FAILED, ND-GATE-INCONCLUSIVE, ND-DEADLINE, ND-CANCELLED
+ */
+export async function passGate(hands: Hands, gate: Gate, subject: Subject): Promise<Asked | undefined> {
   if ('soak' in gate) {
     await hands.record({ kind: 'gate', key: `soak ${formatDuration(gate.soak)}` });
-    for (const release of subject.arriving) hands.emit({ type: 'waiting', release, for: `soak of ${formatDuration(gate.soak)}` });
-    await hands.bounds.pause(gate.soak);
-    await analyse(hands, gate.analyse?.rules ?? [], gate.soak, subject);
-  } else if ('smoke' in gate) {
-    await hands.record({ kind: 'gate', key: 'smoke' });
-    for (const release of subject.arriving) await smoke(hands, release, gate.smoke);
-  } else {
-    throw new DeployError('ND-APPROVAL-UNSUPPORTED', { what: 'approvals are not supported', where: gate.approve });
+    return soak(hands, gate, subject);
   }
+  if ('approve' in gate) return { gate: gate.approve, expires: gate.expires };
+  await hands.record({ kind: 'gate', key: 'smoke' });
+  for (const release of subject.arriving) await smoke(hands, release, gate.smoke);
+  return undefined;
 }
 
 /** Asks the release directly, before it has traffic. All checks are made, so that all failures are told. */

@@ -1,5 +1,5 @@
 import type { DeployError } from '../errors.js';
-import type { Emit, Ms, Release, ReleaseId } from '../model/index.js';
+import type { Emit, Ms, Release, ReleaseId, Step } from '../model/index.js';
 import type { Walk } from '../plan/plan.js';
 import type { Platform } from '../platforms/platform.js';
 import type { EffectKind } from '../releases/state-store.js';
@@ -44,8 +44,16 @@ export interface ApplyRequest {
   readonly clock?: () => Ms;
 }
 
+/** What a person is asked. Unanswered for `expires` ms it counts as refused. */
+export interface Asked {
+  readonly gate: string;
+  readonly expires: Ms;
+}
+
 export type ApplyResult =
   | { readonly outcome: 'done' }
+  /** A person is asked. The fleet stays as it is; `steps` are those that are left, the first of them without the gates that were passed. */
+  | ({ readonly outcome: 'paused'; readonly steps: readonly Step[] } & Asked)
   /** `from` runs and has the traffic again. */
   | { readonly outcome: 'restored'; readonly error: DeployError }
   /** Neither fleet could be reached: `error` is why the walk ended, `restoreError` why the way back (after the commit: onward) did. */

@@ -7,9 +7,9 @@ import type { CommandContext } from './context.js';
 /** A command that only looks has nothing to restore. */
 export type LookOutcome = 'done' | 'failed' | 'refused';
 
-/** 0 done or nothing to do; 1 failed and restored; 2 failed and NOT restored; 3 refused. */
+/** 0 done or nothing to do; 1 failed and restored; 2 failed and NOT restored; 3 refused; 4 a person is asked. */
 export const EXIT_CODES: Readonly<Record<Outcome | LookOutcome, number>> = {
-  done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3,
+  done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3, paused: 4,
 };
 
 export interface CommandResult {

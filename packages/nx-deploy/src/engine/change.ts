@@ -1,14 +1,14 @@
 /** One deploy or rollback from lock to ledger. Runs where the walker lives: in the agent, or in a process of its own. */
-import type { ApplyResult } from '../apply/index.js';
-import { asDeployError, DeployError, type SerializedError } from '../errors.js';
-import { liveRelease, type Desired, type Ms, type Observed, type ReleaseId } from '../model/index.js';
+import { asDeployError, DeployError } from '../errors.js';
+import { liveRelease, type Observed, type ReleaseId } from '../model/index.js';
 import { makePlan, printPlan } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { Action } from '../releases/index.js';
-import { prune } from './prune.js';
+import { answer } from './decide.js';
+import { recordEnd, recordStart, type Part } from './record.js';
 import { recover } from './recover.js';
 import { describeChange } from './report.js';
-import type { Change, ChangeRequest, ChangeResult } from './request.js';
+import type { Change, ChangeRequest, ChangeResult, Decision } from './request.js';
 import { interruptedChange, resume, type Interrupted } from './resume.js';
 import { desiredFleet, goalOf, type Goal } from './target.js';
 import { elapsed, timed, walk, type ChangeContext, type Course, type HeldChange, type Stages } from './walk.js';
@@ -31,7 +31,7 @@ export async function runChange(context: ChangeContext): Promise<ChangeResult> {
       held = { ...held, lease: await platform.state.lock.acquire({ run, actor, action, since: new Date().toISOString() }) };
     }
     const wanted = request.change.action === 'resume' ? await interruptedChange(platform) : request.change;
-    ({ action } = wanted);
+    action = wanted.action === 'rollback' ? 'rollback' : 'deploy';
     held = { ...held, action, hooks: hooksOf(request, action) };
     return result(await underLock(held, wanted));
   } catch (thrown) {
@@ -42,9 +42,7 @@ export async function runChange(context: ChangeContext): Promise<ChangeResult> {
   }
 }
 
-type Part = Pick<ChangeResult, 'outcome'> & Partial<ChangeResult>;
-
-/** What is to be resumed may be either; until that is known it counts as a deploy. */
+/** What is to be resumed may be either; until that is known it counts as a deploy, and so does an answer. */
 function actionOf({ change }: ChangeRequest): Action {
   return change.action === 'rollback' ? 'rollback' : 'deploy';
 }
@@ -53,8 +51,14 @@ function hooksOf({ change, hooks }: ChangeRequest, action: Action): ChangeReques
   return change.action === 'resume' && action === 'rollback' ? change.rollbackHooks : hooks;
 }
 
-async function underLock(context: HeldChange, wanted: Change | Interrupted): Promise<Part> {
+async function underLock(context: HeldChange, wanted: Change | Interrupted | Decision): Promise<Part> {
   const { platform, request, emit, lease } = context;
+  if (!request.dryRun && !('goal' in wanted)) {
+    const answered = await answer(context, wanted);
+    if (answered !== undefined) return { ...answered, ...await urlOf(platform) };
+  }
+  // An answer to nothing was refused above, and is never asked for as a dry run.
+  if (isDecision(wanted)) throw new DeployError('ND-OPTION-INVALID', { what: `${wanted.action} has no dry run` });
   if (!request.dryRun && 'goal' in wanted) {
     const resumed = await resume(context, wanted);
     const { goal, previous } = wanted;
@@ -73,7 +77,7 @@ async function change(context: HeldChange, observed: Observed, goal: Goal): Prom
   const { platform, request, emit, stages } = context;
   const to = desiredFleet(goal);
   const early = Object.entries(goal.release.spec.processes).flatMap(([name, spec]) => (spec.early === true ? [name] : []));
-  const plan = makePlan({ platform, strategy: request.strategy, from: observed, to, drift: await platform.drift(), early });
+  const plan = makePlan({ platform, strategy: request.strategy, from: observed, to, drift: await platform.drift(), early, urgent: context.action === 'rollback' });
   const previous = previousOf(observed, goal.release.id);
   const facts = await factsOf(platform, goal.release.id, previous);
   if (request.dryRun) return { outcome: plan.kind === 'unchanged' ? 'unchanged' : 'planned', plan: printPlan(plan), ...facts };
@@ -83,6 +87,10 @@ async function change(context: HeldChange, observed: Observed, goal: Goal): Prom
   await timed(context, stages, 'stage', () => stageGoal(context, goal));
   const result = await record(context, { goal, plan, previous });
   return { ...facts, ...result, ...await urlOf(platform) };
+}
+
+function isDecision(wanted: Change | Interrupted | Decision): wanted is Decision {
+  return wanted.action === 'approve' || wanted.action === 'reject';
 }
 
 /** The release that had the traffic, unless it is the one that is wanted. */
@@ -108,69 +116,7 @@ async function stageGoal({ platform, request }: ChangeContext, goal: Goal): Prom
 
 /** Writes the ledger's two entries around the walk. */
 async function record(context: HeldChange, course: Course): Promise<Part> {
-  const { platform, request, action, stages, lease } = context;
-  const { goal, plan, previous } = course;
   const started = performance.now();
-  const common = { run: request.run, action, release: goal.release.id, actor: request.actor, ...(previous === undefined ? {} : { previous }) };
-  const manifest = goal.release.manifest;
-  await lease?.assert();
-  await platform.state.ledger.append({
-    kind: 'start', at: new Date().toISOString(), strategy: plan.strategy, processes: goal.processes, ...(manifest === undefined ? {} : { manifest }), ...common,
-  });
-  const result = await putBack(platform, await walk(context, course));
-  const errors = {
-    ...('error' in result ? { error: result.error.toJSON() } : {}),
-    ...('restoreError' in result ? { restoreError: result.restoreError.toJSON() } : {}),
-  };
-  const end = async (): Promise<Part> => {
-    const traffic = await trafficOf(platform, plan, elapsed(started));
-    // Without the lease the record is another run's to finish.
-    await lease?.assert();
-    const entry = await timed(context, stages, 'record', () => platform.state.ledger.append({
-      kind: 'end', at: new Date().toISOString(), outcome: result.outcome, durationMs: elapsed(started), traffic,
-      ...('error' in result ? { error: withoutOutput(result.error) } : {}), ...common,
-    }));
-    // A change that could not be restored stays on record, for `status` and for the next command to recover.
-    if (result.outcome !== 'not-restored') await platform.state.journal.clear();
-    if (result.outcome === 'done') await prune(context, goal.release.id);
-    return { outcome: result.outcome, traffic, ledgerHead: entry.hash, ...await describeChange(platform, goal.release, previous), ...errors };
-  };
-  return end().catch((thrown: unknown) => unrecorded(context, { outcome: result.outcome, ...errors }, asDeployError(thrown)));
-}
-
-/** The ledger stays for good: what a service or a hook printed last is for the user's eyes. */
-function withoutOutput(error: DeployError): SerializedError {
-  const { problems: _problems, ...rest } = error.toJSON();
-  return rest;
-}
-
-/** A restore is complete when the address is back as well. */
-async function putBack(platform: Platform, result: ApplyResult): Promise<ApplyResult> {
-  if (result.outcome !== 'restored') return result;
-  try {
-    await platform.revert();
-    return result;
-  } catch (thrown) {
-    return { outcome: 'not-restored', error: result.error, restoreError: asDeployError(thrown) };
-  }
-}
-
-/** What was done stands when its record cannot be finished, and must not pass for restored or refused. */
-function unrecorded({ emit }: ChangeContext, part: Part, cause: DeployError): Part {
-  emit({ type: 'note', text: `the record of this run could not be finished: ${cause.message}` });
-  if (part.outcome !== 'done') return part;
-  const error = new DeployError('ND-NOT-RESTORED', {
-    what: 'the change was made, but its record could not be finished', why: `${cause.code}: ${cause.message}`,
-    next: 'remove the cause and run the command again; status shows what runs',
-  });
-  return { outcome: 'not-restored', error: error.toJSON() };
-}
-
-async function trafficOf(platform: Platform, plan: { readonly from: Desired; readonly to: Desired }, window: Ms): Promise<{ requests: number; errors: number }> {
-  const ids = [...new Set([...Object.keys(plan.from), ...Object.keys(plan.to)])];
-  const all = await Promise.all(ids.map(async (id) => platform.metrics?.(id, window)));
-  return {
-    requests: all.reduce((sum, metrics) => sum + (metrics?.requests ?? 0), 0),
-    errors: all.reduce((sum, metrics) => sum + (metrics?.errors ?? 0), 0),
-  };
+  await recordStart(context, course);
+  return recordEnd(context, course, await walk(context, course), started);
 }

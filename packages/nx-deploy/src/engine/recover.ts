@@ -25,6 +25,8 @@ export interface RecoverContext {
   readonly resume?: boolean;
   /** Of whoever holds the lock: nothing is done once it is lost. */
   readonly lease?: Lease;
+  /** A change that was not killed but refused: why it ends. */
+  readonly because?: DeployError;
   /** Cancels the way; what was reached so far is left for the next recovery. */
   readonly signal?: AbortSignal;
   /** Has to succeed once the fleet is reached (hooks). */
@@ -33,12 +35,13 @@ export interface RecoverContext {
 
 type WriteJournal = (effect: JournalRecord['effect'], committed: boolean) => Promise<void>;
 
-/** Undefined when no change was interrupted. The caller holds the lock. */
+/** Undefined when no change was interrupted; one that waits for an answer was not. The caller holds the lock. */
 export async function recover(context: RecoverContext): Promise<Recovery | undefined> {
   const { platform, emit } = context;
   const left = await platform.state.journal.read();
-  if (left === undefined) return undefined;
-  emit({ type: 'note', text: `the ${left.action} ${left.run} of ${left.startedAt} was interrupted at ${left.effect.kind} ${left.effect.key}` });
+  if (left === undefined || left.paused !== undefined) return undefined;
+  const why = context.because?.message ?? `was interrupted at ${left.effect.kind} ${left.effect.key}`;
+  emit({ type: 'note', text: context.because === undefined ? `the ${left.action} ${left.run} of ${left.startedAt} ${why}` : why });
   const observed = await platform.list();
   const choice = await choose(platform, left, observed, context.resume === true);
   if (choice === undefined) {
@@ -99,7 +102,7 @@ async function reach(context: RecoverContext, left: JournalRecord, target: Desir
       ...(afterWalk === undefined ? {} : { afterWalk: () => afterWalk(journal) }),
       deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: RECOVERY_DEADLINE },
     });
-    return result.outcome === 'done' ? undefined : result.error;
+    return 'error' in result ? result.error : undefined;
   } catch (thrown) {
     return asDeployError(thrown);
   }
@@ -109,14 +112,17 @@ async function reach(context: RecoverContext, left: JournalRecord, target: Desir
 const RECOVERY_DEADLINE = 10 * 60_000;
 
 /** The interrupted run gets its end in the ledger, if it had a beginning there, and its journal is closed. */
-async function finish({ platform, actor, lease }: RecoverContext, left: JournalRecord, outcome: LedgerOutcome): Promise<void> {
+async function finish({ platform, actor, lease, because }: RecoverContext, left: JournalRecord, outcome: LedgerOutcome): Promise<void> {
   const { ledger, journal } = platform.state;
   await lease?.assert();
   const entries = await ledger.entries();
   const open = entries.some((entry) => entry.kind === 'start' && entry.run === left.run) && !entries.some((entry) => entry.kind === 'end' && entry.run === left.run);
   const release = goalOf(left);
   if (open && release !== undefined && left.action !== 'repair') {
-    await ledger.append({ kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Date.now() - Date.parse(left.startedAt), recovered: true });
+    await ledger.append({
+      kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Math.max(0, Date.now() - Date.parse(left.startedAt)),
+      ...(because === undefined ? { recovered: true } : { error: because.toJSON() }),
+    });
   }
   await journal.clear();
 }

@@ -3,6 +3,7 @@ import { apply } from '../apply/index.js';
 import { shortfalls } from '../apply/difference.js';
 import { asDesired, reached, WEB, type Desired, type Observed, type ReleaseId } from '../model/index.js';
 import { lastSuccess, openRuns, STATE_SCHEMA } from '../releases/index.js';
+import { pausedError, waiting } from './decide.js';
 import { mostTraffic, recover } from './recover.js';
 import type { HeldTask, TaskPart } from './task.js';
 
@@ -17,8 +18,11 @@ export async function repair(task: HeldTask): Promise<TaskPart> {
     say(note);
   };
   for (const line of await platform.mend()) put(line);
-  if (await finishInterrupted(task)) found += 1;
-  for (const line of await mendFleet(task)) put(line);
+  const asked = await waiting(platform);
+  if (asked === undefined) {
+    if (await finishInterrupted(task)) found += 1;
+    for (const line of await mendFleet(task)) put(line);
+  } else say(`left as it is: ${pausedError(asked).message}; approve or reject it`);
   for (const line of await closeRecords(task)) put(line);
   await lookAtLedger(task);
   const url = await platform.url();
@@ -102,13 +106,14 @@ async function walkTo({ platform, request, emit, begin, lease }: HeldTask, obser
   });
   await lease?.assert();
   await journal.clear();
-  if (result.outcome !== 'done') throw result.error;
+  if ('error' in result) throw result.error;
 }
 
 /** Runs that have no end in the ledger, and no journal any more from which it would be known. */
 async function closeRecords({ platform, request, lease }: HeldTask): Promise<readonly string[]> {
   const { ledger } = platform.state;
-  const open = openRuns(await ledger.entries());
+  const asked = await waiting(platform);
+  const open = openRuns(await ledger.entries()).filter(({ run }) => run !== asked?.run);
   if (open.length === 0) return [];
   const fleet = await platform.list();
   const lines: string[] = [];

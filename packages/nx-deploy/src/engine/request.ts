@@ -24,6 +24,13 @@ export interface Resume {
   readonly rollbackHooks: Hooks;
 }
 
+/** The answer to a change that waits for one. It runs the hooks of a deploy when it goes on. */
+export interface Decision {
+  readonly action: 'approve' | 'reject';
+  /** Goes into the ledger. */
+  readonly note?: string;
+}
+
 /** Before and after the walk. */
 export interface Hooks {
   readonly before: readonly PreparedHook[];
@@ -36,7 +43,7 @@ export interface ChangeRequest {
   readonly actor: Actor;
   readonly service: string;
   readonly environment: string;
-  readonly change: Change | Resume;
+  readonly change: Change | Resume | Decision;
   readonly strategy: StrategyOptions;
   readonly hooks: Hooks;
   /** Of the whole change. */
@@ -44,10 +51,12 @@ export interface ChangeRequest {
   /** Successful releases that stay stored. */
   readonly keep: number;
   readonly dryRun: boolean;
+  /** Why this change is made, where nobody asked for it. */
+  readonly reason?: string;
 }
 
-/** Exit codes of the bin follow from it: 0 done, unchanged, planned; 1 restored; 2 not-restored; 3 refused. */
-export type Outcome = 'done' | 'unchanged' | 'planned' | 'restored' | 'not-restored' | 'refused';
+/** Exit codes of the bin follow from it: 0 done, unchanged, planned; 1 restored; 2 not-restored; 3 refused; 4 paused. */
+export type Outcome = 'done' | 'unchanged' | 'planned' | 'restored' | 'not-restored' | 'refused' | 'paused';
 
 export interface KeyChanges {
   readonly added: readonly string[];
@@ -76,6 +85,10 @@ export interface ChangeResult {
   readonly plan?: string;
   readonly error?: SerializedError;
   readonly restoreError?: SerializedError;
+  /** What a person is asked, and how long the answer is waited for. */
+  readonly paused?: { readonly gate: string; readonly expires: Ms };
+  /** What an answer, or that there was none, came to. */
+  readonly decision?: 'approved' | 'rejected' | 'expired';
   /** Hash of the newest ledger entry; a log that keeps it shows a truncation. */
   readonly ledgerHead?: string;
 }

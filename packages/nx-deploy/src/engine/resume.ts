@@ -3,6 +3,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import type { ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Action, type JournalRecord, type LedgerEnd, type LedgerEntry } from '../releases/index.js';
+import { pausedError, waiting } from './decide.js';
 import { goalOf, recover } from './recover.js';
 import type { ChangeResult } from './request.js';
 import type { Goal } from './target.js';
@@ -23,6 +24,8 @@ export interface Interrupted {
 export async function interruptedChange(platform: Platform): Promise<Interrupted> {
   const { journal, ledger } = platform.state;
   const left = await journal.read();
+  const asked = await waiting(platform);
+  if (asked !== undefined) throw pausedError(asked);
   const found = left === undefined ? await takenBack(platform, await ledger.entries()) : await unfinished(left);
   if (found === undefined) {
     throw new DeployError('ND-NOT-INTERRUPTED', { what: 'there is nothing to resume', why: 'no change was interrupted', next: 'deploy as usual; status shows what runs' });

@@ -5,9 +5,10 @@ import { runHooks } from '../hooks/run-hooks.js';
 import { least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
-import { STATE_SCHEMA, type Action, type JournalRecord, type Lease } from '../releases/index.js';
+import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause } from '../releases/index.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
+import { countTraffic } from './traffic.js';
 
 export interface ChangeContext {
   readonly platform: Platform;
@@ -32,27 +33,43 @@ export interface Course {
   readonly goal: Goal;
   readonly plan: Walk;
   readonly previous: ReleaseId | undefined;
+  /** The record of a change that was approved and goes on: its hooks before the walk have run. */
+  readonly continued?: JournalRecord;
 }
 
-export type WriteJournal = (effect: JournalRecord['effect'], committed: boolean) => Promise<void>;
+export type WriteJournal = (effect: JournalRecord['effect'], committed: boolean, paused?: Pause) => Promise<void>;
 
 export async function walk(context: HeldChange, course: Course): Promise<ApplyResult> {
   const { platform, request, emit, signal, stages } = context;
   const { goal, plan } = course;
   const releases = await releasesOf(platform, plan, goal);
-  const journal = journalOf(context, plan, releases);
+  const journal = journalOf(context, course, releases);
   const hooks = hookRunner(context, course, journal);
+  const counting = countTraffic(platform, Object.keys({ ...plan.from, ...plan.to }), emit);
   try {
-    await hooks('before');
-    return await timed(context, stages, 'walk', () => apply({
+    if (course.continued === undefined) await hooks('before');
+    const result = await timed(context, stages, 'walk', () => apply({
       platform, plan, releases, journal, emit, signal,
       deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: request.deadline },
       afterWalk: () => hooks('after'),
     }));
+    if (result.outcome === 'paused') await pause(context, course, result, journal);
+    return result;
   } catch (thrown) {
     // Neither a hook before the walk nor a walk that does not begin has changed anything.
     return { outcome: 'restored', error: asDeployError(thrown) };
+  } finally {
+    counting.stop();
   }
+}
+
+/** From here on the change waits: whoever looks finds the question, and nothing is taken for killed. */
+async function pause({ platform, request, action, lease }: HeldChange, { goal }: Course, asked: Extract<ApplyResult, { outcome: 'paused' }>, journal: WriteJournal): Promise<void> {
+  const now = Date.now();
+  const since = new Date(now).toISOString();
+  await lease?.assert();
+  await platform.state.ledger.append({ kind: 'paused', run: request.run, action, release: goal.release.id, at: since, actor: request.actor, gate: asked.gate });
+  await journal({ kind: 'gate', key: 'approve' }, false, { gate: asked.gate, since, expires: new Date(now + asked.expires).toISOString(), steps: asked.steps });
 }
 
 /** Runs the hooks of one end of the walk, on record. */
@@ -78,7 +95,7 @@ async function secretsOf({ platform, request }: HeldChange, { release }: Goal): 
 /** Whole records of every release that the walk touches; those of `from` are needed to restore. */
 async function releasesOf(platform: Platform, plan: Walk, goal: Goal): Promise<ReadonlyMap<ReleaseId, Release>> {
   const found = new Map([[goal.release.id, goal.release]]);
-  for (const id of Object.keys(plan.from)) {
+  for (const id of Object.keys({ ...plan.from, ...plan.to })) {
     const release = id === goal.release.id ? undefined : await platform.state.releases.get(id);
     if (release !== undefined) found.set(id, release);
   }
@@ -86,15 +103,16 @@ async function releasesOf(platform: Platform, plan: Walk, goal: Goal): Promise<R
 }
 
 /** A run whose lease was taken away cannot record an effect any more, and so does none. */
-function journalOf({ platform, request, action, lease }: HeldChange, plan: Walk, releases: ReadonlyMap<ReleaseId, Release>): WriteJournal {
-  const startedAt = new Date().toISOString();
-  let epoch = 0;
-  return async (effect, committed) => {
+function journalOf({ platform, request, action, lease }: HeldChange, { plan, continued }: Course, releases: ReadonlyMap<ReleaseId, Release>): WriteJournal {
+  const startedAt = continued?.startedAt ?? new Date().toISOString();
+  let epoch = continued?.epoch ?? 0;
+  return async (effect, committed, paused) => {
     await lease?.assert();
     epoch += 1;
     await platform.state.journal.write({
       schema: STATE_SCHEMA, run: request.run, action, actor: request.actor, startedAt, epoch, effect,
       from: plan.from, to: plan.to, releases: Object.fromEntries(releases), committed,
+      ...(paused === undefined ? {} : { paused }),
     });
   };
 }

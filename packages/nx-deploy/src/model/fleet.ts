@@ -26,6 +26,8 @@ export interface ObservedRelease {
   readonly processes: Readonly<Record<string, ObservedProcess>>;
   readonly weight: number;
   readonly until?: string;
+  /** How often an instance that runs now, or one that it replaced, ended without being asked to. */
+  readonly crashes?: number;
 }
 
 /** The fleet that is there, as the platform and its router say, never as remembered. */
@@ -91,7 +93,7 @@ export function asDesired(observed: Observed): Desired {
 }
 
 /** The release that carries the most traffic, if any does. */
-export function liveRelease(observed: Observed): ReleaseId | undefined {
+export function liveRelease(observed: Readonly<Record<ReleaseId, { readonly weight: number }>>): ReleaseId | undefined {
   const [first] = Object.entries(observed).filter(([, release]) => release.weight > 0).sort(([, a], [, b]) => b.weight - a.weight);
   return first?.[0];
 }

@@ -66,6 +66,8 @@ export interface LedgerStart extends LedgerCommon {
   readonly processes: Processes;
   /** Commit and version that the release was built from, where known. */
   readonly manifest?: ManifestRef;
+  /** Why it was made, where nobody asked for it. */
+  readonly reason?: string;
 }
 
 export interface LedgerEnd extends LedgerCommon {

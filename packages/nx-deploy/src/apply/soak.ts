@@ -1,0 +1,116 @@
+/** Watches a release for a while: its instances all the time, and what the router counts where there are rules. */
+import { DeployError } from '../errors.js';
+import { formatDuration, type Analysis, type Gate, type Metrics, type Ms, type ReleaseId } from '../model/index.js';
+import type { Platform } from '../platforms/platform.js';
+import type { Hands } from './hands.js';
+import { judge, type Judgement } from './judge.js';
+import type { Asked } from './request.js';
+
+/** Whom the gates look at. */
+export interface Subject {
+  /** The releases that arrive. */
+  readonly arriving: readonly ReleaseId[];
+  /** What they are compared with: the release that had the most traffic before, as long as it has some. */
+  readonly stable: ReleaseId | undefined;
+}
+
+const LOOK: Ms = 1_000;
+const FEWEST_LOOKS = 10;
+/** A slow release is slow for longer than this many looks. */
+const SLOW_LOOKS = 3;
+/** How long a person has when nothing else is said. */
+const ASK_EXPIRES: Ms = 24 * 60 * 60_000;
+
+/**
+ * Resolves when the soak is over and every rule is kept; with a question when it stayed inconclusive and a person is to be asked.
+ * @throws DeployError ND-GATE-FAILED, ND-GATE-INCONCLUSIVE, ND-DEADLINE, ND-CANCELLED
+ */
+export async function soak(hands: Hands, gate: Extract<Gate, { soak: Ms }>, subject: Subject): Promise<Asked | undefined> {
+  const { soak: duration, analyse } = gate;
+  if (duration === 0) return undefined;
+  const rules = analyse !== undefined && analyse.rules.length > 0 ? analyse : undefined;
+  for (const release of subject.arriving) hands.emit({ type: 'waiting', release, for: `soak of ${formatDuration(duration)}` });
+  const { bounds, platform } = hands;
+  const watch = await bounds.ask(() => watchOver(platform, subject.arriving));
+  const started = performance.now();
+  const elapsed = (): Ms => performance.now() - started;
+  const looks = new Looks(hands, subject, rules);
+  let extended = false;
+  for (;;) {
+    const end = extended ? 2 * duration : duration;
+    await bounds.pause(Math.max(1, Math.min(LOOK, duration / FEWEST_LOOKS, end - elapsed())));
+    const last = elapsed() >= end;
+    const faults = await bounds.ask(() => watch(elapsed(), last));
+    if (faults.length > 0) throw failed(subject, faults);
+    const { verdict, lines } = await looks.judge(elapsed(), last);
+    if (verdict === 'fail') throw failed(subject, lines);
+    if (!last) continue;
+    if (verdict === 'pass') return undefined;
+    if (extended) return undecided(hands, subject, lines, rules);
+    extended = true;
+    for (const line of lines) hands.emit({ type: 'note', text: `inconclusive, the soak goes on for as long again: ${line}` });
+  }
+}
+
+class Looks {
+  private failures = 0;
+
+  constructor(private readonly hands: Hands, private readonly subject: Subject, private readonly rules: Analysis | undefined) {}
+
+  async judge(window: Ms, last: boolean): Promise<Judgement> {
+    const { subject: { arriving, stable }, rules } = this;
+    if (rules === undefined) return { verdict: 'pass', lines: [] };
+    const reference = stable === undefined ? undefined : await this.counted(stable, window);
+    const judgements = await Promise.all(arriving.map(async (release) => {
+      const { verdict, lines } = judge(rules, await this.counted(release, window), reference, last ? 'last' : 'early');
+      return { verdict, lines: lines.map((line) => `${release}: ${line}`) };
+    }));
+    const worst = judgements.find(({ verdict }) => verdict === 'fail') ?? judgements.find(({ verdict }) => verdict === 'inconclusive') ?? { verdict: 'pass', lines: [] };
+    this.failures = worst.verdict === 'fail' ? this.failures + 1 : 0;
+    return last || worst.verdict !== 'fail' || this.failures >= SLOW_LOOKS ? worst : { verdict: 'inconclusive', lines: worst.lines };
+  }
+
+  private counted(release: ReleaseId, window: Ms): Promise<Metrics> {
+    const { platform, bounds } = this.hands;
+    return bounds.ask(async () => await platform.metrics?.(release, window) ?? NOTHING);
+  }
+}
+
+const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
+
+/**
+ * Remembers how often instances have ended so far. The function it gives says what has happened to them since: one line for each fault.
+ * `last`: everything has to be ready by now.
+ */
+export async function watchOver(platform: Pick<Platform, 'list' | 'metrics'>, releases: readonly ReleaseId[]): Promise<(window: Ms, last: boolean) => Promise<readonly string[]>> {
+  const before = await platform.list();
+  return async (window, last) => {
+    const now = await platform.list();
+    const faults = await Promise.all(releases.map(async (id) => {
+      const ended = (now[id]?.crashes ?? 0) - (before[id]?.crashes ?? 0);
+      const counts = Object.entries(now[id]?.processes ?? {});
+      const dead = counts.filter(([, { running, ready }]) => running > 0 && (ready === 0 || (last && ready < running)));
+      const ejected = (await platform.metrics?.(id, window))?.ejected ?? 0;
+      return [
+        ...(ended > 0 ? [`${id}: its instances ended by themselves, ${ended} ${ended === 1 ? 'time' : 'times'} in ${formatDuration(window)}`] : []),
+        ...(ended > 0 ? [] : dead.map(([name, { running, ready }]) => `${id}: ${running - ready} of ${running} ${name} instances are not ready`)),
+        ...(ejected > 0 ? [`${id}: none of its instances took a connection, ${ejected} requests went to another release`] : []),
+      ];
+    }));
+    return faults.flat();
+  };
+}
+
+function undecided({ emit }: Hands, { arriving }: Subject, lines: readonly string[], rules: Analysis | undefined): Asked {
+  const gate = `too little is known of ${arriving.join(', ')}: ${lines.join('; ')}`;
+  if (rules?.inconclusive === 'ask') return { gate, expires: ASK_EXPIRES };
+  emit({ type: 'note', text: gate });
+  throw new DeployError('ND-GATE-INCONCLUSIVE', {
+    what: `too little is known of release ${arriving.join(', ')} to go on`, problems: lines,
+    next: 'send it more traffic, soak for longer, or say "analyse": { "inconclusive": "ask" } in deploy.json to be asked',
+  });
+}
+
+function failed({ arriving }: Subject, problems: readonly string[]): DeployError {
+  return new DeployError('ND-GATE-FAILED', { what: `release ${arriving.join(', ')} did not pass its soak`, problems, next: 'look at its logs; deploy again when it is fixed' });
+}
