@@ -15,6 +15,9 @@ export class Broadcast {
   tell(message: Told): void {
     if (this.over) return;
     if (message.type === 'result') this.over = true;
+    // Of the figures only the newest say anything.
+    const stale = isTraffic(message) ? this.kept.findIndex(isTraffic) : -1;
+    if (stale !== -1) this.kept.splice(stale, 1);
     this.kept.push(message);
     if (this.kept.length > KEPT) this.kept.shift();
     for (const listener of this.listeners) listener(message);
@@ -31,6 +34,10 @@ export class Broadcast {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+}
+
+function isTraffic(message: Told): boolean {
+  return message.type === 'event' && message.event.type === 'traffic';
 }
 
 /** Of the runs under way, by name. */

@@ -118,6 +118,8 @@ export interface ServiceStatus {
   /** A change that ended without finishing its record. */
   readonly interrupted?: { readonly run: string; readonly action: string; readonly since: string; readonly at: string };
   readonly lock?: LockHolder;
+  /** The agent looks after this release until then, and takes it back when it does badly. */
+  readonly watch?: { readonly release: ReleaseId; readonly until: string };
   /** Set when nothing was deployed since. */
   readonly destroyed?: { readonly at: string; readonly by: string };
   readonly ledger: LedgerVerdict;

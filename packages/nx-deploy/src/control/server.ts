@@ -4,7 +4,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
 import { dirname } from 'node:path';
 import { asDeployError, DeployError } from '../errors.js';
-import { runChange } from '../engine/change.js';
+import { runChange, type ChangeContext } from '../engine/change.js';
 import type { Swept } from '../engine/task.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { assertPrivate } from '../agent/home.js';
@@ -12,9 +12,11 @@ import { Broadcasts } from './broadcast.js';
 import { logStream } from './log-stream.js';
 import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
 import type { Calls, Hello, LogsRequest, RunRequest, ServiceTarget, SessionRequest, Streams, TaskStreamRequest, UnlockRequest } from './protocol.js';
+import { agentActor } from './recovery.js';
 import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 import { Tasks } from './tasks.js';
+import { Watches } from './watches.js';
 
 export interface ControlOptions {
   readonly socket: string;
@@ -37,8 +39,9 @@ type Runs = Map<string, RunningChange>;
 export async function openControl(options: ControlOptions): Promise<Server> {
   const runs: Runs = new Map();
   const sessions = new Sessions({ registry: options.registry, runs, afterRun: () => pruneContent(options) });
-  const calls = handlers(options, runs, sessions);
-  const streams = streamsOf(options, runs, sessions);
+  const watches = new Watches();
+  const calls = handlers(options, runs, sessions, watches);
+  const streams = streamsOf(options, runs, sessions, watches);
   const server = createServer((request, response) => {
     void answer(options, calls, streams, request, response);
   });
@@ -56,13 +59,13 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   return server;
 }
 
-function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
+function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions, watches: Watches): Handlers {
   return {
     hello: () => Promise.resolve(hello),
     services: () => Promise.resolve(registry.all().map(summaryOf)),
     async status(target) {
       const service = await registry.find(target);
-      return service === undefined ? emptyStatus(target.key) : serviceStatus(service);
+      return service === undefined ? emptyStatus(target.key) : { ...await serviceStatus(service), ...optional('watch', watches.of(service)) };
     },
     cancel({ run }) {
       runs.get(run)?.cancel.abort();
@@ -75,7 +78,7 @@ function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, ses
 
 type StreamHandlers = Readonly<Record<keyof Streams | 'stop', (body: unknown, response: ServerResponse) => Promise<void>>>;
 
-function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): StreamHandlers {
+function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions, watches: Watches): StreamHandlers {
   const { registry, prune, log } = options;
   const broadcasts = new Broadcasts();
   // From the moment that the agent is told to stop: a run that began then would start instances that nobody ends.
@@ -86,7 +89,7 @@ function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): Str
   };
   const tasks = new Tasks({ registry, runs, broadcasts, prune, log });
   return {
-    run: (body, response) => begin(() => runStream(options, runs, broadcasts, body as RunRequest, response)),
+    run: (body, response) => begin(() => runStream(options, { runs, broadcasts, watches }, body as RunRequest, response)),
     session: (body, response) => begin(() => sessions.stream(body as SessionRequest, response)),
     logs: (body, response) => logStream(registry, body as LogsRequest, response),
     task: (body, response) => begin(() => tasks.task(body as TaskStreamRequest, response)),
@@ -94,7 +97,7 @@ function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): Str
     watch: (body, response) => tasks.watch(body as ServiceTarget, response),
     stop: (body, response) => {
       stopping = true;
-      return stopAll(options, runs, body as Calls['stop']['in'], response);
+      return stopAll(options, { runs, watches }, body as Calls['stop']['in'], response);
     },
   };
 }
@@ -115,7 +118,8 @@ async function answer(options: ControlOptions, calls: Handlers, streams: StreamH
 }
 
 /** What goes on is restored first: a walk whose instances are taken from under it would start others. */
-async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+async function stopAll({ registry, stop }: ControlOptions, { runs, watches }: { readonly runs: Runs; readonly watches: Watches }, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+  await watches.stop();
   for (const { cancel } of runs.values()) cancel.abort();
   await Promise.all([...runs.values()].map(({ ended }) => ended));
   const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, await registry.endUnreadable()) : 0;
@@ -133,6 +137,11 @@ function isStream(streams: StreamHandlers, name: string): name is keyof StreamHa
   return Object.hasOwn(streams, name);
 }
 
+/** A key that is there only with a value. */
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return value === undefined ? {} : { [key]: value } as { readonly [K in Key]: Value };
+}
+
 function isCall(calls: Handlers, name: string): name is keyof Handlers {
   return Object.hasOwn(calls, name);
 }
@@ -141,8 +150,14 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(JSON.stringify(body));
 }
 
+interface Running {
+  readonly runs: Runs;
+  readonly broadcasts: Broadcasts;
+  readonly watches: Watches;
+}
+
 /** Streams the events of a run and then its result. A command that goes away asks for nothing less than a cancel. */
-async function runStream(options: ControlOptions, runs: Runs, broadcasts: Broadcasts, body: RunRequest, response: ServerResponse): Promise<void> {
+async function runStream(options: ControlOptions, { runs, broadcasts, watches }: Running, body: RunRequest, response: ServerResponse): Promise<void> {
   const { registry, log } = options;
   const { request, node } = body;
   if (request.change.action !== 'deploy' && await registry.find(body) === undefined) throw neverDeployed(body);
@@ -164,15 +179,16 @@ async function runStream(options: ControlOptions, runs: Runs, broadcasts: Broadc
     await registry.settled(service);
     if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) service.use(node);
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
-    const result = await runChange({
+    const context: ChangeContext = {
       platform: localPlatform(service, listen),
       request,
       emit: (event) => {
-        log('event', { run: request.run, event });
+        if (event.type !== 'traffic') log('event', { run: request.run, event });
         broadcast.tell({ type: 'event', at: new Date().toISOString(), event });
       },
       signal: cancel.signal,
-    });
+    };
+    const result = await watches.after(service, { ...context, actor: agentActor(), result: await runChange(context) });
     log('result', { result });
     broadcast.tell({ type: 'result', at: new Date().toISOString(), result });
     if (result.outcome === 'done') await pruneContent(options);

@@ -37,6 +37,14 @@ export interface Hooks {
   readonly after: readonly PreparedHook[];
 }
 
+export interface WatchOrder {
+  /** 0: not at all. */
+  readonly ms: Ms;
+  /** The command waits for the end of the watch and its result tells what came of it. Otherwise the watch goes on by itself. */
+  readonly attached: boolean;
+  readonly rollbackHooks: Hooks;
+}
+
 export interface ChangeRequest {
   /** Names this run in the ledger, the log and the lock. */
   readonly run: string;
@@ -51,6 +59,8 @@ export interface ChangeRequest {
   /** Successful releases that stay stored. */
   readonly keep: number;
   readonly dryRun: boolean;
+  /** How long the release is looked after when the deploy is done, and what a rollback runs then. */
+  readonly watch?: WatchOrder;
   /** Why this change is made, where nobody asked for it. */
   readonly reason?: string;
 }
