@@ -108,8 +108,8 @@ describe('what is refused', () => {
     expect(walk({ from, can: ['overlap'], strategy: { type: 'rolling', batch: 100 } }).steps).toHaveLength(2);
   });
 
-  test.each(['canary', 'blue-green', 'constructor', '__proto__'])('the strategy %s, which does not exist', (type) => {
+  test.each(['canarry', 'constructor', '__proto__'])('the strategy %s, which does not exist', (type) => {
     const error = refusal({ strategy: { type } as unknown as StrategyOptions });
-    expect(error).toMatchObject({ code: 'ND-OPTION-INVALID', severity: 'refused', parts: { what: `there is no strategy "${type}"`, why: 'this version has recreate and rolling' } });
+    expect(error).toMatchObject({ code: 'ND-OPTION-INVALID', severity: 'refused', parts: { what: `there is no strategy "${type}"`, why: 'this version has recreate, rolling, blue-green and canary' } });
   });
 });

@@ -1,8 +1,9 @@
-import type { StrategyOptions } from '../config/resolved.js';
+import type { BlueGreenOptions, CanaryOptions, StrategyOptions } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
-import { ABILITIES, asDesired, reached, type Ability, type Desired, type Observed, type Step, type StrategyName } from '../model/index.js';
+import { ABILITIES, asDesired, reached, type Ability, type Desired, type Ms, type Observed, type Step, type StrategyName } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
-import { releasesIn, sameReleases, STRATEGIES, type Strategy } from '../strategies/index.js';
+import { isWarm, releasesIn, sameReleases, STRATEGIES, type Strategy } from '../strategies/index.js';
+import { adjustment, names, replacement } from './reason.js';
 
 export interface PlanRequest {
   readonly platform: Pick<Platform, 'name' | 'can'>;
@@ -12,11 +13,15 @@ export interface PlanRequest {
   readonly to: Desired;
   /** Settings that differ from what is in force (Platform.drift). */
   readonly drift: readonly string[];
-  /** Processes other than `web` that start with the first batch (ProcessSpec.early). */
+  /** Processes other than `web` that start with the first instances (ProcessSpec.early). */
   readonly early?: readonly string[];
+  /** A rollback: blue-green and canary switch without checks, soak, analysis, approval or steps. */
+  readonly urgent?: boolean;
+  /** From which the time is counted until which a release is kept warm; default: the clock. */
+  readonly now?: () => Date;
 }
 
-/** What will be done, as data. `from` is the fleet that a failure goes back to. */
+/** What will be done, as data. */
 export type Plan =
   | { readonly kind: 'unchanged' }
   | Walk;
@@ -26,37 +31,79 @@ export interface Walk {
   readonly strategy: StrategyName;
   /** One sentence without a full stop. */
   readonly reason: string;
+  /** The fleet that a failure goes back to: what runs, without releases that are kept warm and make room. */
   readonly from: Desired;
+  /** The last fleet: what is wanted, and what is kept warm beside it. */
   readonly to: Desired;
   readonly steps: readonly Step[];
+  /** What runs, where that is more than `from`. */
+  readonly running?: Desired;
 }
 
 /**
- * Chooses the walk. A first deploy, and a change of numbers or settings of what runs, is one step whatever the strategy.
+ * Chooses the walk. A first deploy, and a change of numbers or settings of what runs, is one step whatever the strategy; a release that is kept warm is no
+ * difference, and stays through a change of numbers.
  * @throws DeployError ND-OPTION-INVALID for a strategy that does not exist, ND-ABILITY-MISSING for one that the platform cannot do.
  */
 export function makePlan(request: PlanRequest): Plan {
   const { platform, to, drift } = request;
   const strategy = strategyOf(request.strategy);
   refuseInability(platform, strategy);
-  if (reached(to, request.from) && drift.length === 0) return { kind: 'unchanged' };
+  const serving = pick(request.from, (id, release) => !isWarm(release) || to[id] !== undefined);
+  if (reached(to, serving) && drift.length === 0) return { kind: 'unchanged' };
 
-  const from = asDesired(request.from);
-  const plan = { kind: 'walk', strategy: strategy.name, from, to } as const;
-  if (releasesIn(from).length === 0) return { ...plan, reason: 'first deploy', steps: [{ reach: to }] };
-  if (sameReleases(from, to)) return { ...plan, reason: adjustment(request), steps: [{ reach: to }] };
-  const steps = walk(request, from);
-  refuseCrowd(platform, from, steps);
-  return { ...plan, reason: replacement(from, to), steps };
+  const running = asDesired(request.from);
+  const from = asDesired(serving);
+  const plan = { kind: 'walk', strategy: strategy.name } as const;
+  if (sameReleases(running, to) && releasesIn(from).length > 0) {
+    const kept = pick(running, (id, release) => isWarm(release) && to[id] === undefined);
+    const reach = { ...to, ...kept };
+    return { ...plan, from: running, to: reach, reason: adjustment({ ...request, from: serving }), steps: [{ reach }] };
+  }
+  const shown = releasesIn(running).length === releasesIn(from).length ? {} : { running };
+  if (releasesIn(from).every((id) => isWarm(from[id]))) {
+    const reason = releasesIn(running).length === 0 ? 'first deploy' : `nothing but what is kept warm runs, release ${names(releasesIn(to))} gets the traffic`;
+    return { ...plan, from, to, reason, steps: [{ reach: to }], ...shown };
+  }
+  const steps = walk(request, running);
+  refuseCrowd(platform, running, steps);
+  const last = steps.at(-1);
+  return { ...plan, from, to: last === undefined ? to : fleetOf(last), reason: replacement(from, to, request.urgent === true), steps, ...shown };
 }
 
-function walk({ strategy, to, early }: PlanRequest, from: Desired): readonly Step[] {
+function pick<T>(fleet: Readonly<Record<string, T>>, wanted: (id: string, release: T) => boolean): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(fleet).filter(([id, release]) => wanted(id, release)));
+}
+
+function walk({ strategy, to, early, urgent, now }: PlanRequest, from: Desired): readonly Step[] {
+  const given = early === undefined ? {} : { early };
   switch (strategy.type) {
     case 'recreate':
       return STRATEGIES.recreate.walk(from, to, strategy);
     case 'rolling':
-      return STRATEGIES.rolling.walk(from, to, { ...strategy, ...(early === undefined ? {} : { early }) });
+      return STRATEGIES.rolling.walk(from, to, { ...strategy, ...given });
+    case 'blue-green':
+    case 'canary': {
+      const kept = { ...given, ...warmth(strategy, urgent === true, now ?? (() => new Date())) };
+      if (urgent === true) return STRATEGIES['blue-green'].walk(from, to, { smoke: [], soak: 0, ...kept });
+      return strategy.type === 'canary' ? STRATEGIES.canary.walk(from, to, { ...strategy, ...kept }) : STRATEGIES['blue-green'].walk(from, to, { ...strategy, ...kept });
+    }
   }
+}
+
+/** The release that is replaced is kept for as long as was asked for, counted from when the walk will have come to its end. */
+function warmth(strategy: BlueGreenOptions | CanaryOptions, urgent: boolean, now: () => Date): { readonly until?: string } {
+  if (strategy.keepWarm === 0) return {};
+  return { until: new Date(now().getTime() + (urgent ? 0 : soaksOf(strategy)) + strategy.keepWarm).toISOString() };
+}
+
+/** How long the walk of a strategy soaks in all. */
+function soaksOf(strategy: BlueGreenOptions | CanaryOptions): Ms {
+  return strategy.soak + (strategy.type === 'canary' ? strategy.steps.reduce((sum, { soak }) => sum + soak, 0) : 0);
+}
+
+function fleetOf(step: Step): Desired {
+  return 'reach' in step ? step.reach : step.desired;
 }
 
 function strategyOf(options: StrategyOptions): Strategy<never> {
@@ -81,7 +128,7 @@ function refuseInability(platform: PlanRequest['platform'], strategy: Strategy<n
 /** A mix of two releases that is replaced by a third needs three at once. */
 function refuseCrowd(platform: PlanRequest['platform'], from: Desired, steps: readonly Step[]): void {
   if (platform.can.includes('many')) return;
-  const fleets = [from, ...steps.map((step) => ('reach' in step ? step.reach : step.desired))];
+  const fleets = [from, ...steps.map(fleetOf)];
   const crowd = fleets.slice(1).map((fleet, index) => {
     const before = releasesIn(fleets[index] ?? {});
     const together = new Set([...before, ...releasesIn(fleet)]);
@@ -97,35 +144,4 @@ function inability(subject: string, platform: string, missing: readonly Ability[
     why: `it cannot ${missing.map((ability) => `${ABILITIES[ability]} (${ability})`).join(', nor ')}`,
     next,
   });
-}
-
-/** Why the same release is touched again. */
-function adjustment({ from, to, drift }: PlanRequest): string {
-  const counts = Object.values(from).flatMap((release) => Object.values(release.processes));
-  const running = counts.reduce((total, count) => total + count.running, 0);
-  const ready = counts.reduce((total, count) => total + count.ready, 0);
-  const healthy = Object.fromEntries(Object.entries(from).map(([id, release]) => [id, {
-    ...release,
-    processes: Object.fromEntries(Object.entries(release.processes).map(([name, count]) => [name, { ...count, ready: count.running }])),
-  }]));
-  const reasons = [
-    ...(reached(to, healthy) ? [] : ['the numbers differ']),
-    ...(ready === running ? [] : [`${running - ready} of ${running} instances ${running - ready === 1 ? 'is' : 'are'} not ready`]),
-    ...(drift.length === 0 ? [] : [`settings differ: ${drift.join(', ')}`]),
-  ];
-  return `same release, ${reasons.join('; ')}`;
-}
-
-/** Only called where the releases of both differ. */
-function replacement(from: Desired, to: Desired): string {
-  const [before, after] = [releasesIn(from), releasesIn(to)];
-  const leaving = before.filter((id) => !after.includes(id));
-  const arriving = after.filter((id) => !before.includes(id));
-  if (after.length === 0) return `nothing is wanted, ${names(leaving)} stops`;
-  if (arriving.length === 0) return `finish a change that was interrupted, ${names(leaving)} leaves`;
-  return `new release ${names(arriving)} ${leaving.length === 0 ? 'joins' : 'replaces'} ${names(leaving.length === 0 ? before : leaving)}`;
-}
-
-function names(list: readonly string[]): string {
-  return list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')} and ${list.slice(-1).join('')}`;
 }

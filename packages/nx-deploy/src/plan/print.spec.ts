@@ -25,10 +25,10 @@ test('gates, a commit, a warm release, a range and a walk of the platform itself
   const plan: Plan = {
     kind: 'walk', strategy: 'canary', reason: 'new release rB replaces rA', from: { rA: web(4, 100) }, to: { rB: { processes: { web: { min: 2, max: 6 } }, weight: 100 } },
     steps: [
-      { reach: { rB: web(1, 5), rA: web(4, 95) }, then: [{ smoke: [{ path: '/', status: 200 }, { path: '/old', status: 301 }] }, { approve: 'release team' }] },
+      { reach: { rB: web(1, 5), rA: web(4, 95) }, then: [{ smoke: [{ path: '/', status: 200 }, { path: '/old', status: 301 }] }, { approve: 'release team', expires: 86_400_000 }] },
       {
         reach: { rA: web(4, 0), rB: web(4, 100) }, commit: true,
-        then: [{ soak: 600_000, analyse: [{ metric: 'errorRate', below: 0.05, of: 'absolute' }, { metric: 'latencyP95', below: 1.5, of: 'stable' }, { metric: 'latencyP50', below: 250, of: 'absolute' }] }],
+        then: [{ soak: 600_000, analyse: { rules: [{ metric: 'errorRate', below: 0.05, of: 'absolute' }, { metric: 'latencyP95', below: 1.5, of: 'stable' }, { metric: 'latencyP50', below: 250, of: 'absolute' }], minimum: 20, inconclusive: 'stop' } }],
       },
       { native: 'canary', release: 'rB', desired: { rA: { ...web(4, 0), until: '2026-01-02T03:04:05Z' }, rB: { processes: {}, weight: 100 } } },
       { reach: { rB: { processes: { web: { min: 2, max: 6 }, cron: { fixed: 1 }, aide: { fixed: 1 } }, weight: 100 } }, then: [{ soak: 5_000 }] },

@@ -7,10 +7,10 @@ import type { Plan } from './plan.js';
  */
 export function printPlan(plan: Plan): string {
   if (plan.kind === 'unchanged') return 'plan: nothing to do, the wanted fleet is what runs';
-  const releases = columns([plan.from, ...plan.steps.map(fleetOf), plan.to]);
+  const releases = columns([plan.running ?? plan.from, ...plan.steps.map(fleetOf), plan.to]);
   const rows = [
     ['step', ...releases, 'then'],
-    ['now', ...cells(plan.from, releases), ''],
+    ['now', ...cells(plan.running ?? plan.from, releases), ''],
     ...plan.steps.map((step, index) => [String(index + 1), ...cells(fleetOf(step), releases), then(step)]),
   ];
   const count = `${plan.steps.length} ${plan.steps.length === 1 ? 'step' : 'steps'}`;

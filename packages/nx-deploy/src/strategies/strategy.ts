@@ -6,10 +6,15 @@ export interface Strategy<O> {
   /** What a platform must be able to do for this walk. */
   readonly needs: readonly Ability[];
   /**
-   * The fleets to pass through; the last one is `to` itself. The same releases on both sides are a change of scale: one step.
+   * The fleets to pass through; the last one is `to` itself, and what is kept warm beside it. The same releases on both sides are a change of scale: one step.
    * Every step names only releases of `from` and `to`.
    */
   walk(from: Desired, to: Desired, options: O): readonly Step[];
+}
+
+/** Is the release kept running without traffic, so that going back to it is quick? */
+export function isWarm(release: { readonly weight: number; readonly until?: string } | undefined): boolean {
+  return release?.until !== undefined && release.weight === 0;
 }
 
 /** The releases of a fleet that have instances or traffic. */
@@ -20,8 +25,12 @@ export function releasesIn(fleet: Desired): readonly string[] {
   });
 }
 
-/** Are the same releases in both fleets? Then only numbers change between them. */
+/** Are the same releases in both fleets? Then only numbers change between them. Those that are kept warm do not count: they do not serve. */
 export function sameReleases(a: Desired, b: Desired): boolean {
-  const [left, right] = [releasesIn(a), new Set(releasesIn(b))];
+  const [left, right] = [cold(a), new Set(cold(b))];
   return left.length === right.size && left.every((id) => right.has(id));
+}
+
+function cold(fleet: Desired): readonly string[] {
+  return releasesIn(fleet).filter((id) => !isWarm(fleet[id]));
 }
