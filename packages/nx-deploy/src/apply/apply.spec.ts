@@ -426,7 +426,6 @@ describe('what is refused before anything begins', () => {
     const platform = new FakePlatform(A4);
     const native: Step = { native: 'canary', release: 'rB', desired: B4 };
     await expect(run(platform, walkOf(A4, B4, native)).result()).rejects.toMatchObject({ code: 'ND-ABILITY-MISSING' });
-    await expect(run(platform, walkOf(A4, B4, { reach: B4, then: [{ approve: 'release team' }] })).result()).rejects.toMatchObject({ code: 'ND-APPROVAL-UNSUPPORTED' });
     expect(platform.calls).toEqual([]);
   });
 });

@@ -16,8 +16,8 @@ export interface Judgement {
  */
 export type Look = 'early' | 'last';
 
-/** Quantiles of the normal distribution: 2.5% at the last look, 0.13% at each early one. */
-const Z: Readonly<Record<Look, number>> = { early: 3, last: 1.96 };
+/** Quantiles of the normal distribution: 2.5% at the last look, 0.02% at each early one. */
+const Z: Readonly<Record<Look, number>> = { early: 3.5, last: 1.96 };
 /** An early look needs this many times the sample. */
 const EARLY_SAMPLE = 5;
 

@@ -1,0 +1,155 @@
+import type { Analysis, DeployEvent, Gate, Metrics, Observed } from '../model/index.js';
+import { apply } from './apply.js';
+import { FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
+import type { ApplyResult } from './request.js';
+
+const A4 = fleet({ rA: [4, 100] });
+const MIX = fleet({ rA: [4, 90], rB: [1, 10] });
+const B4 = fleet({ rB: [4, 100] });
+
+const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+
+function analysis(parts: Partial<Analysis> = {}): Analysis {
+  return { rules: [{ metric: 'errorRate', below: 0.05, of: 'absolute' }, { metric: 'latencyP95', below: 1.5, of: 'stable' }], minimum: 20, inconclusive: 'stop', ...parts };
+}
+
+interface Soaked {
+  readonly result: ApplyResult;
+  readonly notes: readonly string[];
+  readonly ms: number;
+  readonly platform: FakePlatform;
+}
+
+/** A canary at 10 percent soaks by this gate; `meanwhile` is called before each look at the fleet. */
+async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanwhile: (platform: FakePlatform, observed: Observed) => Observed = (_platform, observed) => observed): Promise<Soaked> {
+  const platform = new FakePlatform(A4);
+  platform.counted.set('rA', GOOD).set('rB', GOOD);
+  setUp(platform);
+  const list = platform.list.bind(platform);
+  platform.list = async () => meanwhile(platform, await list());
+  const events: DeployEvent[] = [];
+  const started = performance.now();
+  const result = await apply({
+    platform, plan: { from: A4, to: B4, steps: [{ reach: MIX, then: [gate] }, { reach: B4 }] },
+    releases: new Map(['rA', 'rB'].map((id) => [id, releaseNamed(id)])),
+    journal: async () => undefined, emit: (event) => events.push(event),
+    signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole: 5_000 },
+  });
+  return { result, platform, ms: performance.now() - started, notes: events.flatMap((event) => (event.type === 'note' ? [event.text] : [])) };
+}
+
+function problemsOf({ result }: Soaked): readonly string[] {
+  return 'error' in result ? result.error.parts.problems ?? [] : [];
+}
+
+test('a good release passes, after the whole of the soak', async () => {
+  const passed = await soaked({ soak: 150, analyse: analysis() }, () => undefined);
+  expect(passed.result).toEqual({ outcome: 'done' });
+  expect(passed.ms).toBeGreaterThanOrEqual(145);
+  expect(passed.platform.observed()).toMatchObject({ rB: { weight: 100 } });
+});
+
+test('errors end a long soak early, and the reason has the figures', async () => {
+  const failed = await soaked({ soak: 4_000, analyse: analysis() }, (platform) => platform.counted.set('rB', { ...GOOD, errors: 300 }));
+  expect(failed.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-FAILED' } });
+  expect(problemsOf(failed)).toEqual(['rB: errorRate 30% (300 of 1000 requests) is not below 5%']);
+  expect(failed.ms).toBeLessThan(3_500);
+  expect(failed.platform.observed()).toEqual({ rA: expect.objectContaining({ weight: 100 }) });
+});
+
+test('slower than the stable release in the same window', async () => {
+  const failed = await soaked({ soak: 100, analyse: analysis() }, (platform) => platform.counted.set('rB', { ...GOOD, latency: { p50: 1_000, p95: 2_000, p99: 2_000 } }));
+  expect(problemsOf(failed)).toEqual(['rB: latencyP95 2.0s (1000 requests) is not below 15ms (1.5x stable)']);
+});
+
+test('one bad look among good ones is nothing yet', async () => {
+  let looks = 0;
+  const passed = await soaked({ soak: 300, analyse: analysis() }, (platform) => {
+    const metrics = platform.metrics.bind(platform);
+    platform.metrics = async (id) => {
+      if (id === 'rB') looks += 1;
+      return id === 'rB' && looks % 7 === 2 ? { ...GOOD, errors: 999 } : metrics(id);
+    };
+  });
+  expect(looks).toBeGreaterThan(6);
+  expect(passed.result).toEqual({ outcome: 'done' });
+});
+
+describe('without any rule', () => {
+  test('an instance that ends by itself fails the soak', async () => {
+    let looks = 0;
+    const failed = await soaked({ soak: 4_000 }, () => undefined, (_platform, observed) => {
+      if (observed['rB'] === undefined) return observed;
+      looks += 1;
+      return { ...observed, rB: { ...observed['rB'], crashes: looks > 6 ? 2 : 0 } };
+    });
+    expect(failed.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-FAILED' } });
+    expect(problemsOf(failed)).toEqual([expect.stringMatching(/^rB: its instances ended by themselves, 2 times in /)]);
+    expect(failed.ms).toBeLessThan(3_000);
+  });
+
+  test('what ended before the soak counts for nothing', async () => {
+    const passed = await soaked({ soak: 50 }, () => undefined, (_platform, observed) =>
+      (observed['rB'] === undefined ? observed : { ...observed, rB: { ...observed['rB'], crashes: 7 } }));
+    expect(passed.result).toEqual({ outcome: 'done' });
+  });
+
+  test('a release whose instances all hang fails it', async () => {
+    let looks = 0;
+    const failed = await soaked({ soak: 4_000 }, () => undefined, (_platform, observed) => {
+      if (observed['rB'] === undefined) return observed;
+      looks += 1;
+      return { ...observed, rB: { ...observed['rB'], processes: { web: { running: 1, ready: looks > 6 ? 0 : 1, draining: 0 } } } };
+    });
+    expect(problemsOf(failed)).toEqual(['rB: 1 of 1 web instances are not ready']);
+  });
+
+  test('requests that had to go to another release fail it', async () => {
+    const failed = await soaked({ soak: 4_000 }, (platform) => platform.counted.set('rB', { ...GOOD, ejected: 12 }));
+    expect(problemsOf(failed)).toEqual(['rB: none of its instances took a connection, 12 requests went to another release']);
+    expect(failed.ms).toBeLessThan(2_000);
+  });
+
+  test('a soak of nothing takes no time', async () => {
+    const passed = await soaked({ soak: 0 }, (platform) => platform.counted.set('rB', { ...GOOD, ejected: 12 }));
+    expect(passed.result).toEqual({ outcome: 'done' });
+    expect(passed.platform.calls.filter((call) => call.startsWith('metrics'))).toEqual([]);
+  });
+});
+
+describe('inconclusive', () => {
+  const few = (platform: FakePlatform): void => { platform.counted.set('rB', { ...GOOD, requests: 3 }); };
+
+  test('goes on for as long again, then takes the change back: it never passes', async () => {
+    const failed = await soaked({ soak: 100, analyse: analysis() }, few);
+    expect(failed.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-INCONCLUSIVE', parts: { problems: ['rB: errorRate: 3 requests, 20 needed', 'rB: latencyP95: 3 requests, 20 needed'] } } });
+    expect(failed.ms).toBeGreaterThanOrEqual(195);
+    expect(failed.notes[0]).toBe('inconclusive, the soak goes on for as long again: rB: errorRate: 3 requests, 20 needed');
+  });
+
+  test('asks a person where that is wanted', async () => {
+    const asked = await soaked({ soak: 50, analyse: analysis({ inconclusive: 'ask' }) }, few);
+    expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('too little is known of rB: rB: errorRate: 3 requests, 20 needed'), steps: [{ reach: MIX, then: [] }, { reach: B4 }] });
+    expect(asked.platform.observed()).toMatchObject({ rB: { weight: 10 } });
+  });
+
+  test('enough in the second half is enough', async () => {
+    const started = performance.now();
+    const passed = await soaked({ soak: 150, analyse: analysis() }, (platform) => {
+      platform.metrics = async () => (performance.now() - started > 200 ? GOOD : { ...GOOD, requests: 1 });
+    });
+    expect(passed.result).toEqual({ outcome: 'done' });
+  });
+
+  test('where the stable release has no traffic any more, rules against it do not apply', async () => {
+    const platform = new FakePlatform(A4);
+    platform.counted.set('rA', { ...GOOD, requests: 0 }).set('rB', { ...GOOD, latency: { p50: 900, p95: 900, p99: 900 } });
+    const kept = fleet({ rA: [4, 0], rB: [4, 100] });
+    const result = await apply({
+      platform, plan: { from: A4, to: B4, steps: [{ reach: kept, then: [{ soak: 30, analyse: analysis() }] }, { reach: B4 }] },
+      releases: new Map(['rA', 'rB'].map((id) => [id, releaseNamed(id)])), journal: async () => undefined, emit: () => undefined,
+      signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole: 5_000 },
+    });
+    expect(result).toEqual({ outcome: 'done' });
+  });
+});
