@@ -49,7 +49,7 @@ function rollingFrom(platform: FakePlatform, to: Desired): ApplyRequest['plan'] 
 }
 
 function errorOf(result: ApplyResult): DeployError {
-  if (result.outcome === 'done') throw new Error('it was done');
+  if (!('error' in result)) throw new Error(`it was ${result.outcome}`);
   return result.error;
 }
 

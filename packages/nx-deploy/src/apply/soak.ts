@@ -29,7 +29,8 @@ export async function soak(hands: Hands, gate: Extract<Gate, { soak: Ms }>, subj
   const { soak: duration, analyse } = gate;
   if (duration === 0) return undefined;
   const rules = analyse !== undefined && analyse.rules.length > 0 ? analyse : undefined;
-  for (const release of subject.arriving) hands.emit({ type: 'waiting', release, for: `soak of ${formatDuration(duration)}` });
+  const tell = (): void => subject.arriving.forEach((release) => hands.emit({ type: 'waiting', release, for: `soak of ${formatDuration(duration)}`, ms: duration }));
+  tell();
   const { bounds, platform } = hands;
   const watch = await bounds.ask(() => watchOver(platform, subject.arriving));
   const started = performance.now();
@@ -49,6 +50,7 @@ export async function soak(hands: Hands, gate: Extract<Gate, { soak: Ms }>, subj
     if (extended) return undecided(hands, subject, lines, rules);
     extended = true;
     for (const line of lines) hands.emit({ type: 'note', text: `inconclusive, the soak goes on for as long again: ${line}` });
+    tell();
   }
 }
 

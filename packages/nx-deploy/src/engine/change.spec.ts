@@ -3,6 +3,7 @@ import { DeployError } from '../errors.js';
 import type { DeployEvent } from '../model/index.js';
 import type { StateStore } from '../releases/index.js';
 import { runChange } from './change.js';
+import { build, request } from './changes.spec-support.js';
 import type { Change, ChangeRequest, ChangeResult } from './request.js';
 import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
 
@@ -17,29 +18,6 @@ beforeEach(async () => {
   platform = new StatefulPlatform(state);
 });
 afterEach(() => temp.remove());
-
-let runs = 0;
-function request(change: Change, rest: Partial<ChangeRequest> = {}): ChangeRequest {
-  runs += 1;
-  return {
-    run: `run-${runs}`, actor: { user: 'ann', host: 'here', pid: 1 }, service: 'api', environment: 'staging', change,
-    strategy: { type: 'rolling', batch: 50 }, hooks: { before: [], after: [] }, deadline: 20_000, keep: 5, dryRun: false, ...rest,
-  };
-}
-
-function build(version: string): Change {
-  return {
-    action: 'deploy', processes: { web: { fixed: 2 } },
-    deployable: {
-      artifact: { type: 'files', digest: `sha256:${version}`, files: 1, bytes: 10 }, config: { values: { VERSION: version }, secrets: [] },
-      manifest: { version, commit: 'c'.repeat(40) },
-      spec: {
-        processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0, health: { path: '/', timeout: 2_000, interval: 10, passes: 1 },
-        drain: 10, stopTimeout: 10, limits: {},
-      },
-    },
-  };
-}
 
 function change(what: Change, rest: Partial<ChangeRequest> = {}, signal = new AbortController().signal): Promise<ChangeResult> {
   events = [];

@@ -63,7 +63,7 @@ async function look({ platform, request, emit, signal }: WatchContext, release: 
   const elapsed = (): Ms => performance.now() - started;
   const faultsSince = await watchOver(platform, [release]);
   const rules = analysisOf(request.strategy);
-  emit({ type: 'waiting', release, for: `a watch of ${formatDuration(time)}` });
+  emit({ type: 'waiting', release, for: `a watch of ${formatDuration(time)}`, ms: time });
   let bad = 0;
   while (elapsed() < time) {
     await pause(Math.min(LOOK, time - elapsed()), signal);

@@ -1,0 +1,119 @@
+import type { DeployEvent, Metrics, Observed } from '../model/index.js';
+import type { StateStore } from '../releases/index.js';
+import { runChange } from './change.js';
+import { build, request } from './changes.spec-support.js';
+import type { ChangeRequest, ChangeResult, WatchOrder } from './request.js';
+import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
+import { watch } from './watch.js';
+
+const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+const AGENT = { user: 'agent', host: 'here', pid: 1 };
+
+let temp: TempState;
+let state: StateStore;
+let platform: StatefulPlatform;
+let events: DeployEvent[];
+beforeEach(async () => {
+  temp = await tempState();
+  ({ state } = temp);
+  platform = new StatefulPlatform(state);
+  events = [];
+});
+afterEach(() => temp.remove());
+
+function order(ms: number): WatchOrder {
+  return { ms, attached: true, rollbackHooks: { before: [], after: [] } };
+}
+
+async function deployed(version: string, rest: Partial<ChangeRequest> = {}): Promise<{ readonly request: ChangeRequest; readonly result: ChangeResult }> {
+  const asked = request(build(version), { watch: order(3_000), ...rest });
+  return { request: asked, result: await runChange({ platform, request: asked, emit: () => undefined, signal: new AbortController().signal }) };
+}
+
+function watched(change: { readonly request: ChangeRequest; readonly result: ChangeResult }, signal = new AbortController().signal): Promise<ChangeResult> {
+  return watch({ platform, ...change, actor: AGENT, emit: (event) => events.push(event), signal });
+}
+
+function crashed(id: string, times: number): void {
+  const list = platform.list.bind(platform);
+  let looks = 0;
+  platform.list = async (): Promise<Observed> => {
+    const observed = await list();
+    const release = observed[id];
+    looks += 1;
+    return release === undefined ? observed : { ...observed, [id]: { ...release, crashes: looks > 2 ? times : 0 } };
+  };
+}
+
+test('a release that crashes is taken back, and the ledger says why', async () => {
+  const first = await deployed('1');
+  const second = await deployed('2');
+  crashed(second.result.release ?? '', 1);
+  const result = await watched(second);
+  expect(result).toMatchObject({ outcome: 'restored', release: second.result.release, error: { code: 'ND-WATCH-FAILED', problems: [expect.stringMatching(/ended by themselves, 1 time in /)] } });
+  expect(platform.observed()).toEqual({ [first.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
+  const entries = await state.ledger.entries();
+  expect(entries.slice(-2)).toMatchObject([
+    { kind: 'start', action: 'rollback', actor: AGENT, release: first.result.release, reason: expect.stringMatching(/did badly .* after its deploy \(.*ended by themselves/) },
+    { kind: 'end', action: 'rollback', outcome: 'done' },
+  ]);
+});
+
+test('errors for three looks in a row take it back; one bad look does not', async () => {
+  await deployed('1');
+  const second = await deployed('2', { watch: order(10_000) });
+  platform.counted.set(second.result.release ?? '', { ...GOOD, errors: 300 });
+  const result = await watched(second);
+  expect(result).toMatchObject({ outcome: 'restored', error: { problems: [`${second.result.release}: errorRate 30% (300 of 1000 requests) is not below 5%`] } });
+  expect(result.durationMs).toBeLessThan(9_000);
+});
+
+test('a good release stays, and the result is the one of the deploy', async () => {
+  await deployed('1');
+  const second = await deployed('2', { watch: order(1_100) });
+  platform.counted.set(second.result.release ?? '', GOOD);
+  expect(await watched(second)).toEqual(second.result);
+});
+
+test('without an earlier release there is nothing to go back to, and that is said', async () => {
+  const first = await deployed('1');
+  crashed(first.result.release ?? '', 3);
+  expect(await watched(first)).toMatchObject({ outcome: 'not-restored', error: { code: 'ND-WATCH-FAILED' }, restoreError: { code: 'ND-RELEASE-UNKNOWN' } });
+  expect(platform.observed()).toMatchObject({ [first.result.release ?? '']: { weight: 100 } });
+});
+
+test('another change, another live release or a cancel ends the watch: nothing is taken back', async () => {
+  await deployed('1');
+  const second = await deployed('2');
+  crashed(second.result.release ?? '', 9);
+  const stop = new AbortController();
+  stop.abort();
+  expect(await watched(second, stop.signal)).toEqual(second.result);
+  const lease = await state.lock.acquire({ run: 'other', actor: AGENT, action: 'deploy', since: 'now' });
+  expect(await watched(second)).toEqual(second.result);
+  await lease.release();
+  const third = await deployed('3');
+  expect(await watched(second)).toEqual(second.result);
+  expect(platform.observed()).toEqual({ [third.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
+});
+
+test('what cannot be asked is no reason to take anything back', async () => {
+  await deployed('1');
+  const second = await deployed('2');
+  platform.list = () => Promise.reject(new Error('gone'));
+  expect(await watched(second)).toEqual(second.result);
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} ended early: gone` });
+});
+
+test.each<[string, Partial<ChangeRequest>, Partial<ChangeResult>]>([
+  ['no watch was asked for', { watch: order(0) }, {}],
+  ['it failed', {}, { outcome: 'restored' }],
+  ['it was a rollback', {}, { action: 'rollback' }],
+  ['a dry run', { dryRun: true }, {}],
+])('nothing is watched when %s', async (_what, asked, result) => {
+  const first = await deployed('1');
+  const calls = platform.calls.length;
+  const changed = { request: { ...first.request, ...asked }, result: { ...first.result, ...result } };
+  expect(await watched(changed)).toEqual(changed.result);
+  expect(platform.calls.length).toBe(calls);
+});
