@@ -13,7 +13,8 @@ export type DeployEvent =
   | { readonly type: 'plan'; readonly release: ReleaseId; readonly from: Desired; readonly steps: readonly Step[] }
   | { readonly type: 'stage'; readonly stage: StageName; readonly state: 'start' | 'done' | 'failed'; readonly ms?: Ms }
   | { readonly type: 'step'; readonly index: number; readonly of: number; readonly desired: Desired }
-  | { readonly type: 'waiting'; readonly release: ReleaseId; readonly for: string }
+  /** `ms`: how long it takes, where that is known beforehand. */
+  | { readonly type: 'waiting'; readonly release: ReleaseId; readonly for: string; readonly ms?: Ms }
   | { readonly type: 'fleet'; readonly observed: Observed }
   | { readonly type: 'output'; readonly source: string; readonly line: string }
   /** What the router counted per release during the last `window` ms. */

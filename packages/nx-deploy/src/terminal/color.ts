@@ -2,6 +2,8 @@ import pc from 'picocolors';
 
 export type Style = 'plain' | 'good' | 'bad' | 'warn' | 'dim' | 'strong';
 export type Paint = (style: Style, text: string) => string;
+/** A piece of a line. */
+export type Segment = readonly [text: string, style?: Style];
 
 export interface TerminalFacts {
   readonly isTTY: boolean;

@@ -1,0 +1,58 @@
+import type { Ms, StageName } from '../model/index.js';
+import type { Segment } from './color.js';
+import { BasePrinter, LABEL_WIDTH, styleOf, took, type Counted, type StageState } from './printer.js';
+import { trafficText } from './traffic.js';
+
+/** A reason to wait that goes on is repeated no more often than this. */
+const REPEAT: Ms = 5_000;
+/** The figures of the traffic are told no more often than this. */
+const FIGURES: Ms = 10_000;
+
+/** Lines with the time, for logs of a pipeline. */
+export class LinePrinter extends BasePrinter {
+  private current: StageName | undefined;
+  private readonly told = new Map<string, Ms>();
+  private figures: { readonly text: string; readonly at: Ms } | undefined;
+
+  override end(): void {
+    this.current = undefined;
+  }
+
+  protected override stage(stage: StageName, state: StageState, ms: Ms | undefined): void {
+    this.current = state === 'start' ? stage : undefined;
+    this.keep(stage, [[`${state === 'start' ? 'started' : state}${took(state, ms)}`, styleOf(state)]]);
+  }
+
+  protected override step(text: string): void {
+    this.keep(this.current ?? 'walk', [[text]]);
+  }
+
+  protected override fleet(text: string): void {
+    this.keep('fleet', [[text]]);
+  }
+
+  protected override waiting(text: string): void {
+    const now = this.now();
+    const before = this.told.get(text);
+    if (before !== undefined && now - before < REPEAT) return;
+    this.told.set(text, now);
+    this.keep(this.current ?? 'walk', [[text]]);
+  }
+
+  protected override traffic(counted: Counted): void {
+    const text = trafficText(counted);
+    const at = this.now();
+    if (text === '' || text === this.figures?.text || at - (this.figures?.at ?? -FIGURES) < FIGURES) return;
+    this.figures = { text, at };
+    this.keep('traffic', [[text]]);
+  }
+
+  protected override keep(label: string, segments: readonly Segment[]): void {
+    const time = `${new Date(this.now()).toISOString().slice(0, 19)}Z`;
+    this.write(`${this.render([[time, 'dim'], [`  ${label.padEnd(LABEL_WIDTH)}  `], ...segments])}\n`);
+  }
+
+  protected override raw(lines: readonly string[]): void {
+    this.write(`${lines.join('\n')}\n`);
+  }
+}
