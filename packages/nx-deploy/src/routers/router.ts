@@ -41,11 +41,14 @@ export type Closure =
   /** New requests wait until the closure is lifted, each at most `wait` ms, then they get 503; at most `most` wait at a time. */
   | { readonly type: 'paused'; readonly wait: Ms; readonly most: number };
 
+/** Counters that only grow while the router runs. Requests and errors as in {@link Metrics}. */
+export type Totals = Omit<Metrics, 'latency'>;
+
 export interface Router {
   /**
    * Puts the route in force, opening its listener first if it is new. One synchronous switch once the listener is open: requests that arrived before
    * finish where they began. Rejects, with the earlier route still in force, when the port is taken (ND-PORT-TAKEN) or when another route has
-   * the same address, port and host (ND-LISTEN-CONFLICT).
+   * the same address, port and host (ND-LISTEN-CONFLICT), or a setting cannot be sent in HTTP (ND-INTERNAL).
    */
   set(route: Route): Promise<void>;
   /** Takes the route away; its listener closes when no other route uses it. Requests in flight finish. */
@@ -57,8 +60,13 @@ export interface Router {
   drained(key: string, targetId: string, deadline: Ms): Promise<boolean>;
   /** Cuts what a target still has in flight (after its drain deadline). */
   cut(key: string, targetId: string): void;
-  /** Counted since the router started, per release, over at most the last `window` ms. */
+  /**
+   * Counted since the router started, per release, over at most the last `window` ms, up to 24 h. By the second for ten minutes; a longer
+   * window begins with the first whole minute in it.
+   */
   metrics(key: string, release: ReleaseId, window: Ms): Metrics;
-  /** Stops accepting, answers what is in flight with `Connection: close`, and resolves when all is done or `deadline` ms passed. */
+  /** Every release that the route has counted for, since the router started; one is forgotten 24 h after its last request once it left the route. */
+  totals(key: string): ReadonlyMap<ReleaseId, Totals>;
+  /** Stops accepting, turns away what waits at a paused route, answers what is in flight with `Connection: close`, and resolves when all is done or `deadline` ms passed. */
   close(deadline: Ms): Promise<void>;
 }

@@ -3,9 +3,10 @@ import type { Head } from './admit.js';
 import { framingOf } from './headers.js';
 import type { Cuttable, TargetState } from './in-flight.js';
 import { Journey } from './journey.js';
+import type { Choice } from './choose.js';
 import { answerPlainly, breakOff, passBody, relayAnswer, relayInterim } from './relay.js';
 import type { Service } from './service.js';
-import { closedByPeer, freshConnections, MAX_HEADER_SIZE, neverConnected, uploadConnections } from './upstream.js';
+import { closedByPeer, freshConnections, MAX_HEADER_SIZE, neverConnected, onConnection, uploadConnections } from './upstream.js';
 
 /** Safe methods (RFC 9110 section 9.2.1) without content: repeating one does no harm. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -26,11 +27,12 @@ export class Exchange implements Cuttable {
   constructor(
     service: Service,
     private readonly head: Head,
+    private readonly choice: Choice | undefined,
     private readonly request: IncomingMessage,
     private readonly response: ServerResponse,
     private readonly closing: () => boolean,
   ) {
-    this.journey = new Journey(service, this);
+    this.journey = new Journey(service, this, choice?.wish);
   }
 
   start(): void {
@@ -67,7 +69,8 @@ export class Exchange implements Cuttable {
   private send(target: TargetState, agent: Agent): void {
     const { path, framing } = this.head;
     const { method } = this.request;
-    const headers = this.head.trailers ? [...this.head.headers, 'TE', 'trailers', 'Connection', agent === freshConnections ? 'close, TE' : 'keep-alive, TE'] : this.head.headers;
+    const own = this.choice?.headers ?? this.head.headers;
+    const headers = this.head.trailers ? [...own, 'TE', 'trailers', 'Connection', agent === freshConnections ? 'close, TE' : 'keep-alive, TE'] : own;
     const upstream = startRequest({ host: target.host, port: target.port, method, path, headers, agent, maxHeaderSize: MAX_HEADER_SIZE, insecureHTTPParser: false });
     upstream.maxHeadersCount = 0;
     this.upstream = upstream;
@@ -75,6 +78,7 @@ export class Exchange implements Cuttable {
     upstream.on('information', (information) => relayInterim(information, this.response));
     upstream.on('error', (error) => this.onError(upstream, target, error));
     upstream.once('close', () => this.onClose(upstream));
+    if (this.journey.trying) onConnection(upstream, () => this.journey.connected());
     if (framing !== 'none') this.uploadWhenConnected(upstream);
     else {
       if (agent !== freshConnections) upstream.once('socket', (socket) => { this.received = socket.bytesRead; });
@@ -102,7 +106,7 @@ export class Exchange implements Cuttable {
     }
     this.journey.answered(answer.statusCode ?? 0);
     try {
-      relayAnswer(answer, this.response, this.closing(), () => this.onBroken());
+      relayAnswer(answer, this.response, { close: this.closing(), cookie: this.choice?.cookie }, () => this.onBroken());
     } catch {
       this.fail('Bad Gateway: the answer of the instance has no valid form.');
       this.upstream?.destroy();

@@ -4,6 +4,9 @@ import type { Ms, ReleaseId } from '../../model/index.js';
 import type { Target } from '../router.js';
 import { keptConnections, type UpstreamAgent } from './upstream.js';
 
+/** setTimeout takes a longer one for 1 ms. */
+export const LONGEST_TIMER: Ms = 2 ** 31 - 1;
+
 /** A request, stream or tunnel that can be ended from outside. */
 export interface Cuttable {
   cut(): void;

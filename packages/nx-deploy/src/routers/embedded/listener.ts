@@ -5,12 +5,12 @@ import type { Ms } from '../../model/index.js';
 import type { Listen } from '../router.js';
 import { admit, type Trust } from './admit.js';
 import { descriptorOf } from './descriptor.js';
-import { Exchange } from './forward.js';
 import { framingOf } from './headers.js';
 import { answerPlainly, responseOn } from './relay.js';
 import type { Service } from './service.js';
-import { serveWithoutUpgrade, Tunnel } from './upgrade.js';
+import { serveWithoutUpgrade } from './upgrade.js';
 import { MAX_HEADER_SIZE } from './upstream.js';
+import { RequestVisit, UpgradeVisit } from './visits.js';
 
 const BACKLOG = 4_096;
 /** Above the 60 s for which load balancers keep an idle connection. */
@@ -134,7 +134,7 @@ export class Listener {
     response.once('close', () => this.count(socket, -1));
     const admission = admit(request, this.find, this.trust);
     if ('refusal' in admission) answerPlainly(response, admission.refusal, admission.text, { close: this.closing });
-    else new Exchange(admission.service, admission.head, request, response, this.isClosing).start();
+    else new RequestVisit(admission.service, admission.head, request, response, this.isClosing).enter();
   }
 
   private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -145,7 +145,7 @@ export class Listener {
     this.takeOver(socket);
     const admission = admit(request, this.find, this.trust);
     if ('refusal' in admission) answerPlainly(responseOn(socket, request), admission.refusal, admission.text, { close: true });
-    else new Tunnel(admission.service, admission.head, request, socket, head).start();
+    else new UpgradeVisit(admission.service, admission.head, request, socket, head).enter();
   }
 
   /** node:http has let go of the connection; it counts as busy until it is closed. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { ReleaseMetrics, RouteMetrics } from './metrics.js';
 
 let now = 0;
@@ -32,7 +33,7 @@ it('counts a later failure once, and not in a bucket that is another second by t
   bad.fail();
   expect(metrics.read(1_000).errors).toBe(2);
   const late = metrics.count(false, 1);
-  now += 600_000;
+  now += 24 * 3_600_000;
   metrics.count(false, 1);
   late.fail();
   expect(metrics.read(600_000)).toMatchObject({ requests: 1, errors: 0 });
@@ -51,26 +52,77 @@ it('reads only the seconds that began in the window, and always the current one'
   expect(metrics.read(Infinity).requests).toBe(10);
 });
 
-it('keeps ten minutes and no more', () => {
+it('keeps ten minutes by the second and 24 hours by the minute, and no more', () => {
   const metrics = new ReleaseMetrics(clock);
-  for (let second = 0; second < 1_500; second += 1) {
+  now = 30 * 3_600_000 + 30_500; // half past a minute, half past a second
+  const begin = now;
+  for (let second = 0; second < 26 * 3_600; second += 1) {
+    now = begin + second * 1_000;
     metrics.count(false, 1);
-    now += 1_000;
   }
-  now -= 1_000;
-  expect(metrics.read(Infinity).requests).toBe(600);
+  expect(metrics.read(600_000).requests).toBe(600);
+  // 30 s of the current minute, and 1439 minutes before.
+  expect(metrics.read(Infinity).requests).toBe(1_439 * 60 + 30);
+  expect(metrics.read(24 * 3_600_000).requests).toBe(1_439 * 60 + 30);
+  expect(metrics.totals).toEqual({ requests: 26 * 3_600, errors: 0, ejected: 0 });
+  expect(metrics.size).toBe(600 + 1_440);
   now += 300_000;
-  expect(metrics.read(Infinity).requests).toBe(300);
+  expect(metrics.read(600_000).requests).toBe(300);
+  metrics.trim();
+  expect(metrics.size).toBe(300 + 1_435);
 });
 
-it('forgets a release without traffic for ten minutes unless it is to be kept', () => {
+it('never reads beyond the window, and a longer window never tells less', () => {
+  fc.assert(fc.property(fc.integer({ min: 0, max: 120_000 }), fc.integer({ min: 0, max: 40 * 60_000 }), (phase, window) => {
+    const metrics = new ReleaseMetrics(clock);
+    now = 10 * 3_600_000 + phase;
+    const begin = now;
+    for (let second = 0; second < 3_000; second += 1) {
+      now = begin + second * 1_000;
+      metrics.count(false, 1);
+    }
+    const { requests } = metrics.read(window);
+    expect(requests).toBeLessThanOrEqual(Math.max(1, Math.floor(window / 1_000) + 1));
+    expect(requests).toBeGreaterThanOrEqual(Math.floor(window / 1_000) - (window > 600_000 ? 61 : 1));
+    expect(metrics.read(window + 1_000).requests).toBeGreaterThanOrEqual(requests);
+  }), { numRuns: 100 });
+});
+
+it('counts errors that come later, and ejected requests, in long windows and in the totals too', () => {
+  const metrics = new ReleaseMetrics(clock);
+  metrics.count(false, 20).fail();
+  metrics.eject();
+  now += 3_600_000;
+  expect(metrics.read(600_000)).toEqual({ requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
+  const { latency, ...counts } = metrics.read(2 * 3_600_000);
+  expect(counts).toEqual({ requests: 2, errors: 2, ejected: 1 });
+  expect(Math.abs(latency.p95 - 20)).toBeLessThan(1);
+  expect(metrics.totals).toEqual({ requests: 2, errors: 2, ejected: 1 });
+});
+
+it('forgets a release without traffic for 24 hours unless it is to be kept', () => {
   const metrics = new RouteMetrics(clock);
-  metrics.of('old').count(false, 1);
-  metrics.of('live').count(false, 1);
+  metrics.of('__proto__').count(false, 1);
+  metrics.of('live').count(true, 1);
   metrics.forget(new Set());
-  expect(metrics.releases).toEqual(['old', 'live']);
-  now += 600_000;
+  now += 23 * 3_600_000;
+  metrics.forget(new Set());
+  expect(metrics.releases).toEqual(['__proto__', 'live']);
+  now += 3_600_000;
   metrics.forget(new Set(['live']));
   expect(metrics.releases).toEqual(['live']);
-  expect(metrics.read('old', 1_000).requests).toBe(0);
+  expect(metrics.read('__proto__', 1_000).requests).toBe(0);
+  expect(metrics.totals).toEqual(new Map([['live', { requests: 1, errors: 1, ejected: 0 }]]));
+});
+
+it('takes no more than 2.5 MB for a release that has traffic all the time', () => {
+  const before = process.memoryUsage();
+  const metrics = new ReleaseMetrics(clock);
+  for (let second = 0; second < 24 * 3_600; second += 1) {
+    metrics.count(false, second % 500);
+    now += 1_000;
+  }
+  const after = process.memoryUsage();
+  expect(after.arrayBuffers - before.arrayBuffers).toBeLessThanOrEqual(2.5e6);
+  expect(metrics.size).toBe(2_040);
 });

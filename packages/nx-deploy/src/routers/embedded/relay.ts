@@ -37,11 +37,16 @@ export function passBody(from: IncomingMessage, to: ClientRequest | ServerRespon
   };
 }
 
-/** Throws what node:http throws when the head has a form that cannot be sent on. `broken` is called when the answer breaks off. */
-export function relayAnswer(from: IncomingMessage, to: ServerResponse, close: boolean, broken: () => void): void {
+/**
+ * Throws what node:http throws when the head has a form that cannot be sent on. `cookie` is set besides those of the instance.
+ * `broken` is called when the answer breaks off.
+ */
+export function relayAnswer(from: IncomingMessage, to: ServerResponse, options: { readonly close: boolean; readonly cookie: string | undefined }, broken: () => void): void {
   const { method, httpVersionMinor } = to.req;
   const trailers = httpVersionMinor > 0 && method !== 'HEAD' && from.statusCode !== 204 && from.statusCode !== 304;
-  to.writeHead(from.statusCode ?? 502, from.statusMessage, responseHeaders(from, { trailers, close }));
+  const headers = responseHeaders(from, { trailers, close: options.close });
+  if (options.cookie !== undefined) headers.push('Set-Cookie', options.cookie);
+  to.writeHead(from.statusCode ?? 502, from.statusMessage, headers);
   passBody(from, to);
   from.once('close', () => {
     if (!from.complete) broken();
@@ -64,17 +69,32 @@ export function relayInterim(information: InformationEvent, to: ServerResponse):
   to.socket?.write(headBytes(`HTTP/1.1 ${information.statusCode} ${information.statusMessage}`, plainHeaders(information)));
 }
 
-/** An answer of the router's own. What the client still sends of its request is read and dropped. */
-export function answerPlainly(response: ServerResponse, status: number, text: string, options: { readonly close: boolean; readonly retryAfter?: number }): void {
-  const body = `${text}\n`;
+/** An answer of the router's own. */
+export interface Page {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly contentType: string;
+  /** s */
+  readonly retryAfter?: number;
+  readonly cacheControl?: string;
+}
+
+/** What the client still sends of its request is read and dropped. `close`: the connection ends with the answer. */
+export function answerPage(response: ServerResponse, page: Page, close: boolean): void {
   // With the reason said: an answer that could not be sent on may have left its own.
-  response.writeHead(status, STATUS_CODES[status], {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    ...(options.retryAfter === undefined ? {} : { 'Retry-After': String(options.retryAfter) }),
-    ...(options.close ? { Connection: 'close' } : {}),
+  response.writeHead(page.status, STATUS_CODES[page.status], {
+    'Content-Type': page.contentType,
+    'Content-Length': page.body.length,
+    ...(page.retryAfter === undefined ? {} : { 'Retry-After': String(page.retryAfter) }),
+    ...(page.cacheControl === undefined ? {} : { 'Cache-Control': page.cacheControl }),
+    ...(close ? { Connection: 'close' } : {}),
   });
-  response.end(body);
+  response.end(page.body);
+}
+
+export function answerPlainly(response: ServerResponse, status: number, text: string, options: { readonly close: boolean; readonly retryAfter?: number }): void {
+  const { close, ...rest } = options;
+  answerPage(response, { status, body: Buffer.from(`${text}\n`), contentType: 'text/plain; charset=utf-8', ...rest }, close);
 }
 
 /** An answer on a connection that node:http has handed over; the connection ends with it. */

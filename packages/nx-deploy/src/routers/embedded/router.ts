@@ -2,13 +2,15 @@ import { closeSync } from 'node:fs';
 import proxyAddress from 'proxy-addr';
 import { DeployError } from '../../errors.js';
 import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
-import type { Listen, Route, Router } from '../router.js';
+import type { Listen, Route, Router, Totals } from '../router.js';
 import type { Trust } from './admit.js';
 import { isSocket, type Descriptor } from './descriptor.js';
 import { cannotListen, conflict, place } from './listen-errors.js';
 import { Listener } from './listener.js';
 import { hostName } from './request-target.js';
+import { NOTHING } from './metrics.js';
 import { Service } from './service.js';
+import { checkSettings } from './settings.js';
 
 export interface EmbeddedRouterOptions {
   /**
@@ -95,11 +97,17 @@ class EmbeddedRouter implements InheritableRouter {
     return this.services.get(key)?.metrics.read(release, window) ?? NOTHING;
   }
 
+  totals(key: string): ReadonlyMap<ReleaseId, Totals> {
+    return this.services.get(key)?.metrics.totals ?? new Map<ReleaseId, Totals>();
+  }
+
   close(deadline: Ms): Promise<void> {
     this.closed = true;
     return this.inTurn(async () => {
       for (const listener of this.listeners.values()) this.leave(listener);
       this.listeners.clear();
+      // After the listeners: what is turned away ends its connection.
+      for (const service of this.services.values()) service.door.close();
       const all = Promise.all(this.leaving.values());
       const timer = setTimeout(() => {
         for (const service of this.services.values()) service.targets.cutAll();
@@ -114,6 +122,7 @@ class EmbeddedRouter implements InheritableRouter {
 
   private async put(asked: Route): Promise<void> {
     if (this.closed) throw new DeployError('ND-INTERNAL', { what: `route ${asked.key} cannot be set`, why: 'the router is closing' });
+    checkSettings(asked);
     const route = { ...asked, listen: normalised(asked.listen) };
     const { listen } = route;
     const at = place(listen);
@@ -179,8 +188,6 @@ class EmbeddedRouter implements InheritableRouter {
     return result;
   }
 }
-
-const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
 
 function normalised({ address, port, host }: Listen): Listen {
   return host === undefined ? { address, port } : { address, port, host: hostName(host) };

@@ -1,9 +1,6 @@
 import type { Ms } from '../../model/index.js';
 import type { Target } from '../router.js';
-import { TargetState } from './in-flight.js';
-
-/** setTimeout takes a longer one for 1 ms. */
-const LONGEST_TIMER: Ms = 2 ** 31 - 1;
+import { LONGEST_TIMER, TargetState } from './in-flight.js';
 
 /** The targets of one route, and those that left it with work in hand. */
 export class Targets {

@@ -1,15 +1,16 @@
 import { request as startRequest, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Head } from './admit.js';
+import type { Choice } from './choose.js';
 import { framingOf, headBytes, plainHeaders } from './headers.js';
 import type { Cuttable, TargetState } from './in-flight.js';
 import { Journey } from './journey.js';
 import { answerPlainly, relayAnswer, responseOn } from './relay.js';
 import type { Service } from './service.js';
-import { MAX_HEADER_SIZE, neverConnected, tunnelConnections } from './upstream.js';
+import { MAX_HEADER_SIZE, neverConnected, onConnection, tunnelConnections } from './upstream.js';
 
 /** What a client may send before the handshake is done; then it has to wait. */
-const EARLY_BYTES = 65_536;
+export const EARLY_BYTES = 65_536;
 /** ms */
 const TCP_KEEP_ALIVE = 60_000;
 /** ms. From the end of one direction nobody can tell whether the other side is still there, except by what it sends. */
@@ -23,8 +24,15 @@ export class Tunnel implements Cuttable {
   private other: Socket | undefined;
   private settled = false;
 
-  constructor(service: Service, private readonly head: Head, private readonly request: IncomingMessage, private readonly client: Socket, early: Buffer) {
-    this.journey = new Journey(service, this);
+  constructor(
+    service: Service,
+    private readonly head: Head,
+    private readonly choice: Choice | undefined,
+    private readonly request: IncomingMessage,
+    private readonly client: Socket,
+    early: Buffer,
+  ) {
+    this.journey = new Journey(service, this, choice?.wish);
     this.early = early.length > 0 ? [early] : [];
   }
 
@@ -36,7 +44,7 @@ export class Tunnel implements Cuttable {
     }
     this.client.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE);
     // Reading is the only way to see that the client goes; nothing of it reaches the instance before that has agreed.
-    this.client.on('data', this.keepEarly).once('end', this.clientLeft).once('close', this.clientLeft);
+    this.client.on('data', this.keepEarly).once('end', this.clientLeft).once('close', this.clientLeft).resume();
     this.send(target);
   }
 
@@ -67,7 +75,7 @@ export class Tunnel implements Cuttable {
   }
 
   private send(target: TargetState): void {
-    const headers = [...this.head.headers, 'Connection', 'Upgrade', 'Upgrade', this.request.headers.upgrade ?? ''];
+    const headers = [...this.choice?.headers ?? this.head.headers, 'Connection', 'Upgrade', 'Upgrade', this.request.headers.upgrade ?? ''];
     const upstream = startRequest({
       host: target.host, port: target.port, method: this.request.method, path: this.head.path, headers, agent: tunnelConnections,
       maxHeaderSize: MAX_HEADER_SIZE, insecureHTTPParser: false,
@@ -80,6 +88,7 @@ export class Tunnel implements Cuttable {
     upstream.once('close', () => {
       if (upstream === this.upstream && this.other === undefined) this.journey.finish();
     });
+    if (this.journey.trying) onConnection(upstream, () => this.journey.connected());
     upstream.end();
   }
 
@@ -91,6 +100,7 @@ export class Tunnel implements Cuttable {
     this.settle();
     this.journey.answered(101);
     const headers = [...plainHeaders(answer), 'Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? ''];
+    if (this.choice?.cookie !== undefined) headers.push('Set-Cookie', this.choice.cookie);
     this.client.write(headBytes(`HTTP/1.1 101 ${answer.statusMessage ?? ''}`, headers));
     if (first.length > 0) this.client.write(first);
     for (const chunk of this.early) other.write(chunk);
@@ -107,7 +117,7 @@ export class Tunnel implements Cuttable {
     this.client.once('close', () => this.upstream?.destroy());
     const response = responseOn(this.client, this.request);
     try {
-      relayAnswer(answer, response, true, () => {
+      relayAnswer(answer, response, { close: true, cookie: this.choice?.cookie }, () => {
         this.journey.failed();
         this.client.destroy();
       });

@@ -1,5 +1,5 @@
 /** How the router connects to instances: kept connections for what may be repeated, fresh ones for the rest. */
-import { Agent, type AgentOptions } from 'node:http';
+import { Agent, type AgentOptions, type ClientRequest } from 'node:http';
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Ms } from '../../model/index.js';
 
@@ -70,6 +70,13 @@ function halfOpen(): AgentOptions {
   // Agent hands every option on to net.connect; its own type names only those it reads.
   const options: AgentOptions & { allowHalfOpen: boolean } = { keepAlive: false, allowHalfOpen: true };
   return options;
+}
+
+/** Calls back when the request's connection comes to be; one that was kept proves nothing. */
+export function onConnection(request: ClientRequest, callback: () => void): void {
+  request.once('socket', (socket) => {
+    if (socket.connecting) socket.once('connect', callback);
+  });
 }
 
 const BEFORE_CONNECTED = new Set(['connect', 'getaddrinfo', 'bind']);
