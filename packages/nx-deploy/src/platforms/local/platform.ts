@@ -9,11 +9,12 @@ import { DeployError } from '../../errors.js';
 import { least, RELEASE_ID_PATTERN, WEB, type Ms, type Observed, type Processes, type ReleaseId } from '../../model/index.js';
 import type { Listen } from '../../routers/router.js';
 import type { Platform, Readiness } from '../platform.js';
+import type { Steering } from './record.js';
+import { settingsDrift, type Settings, type WantedListen } from './route.js';
 import type { LocalService } from './service.js';
 import { targetId } from './targets.js';
 
-/** The listen address that is wanted; without a port one is picked and kept. */
-export type WantedListen = Omit<Listen, 'port'> & { readonly port?: number };
+export type { WantedListen } from './route.js';
 
 const READY_POLL: Ms = 25;
 /** A release whose instance ends this often before it is ready will not get ready. */
@@ -25,19 +26,21 @@ const DRAIN_UNKNOWN: Ms = 30_000;
 /** The router counts, so there are always metrics. */
 export type LocalPlatform = Platform & Required<Pick<Platform, 'metrics'>>;
 
-export function localPlatform(service: LocalService, wanted: WantedListen): LocalPlatform {
+export function localPlatform(service: LocalService, listen: WantedListen, steering: Steering = service.record.steering ?? {}): LocalPlatform {
   const { supervisor, host, state } = service;
   const weightsNow = (): Readonly<Record<ReleaseId, number>> => host.router.route(service.routeKey)?.weights ?? {};
-  const before = service.record.listen;
+  const wanted: Settings = { listen, steering };
+  const { listen: listenBefore, steering: steeringBefore = {} } = service.record;
   return {
     name: 'local',
     can: ['overlap', 'split', 'many'],
     state,
-    preflight: () => preflight(service, wanted),
-    list: () => Promise.resolve(observe(supervisor.all(), weightsNow())),
-    drift: () => Promise.resolve(drift(service.record.listen, wanted)),
+    preflight: () => preflight(service, listen),
+    list: () => Promise.resolve(observe(supervisor.all(), weightsNow(), service.record.warm ?? {})),
+    drift: () => Promise.resolve(settingsDrift(service.record, wanted)),
     async revert() {
-      if (before !== undefined && drift(service.record.listen, before).length > 0) await service.setRoute(before, weightsNow());
+      if (listenBefore === undefined || settingsDrift(service.record, { listen: listenBefore, steering: steeringBefore }).length === 0) return;
+      await service.setRoute({ listen: listenBefore, steering: steeringBefore, weights: weightsNow() });
     },
     exists: (release) => isFolder(service.appFolder(release)),
     async stage(release) {
@@ -53,9 +56,10 @@ export function localPlatform(service: LocalService, wanted: WantedListen): Loca
       const instance = supervisor.of(release).find((candidate) => candidate.record.process === WEB && candidate.state === 'ready');
       return Promise.resolve(instance === undefined ? undefined : { host: '127.0.0.1', port: instance.record.port });
     },
-    async route(weights) {
-      await service.setRoute(await resolveListen(service, wanted), weights);
+    async route(weights, arriving) {
+      await service.setRoute({ listen: await resolveListen(service, listen), steering, weights, ...(arriving === undefined ? {} : { arriving }) });
     },
+    keep: (until) => service.keep(until),
     url: () => Promise.resolve(urlOf(service.record.listen)),
     metrics: (release, window) => Promise.resolve(host.router.metrics(service.routeKey, release, window)),
     logs: (release, options) => readLogs(supervisor.logFolder, release, options),
@@ -69,7 +73,7 @@ export function urlOf(listen: Listen | undefined): string | undefined {
   return `http://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
 }
 
-function observe(instances: readonly Instance[], weights: Readonly<Record<ReleaseId, number>>): Observed {
+function observe(instances: readonly Instance[], weights: Readonly<Record<ReleaseId, number>>, warm: Readonly<Record<ReleaseId, string>>): Observed {
   const routed = Object.keys(weights).filter((id) => (weights[id] ?? 0) > 0);
   const releases = new Set([...instances.map((instance) => instance.record.release), ...routed]);
   return Object.fromEntries([...releases].sort().map((id) => {
@@ -84,18 +88,10 @@ function observe(instances: readonly Instance[], weights: Readonly<Record<Releas
         draining,
       }];
     }));
-    return [id, { processes, weight: weights[id] ?? 0 }];
+    const crashes = mine.reduce((sum, instance) => sum + instance.crashes, 0);
+    const until = mine.length === 0 ? undefined : warm[id];
+    return [id, { processes, weight: weights[id] ?? 0, ...(until === undefined ? {} : { until }), ...(crashes === 0 ? {} : { crashes }) }];
   }));
-}
-
-function drift(now: Listen | undefined, wanted: WantedListen): readonly string[] {
-  if (now === undefined) return [];
-  const changes: readonly (readonly [string, string | number | undefined, string | number | undefined])[] = [
-    ['listen address', now.address, wanted.address],
-    ['listen port', now.port, wanted.port ?? now.port],
-    ['listen host', now.host, wanted.host],
-  ];
-  return changes.filter(([, before, after]) => before !== after).map(([what, before, after]) => `${what} ${before ?? 'any'} becomes ${after ?? 'any'}`);
 }
 
 async function resolveListen(service: LocalService, wanted: WantedListen): Promise<Listen> {

@@ -2,7 +2,22 @@
 import { join } from 'node:path';
 import type { ReleaseId } from '../../model/index.js';
 import { readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
-import type { Listen } from '../../routers/router.js';
+import type { Closure, Listen } from '../../routers/router.js';
+
+/** How a request finds its release while two share the traffic, beyond their weights. */
+export interface Steering {
+  /** A client stays with the release of its first request, by a cookie of the router. */
+  readonly sticky?: boolean;
+  /** Name of the request header by which testers choose. */
+  readonly header?: string;
+}
+
+/** The service answers its public with a page, or has it wait: by whom, and since when (ISO time). */
+export interface Closed {
+  readonly closure: Closure;
+  readonly since: string;
+  readonly by: string;
+}
 
 export interface ServiceRecord {
   readonly schema: typeof STATE_SCHEMA;
@@ -14,6 +29,12 @@ export interface ServiceRecord {
   readonly weights: Readonly<Record<ReleaseId, number>>;
   /** ISO time until which a release is kept running without traffic. */
   readonly warm?: Readonly<Record<ReleaseId, string>>;
+  /** In force, as `listen`. */
+  readonly steering?: Steering;
+  /** Of the change under way, for testers. */
+  readonly arriving?: ReleaseId;
+  /** Stays when another release comes. */
+  readonly closed?: Closed;
   /** The Node that runs instances whose command begins with `node`. */
   readonly node: string;
 }

@@ -1,18 +1,17 @@
 /** One service in one environment on this machine: its instances, its route, its state. The agent holds one of these for each. */
 import { mkdir } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InstanceRecord } from '../../agent/instance.js';
-import type { ShimOrder } from '../../agent/shim.js';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
 import type { Ms, Release, ReleaseId } from '../../model/index.js';
 import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
 import type { Listen, Router } from '../../routers/router.js';
-import { baseEnvironment } from '../../shell/environment.js';
-import { readRecord, writeRecord, type ServiceRecord } from './record.js';
+import { processOrder } from './process-order.js';
+import { readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
+import { routeKey, routeOf } from './route.js';
 import { targetsOf } from './targets.js';
+import { Warmth } from './warmth.js';
 
 /** What all services of one agent share. */
 export interface LocalHost {
@@ -38,7 +37,12 @@ const REOPEN_PAUSE: Ms = 50;
 export class LocalService {
   readonly state: StateStore;
   readonly supervisor: Supervisor;
+  /** Deadlines of the releases that are kept without traffic. */
+  readonly warmth = new Warmth();
   private routing: Promise<void> = Promise.resolve();
+  private writing: Promise<void> = Promise.resolve();
+  /** Another agent has it, or none. */
+  forsaken = false;
   /** The record is on disk: somebody has deployed. */
   private kept = false;
   private leftover: Promise<unknown> = Promise.resolve();
@@ -46,13 +50,14 @@ export class LocalService {
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
+    this.warmth.keep(current.warm ?? {});
     this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.settling(memoryLock(`${service} (${environment})`)) });
     this.supervisor = new Supervisor({
       folder,
       shim: host.shim,
       node: process.execPath,
       release: (id) => this.release(id),
-      order: (release, instance) => this.order(release, instance),
+      order: async (release, instance) => processOrder({ record: this.current, folder: this.appFolder(release.id), release, instance, config: await this.state.config.open(release.config) }),
       takenPorts: host.takenPorts,
       onChange: () => this.refresh(),
       onError: host.log,
@@ -80,17 +85,17 @@ export class LocalService {
     const service = new LocalService(folder, record, host);
     service.kept = true;
     await service.supervisor.adopt();
-    const { listen, weights } = record;
+    const { listen } = record;
     // The address may be another program's by now. The instances are there all the same, and the next deploy puts the route in force.
-    if (listen !== undefined) await service.reopen(listen, weights).catch((error: unknown) => host.log('the route could not be restored', error));
+    if (listen !== undefined) await service.reopen(listen).catch((error: unknown) => host.log('the route could not be restored', error));
     return service;
   }
 
   /** A process that was killed counts as gone some ms before the system has closed its sockets. */
-  private async reopen(listen: Listen, weights: ServiceRecord['weights']): Promise<void> {
+  private async reopen(listen: Listen): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        await this.putRoute(listen, weights);
+        await this.putRoute({ ...this.current, listen });
         return;
       } catch (error) {
         if (tries >= REOPEN_TRIES || !(error instanceof DeployError) || error.code !== 'ND-PORT-TAKEN') throw error;
@@ -108,8 +113,15 @@ export class LocalService {
   }
 
   async update(change: Partial<Omit<ServiceRecord, 'schema' | 'key'>>): Promise<void> {
-    this.current = { ...this.current, ...change };
-    await writeRecord(this.folder, this.current);
+    await this.replace({ ...this.current, ...change });
+  }
+
+  /** One writer at a time: what is written last is what is true. */
+  private async replace(record: ServiceRecord): Promise<void> {
+    this.current = record;
+    const next = this.writing.then(() => writeRecord(this.folder, this.current));
+    this.writing = next.catch(() => undefined);
+    await next;
     this.kept = true;
   }
 
@@ -133,31 +145,53 @@ export class LocalService {
     return join(this.folder, 'app', id);
   }
 
-  /** Puts listen address and weights in force and remembers them. */
-  async setRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
-    await this.putRoute(listen, weights);
+  /** Puts listen address, weights and how requests are steered in force and remembers them. What closes the service stays. */
+  async setRoute(route: Pick<ServiceRecord, 'weights' | 'steering' | 'arriving'> & { readonly listen: Listen }): Promise<void> {
+    await this.putRoute(route);
+    const { steering: _steering, arriving: _arriving, ...rest } = this.current;
     // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
-    await this.update({ listen, weights }).catch((error: unknown) => {
+    await this.replace({ ...rest, ...route }).catch((error: unknown) => {
       if (!(error instanceof DeployError) || error.code !== 'ND-DISK-FULL') throw error;
       this.host.log('the route is in force, but its record could not be written', error);
+    });
+  }
+
+  /** The releases that are kept running without traffic, each with its ISO time. */
+  async keep(warm: Readonly<Record<ReleaseId, string>>): Promise<void> {
+    this.warmth.keep(warm);
+    await this.update({ warm });
+  }
+
+  /** Closes the service to its public, or opens it again. On record first, so that an agent that is killed now leaves no other state than the one told. */
+  async close(closed: Closed | undefined): Promise<void> {
+    const { closed: _closed, ...rest } = this.current;
+    await this.replace(closed === undefined ? rest : { ...rest, closed });
+    await this.serially(async () => {
+      const route = this.host.router.route(this.routeKey);
+      if (route === undefined) return;
+      const { closure: _closure, ...open } = route;
+      await this.host.router.set({ ...open, ...(closed === undefined ? {} : { closure: closed.closure }), targets: targetsOf(this.supervisor.all()) });
     });
   }
 
   /** Takes the route away and forgets its address. */
   async unroute(): Promise<void> {
     await this.serially(() => this.host.router.remove(this.routeKey));
-    const { listen: _listen, ...rest } = this.current;
-    this.current = { ...rest, weights: {} };
-    await writeRecord(this.folder, this.current);
+    const { schema, key, owner, node } = this.current;
+    this.warmth.keep({});
+    await this.replace({ schema, key, owner, node, weights: {} });
   }
 
-  private putRoute(listen: Listen, weights: Readonly<Record<ReleaseId, number>>): Promise<void> {
-    return this.serially(() => this.host.router.set({ key: this.routeKey, listen, weights, targets: targetsOf(this.supervisor.all()) }));
+  private putRoute(route: Pick<ServiceRecord, 'weights' | 'steering' | 'arriving'> & { readonly listen: Listen }): Promise<void> {
+    return this.serially(() => {
+      const { schema, key, owner, node, closed } = this.current;
+      const record: ServiceRecord = { schema, key, owner, node, ...route, ...(closed === undefined ? {} : { closed }) };
+      return this.host.router.set(routeOf(record, route.listen, targetsOf(this.supervisor.all())));
+    });
   }
 
   get routeKey(): string {
-    const { workspace, environment, service } = this.current.key;
-    return `${service} (${environment}, ${workspace})`;
+    return routeKey(this.current.key);
   }
 
   /** Brings the targets of the route in line with the instances; weights and address stay. */
@@ -207,34 +241,9 @@ export class LocalService {
     return next;
   }
 
-  /** How a process is started: command, folder, and an environment built from scratch. */
-  private async order(release: Release, instance: InstanceRecord): Promise<Pick<ShimOrder, 'argv' | 'cwd' | 'env' | 'secrets'>> {
-    const { values, secrets } = await this.state.config.open(release.config);
-    const [file = 'node', ...args] = release.spec.processes[instance.process]?.command ?? [];
-    const { service, environment } = this.current.key;
-    return {
-      argv: [file === 'node' ? this.node() : file, ...args],
-      cwd: join(this.appFolder(release.id), release.spec.cwd),
-      env: {
-        ...baseEnvironment(process.env),
-        ...values,
-        ...(instance.port === 0 ? {} : { PORT: String(instance.port), HOST: '127.0.0.1' }),
-        NX_DEPLOY_SERVICE: service,
-        NX_DEPLOY_ENVIRONMENT: environment,
-        NX_DEPLOY_RELEASE: release.id,
-        NX_DEPLOY_INSTANCE: instance.id,
-      },
-      secrets: Object.fromEntries(secrets.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]]))),
-    };
-  }
-
-  /** The Node of whoever deployed last, unless it is gone since. */
-  private node(): string {
-    return existsSync(this.current.node) ? this.current.node : process.execPath;
-  }
-
   /** Leaves instances running and takes the route away. */
   async forsake(): Promise<void> {
+    this.forsaken = true;
     await this.supervisor.forsake();
     await this.routing;
   }
