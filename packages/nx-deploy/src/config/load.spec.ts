@@ -127,12 +127,6 @@ describe('problems', () => {
     ]);
   });
 
-  it.each(['blue-green', 'canary'])('say that %s is not available yet, as text and as object', (name) => {
-    const expected = `must be "rolling" or "recreate"; "${name}" is not available yet in this version`;
-    expect(problems(withEnvironment(`{ "strategy": "${name}" }`))).toEqual([expect.stringContaining(expected)]);
-    expect(problems(withEnvironment(`{ "strategy": { "type": "${name}", "steps": [] } }`))).toEqual([expect.stringContaining(expected)]);
-  });
-
   it('look into the object form of a key that has two forms', () => {
     expect(problems(withEnvironment('{ "listen": { "prot": 1 } }'))).toEqual([expect.stringMatching(/listen\.prot .*did you mean "port"/)]);
     expect(problems(withEnvironment('{ "strategy": { "type": "rolling", "batch": 0 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*from 1 to 100, got 0/)]);

@@ -45,7 +45,7 @@ describe('one environment', () => {
       artifact: { type: 'files', path: '/w/apps/api/dist', entry: 'main.js', dependencies: 'bundled' },
       port: 0, health: { path: '/health', timeout: 60_000, interval: 500, passes: 2 }, drain: 30_000, stopTimeout: 10_000, limits: {},
       strategy: { type: 'rolling', batch: 25 }, processes: { web: { scale: { fixed: 1 }, spec: { command: ['node', 'main.js'] } } },
-      listen: { address: '127.0.0.1' }, hooks: {}, deadline: 1_200_000, keep: 5,
+      listen: { address: '127.0.0.1' }, hooks: {}, deadline: 1_200_000, watch: 30_000, keep: 5,
     });
   });
 
@@ -145,8 +145,8 @@ describe('the strategy', () => {
     expect(resolved({ staging: { strategy: { type: 'rolling', batch: 10 } }, strategy: 'rolling' }).strategy).toEqual({ type: 'rolling', batch: 10 });
   });
 
-  it.each([['canary', 'not available yet'], ['roling', 'must be "rolling" or "recreate"']])('%s of the command line is refused', (strategy, expected) => {
-    expect(failure({ strategy })).toMatchObject({ code: 'ND-OPTION-INVALID', why: expect.stringContaining(expected) });
+  it.each([['roling', 'did you mean "rolling"? choose one of: rolling, recreate, blue-green, canary'], ['totally-other', 'choose one of: rolling, recreate, blue-green, canary']])('%s of the command line is refused', (strategy, next) => {
+    expect(failure({ strategy })).toMatchObject({ code: 'ND-OPTION-INVALID', why: `there is no strategy "${strategy}"`, next });
   });
 });
 
@@ -166,6 +166,12 @@ describe('a fixed port', () => {
       expect.stringMatching(/environments\.staging\.strategy .*must be "recreate"/),
       expect.stringMatching(/environments\.staging\.listen .*must differ/),
     ]);
+  });
+});
+
+describe.each(['rolling', 'blue-green', 'canary'])('%s with a fixed port', (strategy) => {
+  it('is refused: two releases run side by side', () => {
+    expect(failure({ file: { port: 3000 }, staging: { strategy } }).problems).toEqual([expect.stringContaining(`must be "recreate" with the fixed port 3000, because ${strategy} runs a second instance`)]);
   });
 });
 

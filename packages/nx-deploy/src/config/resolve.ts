@@ -9,9 +9,9 @@ import { environmentNames, invalid, parseDefaults } from './load.js';
 import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
 import { HOOK_NAMES } from './resolved.js';
-import type { ArtifactOption, Hook, Hooks, ListenOption, ResolvedEnvironment, StrategyOptions } from './resolved.js';
-import { AVAILABLE_STRATEGIES, strategyProblem } from './schema.js';
-import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig, StrategyConfig } from './schema.js';
+import type { ArtifactOption, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
+import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig } from './schema.js';
+import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
 import { parseSize } from './values.js';
 
@@ -26,8 +26,6 @@ export interface ResolveRequest extends Pick<DeployFile, 'file' | 'config'>, Par
   readonly projectName: string;
   readonly overrides?: { readonly strategy?: string | undefined };
 }
-
-const DEFAULT_BATCH = 25;
 
 /** The layers of one environment, nearest first. */
 interface Layers {
@@ -46,6 +44,11 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
   const layers: Layers = { environment, file: request.config, defaults: parseDefaults(request.defaults) };
   const problems: { path: Path; text: string }[] = [];
   const complain = (path: Path, text: string): void => void problems.push({ path, text });
+  const health = healthOf(layers);
+  const strategy = resolveStrategy({
+    given: nearest(layers, 'strategy'), override: request.overrides?.strategy, healthPath: health.path,
+    complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
+  });
   const resolved: ResolvedEnvironment = {
     service: request.config.service ?? serviceName(request.projectName),
     environment: name,
@@ -53,15 +56,16 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     platform: { type: 'local' },
     artifact: artifactOf(request, complain),
     port: nearest(layers, 'port') ?? 0,
-    health: healthOf(layers),
+    health,
     drain: ms(nearest(layers, 'drain'), 30_000),
     stopTimeout: ms(nearest(layers, 'stopTimeout'), 10_000),
     limits: limitsOf(layers),
-    strategy: strategyOf(nearest(layers, 'strategy'), request.overrides?.strategy),
+    strategy,
     processes: processesOf(layers, name, complain),
     listen: listenOf(environment.listen),
     hooks: hooksOf(layers),
-    deadline: ms(nearest(layers, 'deadline'), 1_200_000),
+    deadline: deadlineOf(nearest(layers, 'deadline'), strategy, (key, text) => complain(placeOf(layers, name, key), text)),
+    watch: ms(nearest(layers, 'watch'), 30_000),
     keep: nearest(layers, 'keep') ?? 5,
   };
   checkPort(resolved, complain);
@@ -93,6 +97,12 @@ function nearest<Key extends keyof Defaults & keyof EnvironmentConfig>(layers: L
   return file[key] ?? layers.defaults[key];
 }
 
+/** Where the nearest value of a key stands; the environment for one that deploy.json does not have. */
+function placeOf(layers: Layers, environment: string, key: keyof Defaults & keyof EnvironmentConfig): Path {
+  const file: Partial<Defaults> = layers.file;
+  return layers.environment[key] === undefined && file[key] !== undefined ? [key] : ['environments', environment, key];
+}
+
 function ms(text: string | undefined, otherwise: Ms): Ms {
   return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
 }
@@ -120,16 +130,6 @@ function limitsOf(layers: Layers): Limits {
   const { memory } = { ...layers.defaults.limits, ...layers.file.limits, ...layers.environment.limits };
   const bytes = memory === undefined ? undefined : parseSize(memory);
   return bytes === undefined ? {} : { memory: bytes };
-}
-
-function strategyOf(given: StrategyConfig | undefined, override: string | undefined): StrategyOptions {
-  const spelled = typeof given === 'object' ? given : { type: given ?? 'rolling' };
-  const batch = 'batch' in spelled ? spelled.batch : undefined;
-  const type = AVAILABLE_STRATEGIES.find((name) => name === (override ?? spelled.type));
-  if (type === undefined) {
-    throw new DeployError('ND-OPTION-INVALID', { what: 'the option --strategy cannot be used so', why: `it ${strategyProblem(override)}`, next: `choose one of: ${AVAILABLE_STRATEGIES.join(', ')}` });
-  }
-  return type === 'recreate' ? { type } : { type, batch: batch ?? DEFAULT_BATCH };
 }
 
 type ResolvedProcesses = Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>;
@@ -175,8 +175,9 @@ function checkPort(resolved: ResolvedEnvironment, complain: Complain): void {
   const path = ['environments', resolved.environment];
   const instead = 'leave "port" out (or 0) so that each instance gets a port of its own by the variable PORT';
   if (instances > 1) complain([...path, 'instances'], `must be 1 with the fixed port ${resolved.port}, because two instances cannot share a port; ${instead}`);
-  if (resolved.strategy.type === 'rolling') {
-    complain([...path, 'strategy'], `must be "recreate" with the fixed port ${resolved.port}, because rolling runs a second instance beside the first and two cannot share a port; or ${instead}`);
+  const { type } = resolved.strategy;
+  if (type !== 'recreate') {
+    complain([...path, 'strategy'], `must be "recreate" with the fixed port ${resolved.port}, because ${type} runs a second instance beside the first and two cannot share a port; or ${instead}`);
   }
   if (resolved.port === resolved.listen.port) complain([...path, 'listen'], `must differ from the service's own port ${resolved.port}: the router listens there`);
 }

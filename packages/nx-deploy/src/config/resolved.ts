@@ -95,6 +95,8 @@ export interface ResolvedEnvironment {
   readonly hooks: Hooks;
   /** Of the whole deploy. */
   readonly deadline: Ms;
+  /** How long a release is watched after its deploy; 0: not at all. */
+  readonly watch: Ms;
   /** Releases that prune keeps. */
   readonly keep: number;
 }

@@ -20,6 +20,8 @@ const GOOD: readonly object[] = [
   { ...base, hooks: { preDeploy: [['node', 'x.js'], { run: ['node', 'y.js'], env: ['DATABASE_URL'], timeout: '1m' }] } },
   { ...base, processes: { worker: { command: ['node', 'w.js'], instances: 0, early: true } } },
   { ...base, environments: { a: { platform: { type: 'local' }, strategy: { type: 'rolling', batch: 50 }, listen: { host: 'api.test' } }, b: { strategy: 'recreate', listen: 80, limits: { memory: '1.5GiB' } } } },
+  { ...base, watch: '0s', strategy: 'canary', environments: { a: { strategy: 'blue-green' }, b: { watch: '1m', strategy: { type: 'blue-green', smoke: [], approve: { text: 'ok?', expires: '1h' }, soak: '5m', analyse: false, keepWarm: '0s' } } } },
+  { ...base, strategy: { type: 'canary', steps: [{ weight: 10, soak: '0s', approve: 'fine?' }, { weight: 50 }], smoke: ['/', { path: '/a', status: 301 }], analyse: { errorRate: '< 5%', latencyP99: '< 1.5x stable', minimum: 1, inconclusive: 'ask' }, sticky: true, header: 'x-canary' } },
 ];
 
 const BAD: readonly object[] = [
@@ -31,7 +33,15 @@ const BAD: readonly object[] = [
   { ...base, artifact: { type: 'files', entry: '../main.js' } },
   { ...base, environments: {} },
   { ...base, environments: { Staging: {} } },
-  { ...base, environments: { staging: { strategy: 'canary' } } },
+  { ...base, environments: { staging: { strategy: 'canarry' } } },
+  { ...base, environments: { staging: { strategy: { type: 'canary', steps: [] } } } },
+  { ...base, environments: { staging: { strategy: { type: 'canary', steps: [{ weight: 100 }] } } } },
+  { ...base, environments: { staging: { strategy: { type: 'canary', steps: [{ weight: 5, aprove: true }] } } } },
+  { ...base, environments: { staging: { strategy: { type: 'canary', header: 'x y' } } } },
+  { ...base, environments: { staging: { strategy: { type: 'blue-green', steps: [{ weight: 5 }] } } } },
+  { ...base, environments: { staging: { strategy: { type: 'blue-green', analyse: { errorRate: '5%' } } } } },
+  { ...base, environments: { staging: { strategy: { type: 'blue-green', smoke: ['health'] } } } },
+  { ...base, watch: 30 },
   { ...base, environments: { staging: { strategy: { type: 'recreate', batch: 3 } } } },
   { ...base, environments: { staging: { listen: 0 } } },
   { ...base, environments: { staging: { listen: { host: 'a b' } } } },

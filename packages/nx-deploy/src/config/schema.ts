@@ -2,34 +2,10 @@
 import * as z from 'zod';
 import { HOOK_NAMES } from './resolved.js';
 import type { HookName } from './resolved.js';
-import { address, argv, duration, HOST_PATTERN, name, section, size, text, whole } from './values.js';
+import { strategySchema } from './strategy-schema.js';
+import { address, argv, duration, HOST_PATTERN, name, PATH_PATTERN, PATH_RULE, section, size, text, whole } from './values.js';
 
-export const AVAILABLE_STRATEGIES = ['rolling', 'recreate'] as const;
 export const AVAILABLE_PLATFORMS = ['local'] as const;
-const PLANNED_STRATEGIES = ['blue-green', 'canary'];
-
-/** What to say of a strategy's name that cannot be used. */
-export function strategyProblem(given: unknown): string {
-  const known = 'must be "rolling" or "recreate"';
-  return typeof given === 'string' && PLANNED_STRATEGIES.includes(given) ? `${known}; "${given}" is not available yet in this version` : known;
-}
-
-function typeOf(given: unknown): unknown {
-  return typeof given === 'object' && given !== null && 'type' in given ? given.type : given;
-}
-
-const strategyError = (issue: { readonly input?: unknown }): string => strategyProblem(typeOf(issue.input));
-
-const strategy = z.union([
-  z.enum(AVAILABLE_STRATEGIES),
-  z.discriminatedUnion('type', [
-    section({
-      type: z.literal('rolling').meta({ description: 'Replaces the instances batch by batch; the new ones are ready before the old ones stop.' }),
-      batch: whole(1, 100, { description: 'Percent of the instances that are replaced at a time; at least one instance.', default: 25 }).optional(),
-    }),
-    section({ type: z.literal('recreate').meta({ description: 'Stops the old instances, then starts the new ones: with an interruption.' }) }),
-  ], { error: strategyError }),
-], { error: strategyError }).meta({ description: 'How the new release takes over.', default: 'rolling', examples: ['rolling', 'recreate', { type: 'rolling', batch: 50 }] });
 
 const platformError = 'must be "local", the platform of this version';
 const platform = z.union([
@@ -52,7 +28,7 @@ const listen = z.union([
 ], { error: listenError }).meta({ description: 'Where the public reaches the service.', examples: [8080, { port: 8080, host: 'api.localhost' }] });
 
 const health = section({
-  path: text('^/[!-~]*$', 'a path that begins with "/", in printable ASCII without spaces', { description: 'Path that answers 2xx when an instance is ready.', default: '/health', examples: ['/ready'] }).optional(),
+  path: text(PATH_PATTERN, PATH_RULE, { description: 'Path that answers 2xx when an instance is ready.', default: '/health', examples: ['/ready'] }).optional(),
   timeout: duration(100, { description: 'How long an instance may take to become ready.', default: '60s' }).optional(),
   interval: duration(10, { description: 'Pause between two checks.', default: '500ms' }).optional(),
   passes: whole(1, 100, { description: 'Consecutive passes that count as ready.', default: 2 }).optional(),
@@ -99,10 +75,11 @@ const shared = {
   drain: duration(0, { description: 'How long requests in flight may take before an instance stops.', default: '30s' }).optional(),
   stopTimeout: duration(0, { description: 'From SIGTERM to SIGKILL.', default: '10s' }).optional(),
   limits: limits.optional(),
-  strategy: strategy.optional(),
+  strategy: strategySchema.optional(),
   processes: processes.optional(),
   hooks: hooks.optional(),
-  deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back.', default: '20m' }).optional(),
+  deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy.', default: '20m' }).optional(),
+  watch: duration(0, { description: 'How long the new release is watched after the deploy, and rolled back by itself if it fails; 0s: not at all.', default: '30s' }).optional(),
   keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
 };
 
@@ -146,7 +123,6 @@ export const deploySchema = section({
 export type DeployConfig = z.output<typeof deploySchema>;
 export type EnvironmentConfig = z.output<typeof environmentSchema>;
 export type Defaults = z.output<typeof defaultsSchema>;
-export type StrategyConfig = z.output<typeof strategy>;
 export type ListenConfig = z.output<typeof listen>;
 export type HookConfig = z.output<typeof hook>;
 

@@ -63,6 +63,9 @@ export function argv(described: { description: string; default?: string[]; examp
     .meta(described);
 }
 
+export const PATH_PATTERN = '^/[!-~]*$';
+export const PATH_RULE = 'a path that begins with "/", in printable ASCII without spaces';
+
 const HOST_LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 export const HOST_PATTERN = `^(?=.{1,253}$)${HOST_LABEL}(\\.${HOST_LABEL})*$`;
 
