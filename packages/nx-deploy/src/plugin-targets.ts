@@ -19,6 +19,8 @@ interface Kind {
 const KINDS: Readonly<Record<TargetKey, Kind>> = {
   deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
   rollback: { executor: 'nx-deploy:rollback', description: 'Brings an earlier release back, by default the previous one', example: { to: 'r0123456789ab' } },
+  approve: { executor: 'nx-deploy:approve', description: 'Lets a change that waits for an answer go on', example: { note: 'looks good' } },
+  reject: { executor: 'nx-deploy:reject', description: 'Takes a change that waits for an answer back', example: { note: 'too slow' } },
   status: { executor: 'nx-deploy:status', description: 'Shows what runs, its traffic and health, and the last releases', example: { outputFile: 'status.json' } },
   logs: { executor: 'nx-deploy:logs', description: 'Shows what the instances write', example: { follow: true } },
   repair: { executor: 'nx-deploy:repair', description: 'Brings an interrupted change to an end and puts right what is not as it should be', example: {} },

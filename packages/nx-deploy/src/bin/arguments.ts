@@ -14,12 +14,16 @@ const REPORT = {
 
 const COMMON = { ...REPORT, configuration: { type: 'string', short: 'c' } } as const satisfies Options;
 
-const CHANGE = { ...COMMON, 'dry-run': { type: 'boolean' }, strategy: { type: 'string' } } as const satisfies Options;
+const EVENTS = { events: { type: 'string' } } as const satisfies Options;
+
+const CHANGE = { ...COMMON, ...EVENTS, 'dry-run': { type: 'boolean' }, strategy: { type: 'string' } } as const satisfies Options;
 
 /** What each command takes. The words are those of the executors' options. */
 export const COMMANDS = {
-  deploy: { ...CHANGE, resume: { type: 'boolean' } },
+  deploy: { ...CHANGE, resume: { type: 'boolean' }, watch: { type: 'string' } },
   rollback: { ...CHANGE, to: { type: 'string' } },
+  approve: { ...COMMON, ...EVENTS, note: { type: 'string' } },
+  reject: { ...COMMON, ...EVENTS, note: { type: 'string' } },
   status: { ...COMMON, verify: { type: 'boolean' }, follow: { type: 'boolean', short: 'f' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
   repair: COMMON,
@@ -74,8 +78,10 @@ function unknown(kind: string, given: string, known: readonly string[]): DeployE
 export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [options]
 
 Commands:
-  deploy <project>     bring the built project into service (--resume: go on with what was interrupted)
+  deploy <project>     bring the built project into service (--resume: go on with what was interrupted; --watch <duration>: stay and look after it)
   rollback <project>   bring an earlier release back (--to <release>)
+  approve <project>    let a change that waits for an answer go on (--note <text>)
+  reject <project>     take a change that waits for an answer back (--note <text>)
   status <project>     what runs, weights, health, last releases (--verify, --follow a run under way)
   logs <project>       what the instances wrote (--follow, --since, --instance, --release)
   repair <project>     bring an interrupted change to an end and put right what is not as it should be
@@ -90,7 +96,8 @@ Options:
   --strategy <name>            override the strategy of deploy.json (deploy, rollback)
   --json                       print the result as JSON and nothing else
   --outputFile <file>          write the result as JSON to a file
+  --events <file>              write one JSON object a line as it goes on (deploy, rollback, approve, reject)
   --no-color                   no colour
 
-Exit codes: 0 done or nothing to do, 1 failed and restored, 2 failed and NOT restored, 3 refused
+Exit codes: 0 done or nothing to do, 1 failed and restored, 2 failed and NOT restored, 3 refused, 4 waits for an answer
 `;

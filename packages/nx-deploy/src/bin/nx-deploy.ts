@@ -2,6 +2,7 @@
 /** The commands of the executors outside Nx: the same code, with exact exit codes and pure JSON. */
 import { resolve } from 'node:path';
 import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
+import { approve, reject } from '../commands/answer.js';
 import { commandContext } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
 import { destroy } from '../commands/destroy.js';
@@ -62,9 +63,13 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const workspaceRoot = findWorkspace(cwd);
   const projectRoot = await findProject(workspaceRoot, subject);
   const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
-  const change = { dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
+  const events = text('events');
+  const told = optional({ events: events === undefined ? undefined : resolve(cwd, events) });
+  const change = { ...told, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
   switch (given.command) {
-    case 'deploy': return deploy(context, { ...change, resume: flag('resume') });
+    case 'deploy': return deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }) });
+    case 'approve': return approve(context, { ...told, ...optional({ note: text('note') }) });
+    case 'reject': return reject(context, { ...told, ...optional({ note: text('note') }) });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
     case 'status': return status(context, { verify: flag('verify'), follow: flag('follow') });
     case 'repair': return repair(context, {});

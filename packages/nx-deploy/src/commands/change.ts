@@ -5,12 +5,14 @@ import { connectAgent } from '../control/launch.js';
 import type { AgentClient } from '../control/client.js';
 import type { RunRequest } from '../control/protocol.js';
 import type { ChangeResult } from '../engine/request.js';
+import type { Ms } from '../model/index.js';
 import { DeployError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
-import type { Hook } from '../config/index.js';
+import type { Hook, ResolvedEnvironment } from '../config/index.js';
+import type { Hooks } from '../engine/request.js';
 import { pick } from '../shell/environment.js';
-import { summaryLines } from './text.js';
-import { projectFolder, type CommandContext } from './context.js';
+import { askedOf, summaryLines, type Asked } from './text.js';
+import { commandLines, projectFolder, type CommandContext } from './context.js';
 import { EXIT_CODES, type CommandResult } from './result.js';
 
 /** How long a command that was told to end waits for the restore before it leaves it to the agent. Nx ends an executor after 5 s. */
@@ -25,26 +27,42 @@ export function prepareHooks(context: CommandContext, hooks: readonly Hook[] | u
   return (hooks ?? []).map((hook) => ({ run: hook.run, env: pick(context.variables, hook.env), timeout: hook.timeout, cwd: projectFolder(context) }));
 }
 
+/** Those of one kind of change. */
+export function hooksOf(context: CommandContext, { hooks }: Pick<ResolvedEnvironment, 'hooks'>, name: 'Deploy' | 'Rollback'): Hooks {
+  return { before: prepareHooks(context, hooks[`pre${name}`]), after: prepareHooks(context, hooks[`post${name}`]) };
+}
+
 export async function submit(context: CommandContext, run: RunRequest): Promise<CommandResult> {
   const agent = await connectAgent(context.home);
   const release = cancelOnSignals(context, agent, run);
   try {
-    const result = await Promise.race([follow(context, agent, run, release.signal), release.left]);
+    const result = await Promise.race([follow(context, agent, run, release), release.left]);
     context.output.end();
-    await show(context, result);
+    const paused = result.paused === undefined ? undefined : await asked(agent, run, result.paused);
+    await show(context, result, paused);
     const exitCode = EXIT_CODES[result.outcome];
-    return { exitCode, document: { ...result, exitCode } };
+    return { exitCode, document: { ...result, ...(paused === undefined ? {} : { paused }), exitCode } };
   } finally {
     release.dispose();
   }
 }
 
-async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest, signal: AbortSignal): Promise<ChangeResult> {
-  for await (const message of agent.stream('run', run, signal)) {
+async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest, leaving: Leaving): Promise<ChangeResult> {
+  for await (const message of agent.stream('run', run, leaving.signal)) {
     if (message.type === 'result') return message.result;
-    output.event(message.event);
+    const { event } = message;
+    if (event.type === 'stage' && event.stage === 'record' && event.state === 'done') leaving.recorded = true;
+    output.event(event);
   }
   throw new DeployError('ND-INTERRUPTED', { what: 'the agent ended the run without a result', next: 'run status: it shows what runs' });
+}
+
+/** The question as it is on record: `status` tells the same. */
+async function asked(agent: AgentClient, { key, owner, request: { run } }: RunRequest, { gate, expires }: { readonly gate: string; readonly expires: Ms }): Promise<Asked> {
+  const now = Date.now();
+  const found = await agent.call('status', { key, owner }).catch(() => undefined);
+  if (found?.paused?.run === run) return askedOf(found.paused);
+  return { gate, since: new Date(now).toISOString(), expires: new Date(now + expires).toISOString() };
 }
 
 interface Leaving {
@@ -52,6 +70,8 @@ interface Leaving {
   readonly left: Promise<never>;
   /** Aborts when the command no longer listens. */
   readonly signal: AbortSignal;
+  /** The change itself has ended: there is nothing to restore, at most something to watch. */
+  recorded: boolean;
   dispose(): void;
 }
 
@@ -64,7 +84,7 @@ function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { reque
   let timer: NodeJS.Timeout | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (timer !== undefined) return;
-    output.line(`${signal}: asking the agent to restore what ran before`);
+    output.line(leaving.recorded ? `${signal}: no longer watching; the agent goes on by itself` : `${signal}: asking the agent to restore what ran before`);
     agent.call('cancel', { run: request.run }).catch(() => undefined);
     timer = setTimeout(() => leave(new DeployError('ND-NOT-RESTORED', {
       what: `the restore after ${signal} is still under way`, why: 'this command was told to end before it was done',
@@ -73,9 +93,10 @@ function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { reque
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);
-  return {
+  const leaving: Leaving = {
     left,
     signal: gone.signal,
+    recorded: false,
     dispose() {
       clearTimeout(timer);
       // An open connection would keep this process waiting.
@@ -83,13 +104,15 @@ function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { reque
       for (const signal of signals) process.removeListener(signal, onSignal);
     },
   };
+  return leaving;
 }
 
-async function show(context: CommandContext, result: ChangeResult): Promise<void> {
+async function show(context: CommandContext, result: ChangeResult, paused: Asked | undefined): Promise<void> {
   const { now, before } = result.manifest ?? {};
   const commits = now?.commit === undefined || before?.commit === undefined || now.commit === before.commit
     ? [] : await commitsBetween(before.commit, now.commit, projectFolder(context)) ?? [];
-  for (const line of summaryLines({ result, commits, project: context.projectName, color: context.output.color })) context.output.line(line);
+  const facts = { result, commits, command: commandLines(context, result.environment), color: context.output.color, ...(paused === undefined ? {} : { paused }) };
+  for (const line of summaryLines(facts)) context.output.line(line);
   for (const error of [result.error, result.restoreError]) {
     if (error !== undefined) context.output.error(DeployError.fromJSON(error));
   }

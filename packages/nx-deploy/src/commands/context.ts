@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'jsonc-parser';
 import { agentHome, type Home } from '../agent/home.js';
-import { loadConfig, pluginOptions, resolveEnvironment, type NxJson, type PluginOptions, type ResolvedEnvironment } from '../config/index.js';
+import { loadConfig, pluginOptions, resolveEnvironment, targetNames, type NxJson, type PluginOptions, type ResolvedEnvironment } from '../config/index.js';
+import type { TargetKey } from '../config/plugin-options.js';
 import type { Actor, ServiceKey } from '../releases/index.js';
 import { workspaceOwner } from './owner.js';
 import type { Output } from './output.js';
@@ -55,6 +56,12 @@ export function resolveProject(context: ProjectContext, strategy?: string): Reso
     projectName: context.projectName,
     ...(strategy === undefined ? {} : { overrides: { strategy } }),
   });
+}
+
+/** Gives the command of a target of this project, to copy. */
+export function commandLines(context: ProjectContext, environment: string): (target: TargetKey) => string {
+  const names = targetNames(pluginOptions(readNxJson(context.workspaceRoot)));
+  return (target) => `nx run ${context.projectName}:${names[target]} --configuration=${environment}`;
 }
 
 /** The service's key on the target, and who owns it. */

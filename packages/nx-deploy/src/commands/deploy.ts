@@ -3,26 +3,31 @@ import { buildFacts } from 'nx-build-manifest';
 import { loadEnvironment } from 'nx-env-sync';
 import { artifactRef, storedArtifacts } from '../control/artifacts.js';
 import type { ResolvedEnvironment } from '../config/index.js';
-import type { Change, Hooks } from '../engine/request.js';
+import type { Change } from '../engine/request.js';
 import { DeployError } from '../errors.js';
 import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/index.js';
 import type { ConfigValues } from '../releases/index.js';
-import { newRun, prepareHooks, submit } from './change.js';
+import { hooksOf, newRun, submit } from './change.js';
 import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
-import { report, type CommandResult, type ReportOptions } from './result.js';
+import { reportEvents, type ChangeOptions } from './events-file.js';
+import type { CommandResult } from './result.js';
+import { watchOrder } from './watch-order.js';
 
-export interface DeployOptions extends ReportOptions {
+export interface DeployOptions extends ChangeOptions {
   readonly dryRun?: boolean;
   /** Name of a strategy; overrides deploy.json. */
   readonly strategy?: string;
   /** Go on with what was interrupted instead: it needs no build and no environment files. */
   readonly resume?: boolean;
+  /** Stay for so long after the deploy, and take it back when it does badly; overrides deploy.json, which the agent follows by itself. */
+  readonly watch?: string | number;
 }
 
 /** Deploys what the project's build put out. */
-export function deploy(context: CommandContext, options: DeployOptions): Promise<CommandResult> {
-  return report(context, options, async () => {
+export function deploy(command: CommandContext, options: DeployOptions): Promise<CommandResult> {
+  return reportEvents(command, options, async (context) => {
     const resolved = resolveProject(context, options.strategy);
+    const watch = watchOrder(context, resolved, options.watch);
     const { resume = false, dryRun = false } = options;
     const change = resume ? { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } as const : await newRelease(context, resolved, dryRun);
     return submit(context, {
@@ -31,14 +36,10 @@ export function deploy(context: CommandContext, options: DeployOptions): Promise
       listen: resolved.listen,
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment, change,
-        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun,
+        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun, watch,
       },
     });
   });
-}
-
-function hooksOf(context: CommandContext, { hooks }: ResolvedEnvironment, name: 'Deploy' | 'Rollback'): Hooks {
-  return { before: prepareHooks(context, hooks[`pre${name}`]), after: prepareHooks(context, hooks[`post${name}`]) };
 }
 
 /** The build's output, stored on the target unless nothing is to be changed, with all that makes a release of it. */

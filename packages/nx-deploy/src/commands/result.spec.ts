@@ -18,7 +18,7 @@ test.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s has an exit code and a do
 });
 
 test('what is done or needs nothing done ends with 0, a failure never', () => {
-  expect(EXIT_CODES).toEqual({ done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3 });
+  expect(EXIT_CODES).toEqual({ done: 0, unchanged: 0, planned: 0, restored: 1, failed: 1, 'not-restored': 2, refused: 3, paused: 4 });
 });
 
 test('a command that only looks never claims to have restored anything', () => {

@@ -1,8 +1,9 @@
-import { newRun, prepareHooks, submit } from './change.js';
+import { hooksOf, newRun, submit } from './change.js';
 import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
-import { report, type CommandResult, type ReportOptions } from './result.js';
+import { reportEvents, type ChangeOptions } from './events-file.js';
+import type { CommandResult } from './result.js';
 
-export interface RollbackOptions extends ReportOptions {
+export interface RollbackOptions extends ChangeOptions {
   /** A release id; without it the previous release. */
   readonly to?: string;
   readonly strategy?: string;
@@ -10,8 +11,8 @@ export interface RollbackOptions extends ReportOptions {
 }
 
 /** Goes back to an earlier release. It needs no build and no environment files: the release brings its files and values along. */
-export function rollback(context: CommandContext, options: RollbackOptions): Promise<CommandResult> {
-  return report(context, options, async () => {
+export function rollback(command: CommandContext, options: RollbackOptions): Promise<CommandResult> {
+  return reportEvents(command, options, async (context) => {
     const resolved = resolveProject(context, options.strategy);
     return submit(context, {
       ...await serviceTarget(context, resolved),
@@ -20,7 +21,7 @@ export function rollback(context: CommandContext, options: RollbackOptions): Pro
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
         change: { action: 'rollback', ...(options.to === undefined ? {} : { to: options.to }) },
         strategy: resolved.strategy,
-        hooks: { before: prepareHooks(context, resolved.hooks.preRollback), after: prepareHooks(context, resolved.hooks.postRollback) },
+        hooks: hooksOf(context, resolved, 'Rollback'),
         deadline: resolved.deadline, keep: resolved.keep, dryRun: options.dryRun === true,
       },
     });

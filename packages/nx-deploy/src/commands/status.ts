@@ -3,8 +3,9 @@ import type { AgentClient } from '../control/client.js';
 import type { RunResult, ServiceStatus, ServiceTarget } from '../control/protocol.js';
 import { DeployError } from '../errors.js';
 import { shadowedTargets } from '../config/index.js';
-import { followedLines, statusLines } from './text.js';
-import { projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { statusLines } from './status-text.js';
+import { followedLines } from './text.js';
+import { commandLines, projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
 import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
 
 export interface StatusOptions extends ReportOptions {
@@ -23,7 +24,7 @@ export function status(context: CommandContext, options: StatusOptions): Promise
     const result = options.follow === true ? await follow(context, agent, target) : undefined;
     const found: ServiceStatus = await agent.call('status', target);
     const shadowed = shadowedTargets(projectFolder(context));
-    for (const line of statusLines(found, { shadowed })) context.output.line(line);
+    for (const line of statusLines(found, { shadowed, command: commandLines(context, resolved.environment), now: Date.now() })) context.output.line(line);
     if (options.verify === true && !found.ledger.ok) {
       throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed' });
     }

@@ -1,8 +1,7 @@
 import { connectAgent } from '../control/launch.js';
-import { DeployError } from '../errors.js';
-import { DURATION_PATTERN, parseDuration, type Ms } from '../model/index.js';
 import { newRun } from './change.js';
 import { resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { durationOption } from './duration-option.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 import { showTask } from './task.js';
 
@@ -16,15 +15,9 @@ const WAIT = '30s';
 /** Frees the lock of a run that hangs. */
 export function unlock(context: CommandContext, options: UnlockOptions): Promise<CommandResult> {
   return report(context, options, async () => {
-    const wait = duration(options.wait ?? WAIT);
+    const wait = durationOption('wait', options.wait ?? WAIT, WAIT);
     const resolved = resolveProject(context);
     const agent = await connectAgent(context.home);
     return showTask(context, agent, 'unlock', { ...await serviceTarget(context, resolved), run: newRun(), wait });
   });
-}
-
-function duration(given: string | number): Ms {
-  const wait = parseDuration(String(given));
-  if (wait !== undefined) return wait;
-  throw new DeployError('ND-OPTION-INVALID', { what: `--wait=${String(given)} is no duration`, why: `a duration has the form ${DURATION_PATTERN}`, next: 'write --wait=30s' });
 }

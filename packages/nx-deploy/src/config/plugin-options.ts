@@ -4,7 +4,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', status: 'status', logs: 'logs', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
 } as const;
 export type TargetKey = keyof typeof TARGETS;
 export type TargetNames = Readonly<Record<TargetKey, string>>;
@@ -30,6 +30,8 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
   return {
     deploy: given.deploy || TARGETS.deploy,
     rollback: given.rollback || TARGETS.rollback,
+    approve: given.approve || TARGETS.approve,
+    reject: given.reject || TARGETS.reject,
     status: given.status || TARGETS.status,
     logs: given.logs || TARGETS.logs,
     repair: given.repair || TARGETS.repair,

@@ -18,7 +18,7 @@ type Opened = Extract<SessionMessage, { type: 'opened' }>;
 export async function openSession(agent: AgentClient, { key, owner, listen, node, request }: RunRequest, cancel: () => void): Promise<PlatformSession> {
   const target = { key, owner };
   const end = new AbortController();
-  const body: SessionRequest = { ...target, node, action: request.change.action === 'rollback' ? 'rollback' as const : 'deploy' as const, dryRun: request.dryRun, ...(listen === undefined ? {} : { listen }) };
+  const body: SessionRequest = { ...target, node, action: request.change.action, dryRun: request.dryRun, ...(listen === undefined ? {} : { listen }) };
   const messages = agent.stream('session', body, end.signal)[Symbol.asyncIterator]();
   const first = await messages.next();
   if (first.done === true || first.value.type !== 'opened') throw lost();

@@ -3,7 +3,7 @@ import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import type { TaskRequest, TaskResult } from '../engine/task.js';
 import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
-import type { LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
+import type { LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 
 /** Grows when an older command could no longer talk to the agent. */
 export const PROTOCOL = 1;
@@ -91,6 +91,32 @@ export interface ReleaseStatus {
   readonly commit?: string;
   /** It can be rolled back to. */
   readonly available: boolean;
+  /** Why it was made, where nobody asked for it. */
+  readonly reason?: string;
+  /** Where a person was asked: the question and its answer, oldest first. */
+  readonly decisions?: readonly DecisionStatus[];
+}
+
+export interface DecisionStatus {
+  readonly kind: LedgerDecision['kind'];
+  readonly at: string;
+  readonly by: string;
+  /** What was asked. */
+  readonly gate: string;
+  readonly note?: string;
+}
+
+/** A change that waits for a person. Times are ISO 8601 in UTC. */
+export interface PausedStatus {
+  readonly run: string;
+  readonly action: string;
+  /** The release that it brings. */
+  readonly release?: ReleaseId;
+  readonly by: string;
+  readonly gate: string;
+  readonly since: string;
+  /** Without an answer it is taken back then. */
+  readonly expires: string;
 }
 
 export interface InstanceStatus {
@@ -117,6 +143,8 @@ export interface ServiceStatus {
   readonly releases: readonly ReleaseStatus[];
   /** A change that ended without finishing its record. */
   readonly interrupted?: { readonly run: string; readonly action: string; readonly since: string; readonly at: string };
+  /** A change that waits for an answer: `approve` or `reject`. */
+  readonly paused?: PausedStatus;
   readonly lock?: LockHolder;
   /** The agent looks after this release until then, and takes it back when it does badly. */
   readonly watch?: { readonly release: ReleaseId; readonly until: string };

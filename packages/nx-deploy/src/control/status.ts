@@ -1,11 +1,12 @@
 /** What `status` shows, gathered from the instances, the router and the ledger. */
 import type { Instance } from '../agent/instance.js';
+import { goalOf } from '../engine/recover.js';
 import { available } from '../engine/target.js';
 import { liveRelease, type Ms, type ReleaseId } from '../model/index.js';
 import { localPlatform, urlOf } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
-import type { LedgerEntry, LockHolder, ServiceKey } from '../releases/index.js';
-import type { InstanceStatus, ReleaseStatus, ServiceStatus } from './protocol.js';
+import type { Actor, JournalRecord, LedgerEntry, LockHolder, ServiceKey } from '../releases/index.js';
+import type { DecisionStatus, InstanceStatus, ReleaseStatus, ServiceStatus } from './protocol.js';
 
 const WINDOW: Ms = 5 * 60_000;
 const RELEASES_SHOWN = 10;
@@ -18,7 +19,6 @@ export async function serviceStatus(service: LocalService): Promise<ServiceStatu
   ]);
   const live = liveRelease(fleet);
   const there = new Set(await available(platform, entries));
-  const under = journal !== undefined && lock?.run !== journal.run ? journal : undefined;
   return {
     service: record.key.service,
     environment: record.key.environment,
@@ -29,9 +29,9 @@ export async function serviceStatus(service: LocalService): Promise<ServiceStatu
     fleet,
     instances: supervisor.all().map(instanceStatus),
     traffic: await traffic(service, Object.keys(fleet)),
-    releases: releaseStatuses(entries, there).slice(0, RELEASES_SHOWN),
+    releases: releaseStatuses(entries, there, journal).slice(0, RELEASES_SHOWN),
     ...destroyedFacts(entries, lock),
-    ...(under === undefined ? {} : { interrupted: { run: under.run, action: under.action, since: under.startedAt, at: `${under.effect.kind} ${under.effect.key}` } }),
+    ...(journal === undefined ? {} : leftFacts(journal, entries, lock)),
     ...(lock === undefined ? {} : { lock }),
     ledger,
   };
@@ -57,32 +57,61 @@ async function traffic(service: LocalService, ids: readonly ReleaseId[]): Promis
   }));
 }
 
+/** A change that has begun and has no end: it waits for a person, somebody is at it, or it was interrupted. */
+function leftFacts(left: JournalRecord, entries: readonly LedgerEntry[], lock: LockHolder | undefined): Pick<ServiceStatus, 'paused' | 'interrupted'> {
+  const { run, action, actor, paused, startedAt, effect } = left;
+  if (paused !== undefined) {
+    const release = goalOf(left);
+    return { paused: { run, action, ...(release === undefined ? {} : { release }), by: nameOf(actor), gate: paused.gate, since: paused.since, expires: paused.expires } };
+  }
+  // An answer has the lock in its own name, and goes on under the name of the change.
+  const answered = lock !== undefined && decisionsOf(entries, run).length > 0;
+  return lock?.run === run || answered ? {} : { interrupted: { run, action, since: startedAt, at: `${effect.kind} ${effect.key}` } };
+}
+
+function decisionsOf(entries: readonly LedgerEntry[], run: string): readonly DecisionStatus[] {
+  return entries.flatMap((entry) => (entry.run === run && 'gate' in entry ? [{
+    kind: entry.kind, at: entry.at, by: nameOf(entry.actor), gate: entry.gate, ...(entry.note === undefined ? {} : { note: entry.note }),
+  }] : []));
+}
+
+function nameOf({ user, host }: Actor): string {
+  return `${user}@${host}`;
+}
+
 /** One line per change, newest first, with the outcome of its end. */
-function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet<ReleaseId>): readonly ReleaseStatus[] {
-  const ends = new Map(entries.flatMap((entry) => (entry.kind === 'end' ? [[entry.run, entry.outcome]] : [])));
+function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet<ReleaseId>, left: JournalRecord | undefined): readonly ReleaseStatus[] {
+  const ends = new Map<string, string>(entries.flatMap((entry) => (entry.kind === 'end' ? [[entry.run, entry.outcome]] : [])));
+  if (left?.paused !== undefined) ends.set(left.run, 'waiting');
+  const decisions = (run: string): Pick<ReleaseStatus, 'decisions'> => {
+    const found = decisionsOf(entries, run);
+    return found.length === 0 ? {} : { decisions: found };
+  };
   return entries.flatMap((entry) => (entry.kind === 'destroyed' ? [destroyedStatus(entry)] : entry.kind !== 'start' ? [] : [{
     id: entry.release,
     at: entry.at,
     action: entry.action,
     outcome: ends.get(entry.run) ?? 'unfinished',
-    by: `${entry.actor.user}@${entry.actor.host}`,
+    by: nameOf(entry.actor),
     ...(entry.manifest?.version === undefined ? {} : { version: entry.manifest.version }),
     ...(entry.manifest?.commit === undefined ? {} : { commit: entry.manifest.commit }),
     available: available.has(entry.release),
+    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...decisions(entry.run),
   }])).reverse();
 }
 
 /** A service that was destroyed, or half so: a destroy writes no journal. */
 function destroyedFacts(entries: readonly LedgerEntry[], lock: LockHolder | undefined): Pick<ServiceStatus, 'destroyed' | 'interrupted'> {
   const last = entries.at(-1);
-  if (last?.kind === 'destroyed') return { destroyed: { at: last.at, by: `${last.actor.user}@${last.actor.host}` } };
+  if (last?.kind === 'destroyed') return { destroyed: { at: last.at, by: nameOf(last.actor) } };
   if (last?.kind !== 'destroy' || lock?.run === last.run) return {};
   return { interrupted: { run: last.run, action: 'destroy', since: last.at, at: 'an unknown step' } };
 }
 
 /** It led to no release. */
 function destroyedStatus({ at, actor }: LedgerEntry): ReleaseStatus {
-  return { id: '-', at, action: 'destroy', outcome: 'done', by: `${actor.user}@${actor.host}`, available: false };
+  return { id: '-', at, action: 'destroy', outcome: 'done', by: nameOf(actor), available: false };
 }
 
 export function summaryOf(service: LocalService): { readonly key: ServiceKey; readonly url?: string; readonly instances: number } {

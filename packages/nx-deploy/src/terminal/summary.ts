@@ -4,7 +4,7 @@ import { painter, type Style } from './color.js';
 import { sanitize } from './sanitize.js';
 
 export interface Summary {
-  readonly outcome: 'done' | 'unchanged' | 'restored' | 'not-restored';
+  readonly outcome: 'done' | 'unchanged' | 'restored' | 'not-restored' | 'paused';
   readonly action: 'deploy' | 'rollback';
   readonly service: string;
   readonly environment: string;
@@ -18,11 +18,15 @@ export interface Summary {
   readonly configuration?: { readonly added: readonly string[]; readonly removed: readonly string[]; readonly changed: readonly string[] };
   readonly stages?: readonly { readonly stage: StageName; readonly ms: Ms }[];
   readonly durationMs: Ms;
+  /** What a person is asked, and until when (ISO 8601). */
+  readonly paused?: { readonly gate: string; readonly expires: string };
+  /** The answer that the change got. */
+  readonly decision?: 'approved' | 'rejected' | 'expired';
   /** What the router counted while the change went on. */
   readonly traffic?: { readonly requests: number; readonly failed: number };
   readonly url?: string;
   /** Command lines to copy. */
-  readonly commands?: { readonly status?: string; readonly logs?: string; readonly rollback?: string };
+  readonly commands?: { readonly approve?: string; readonly reject?: string; readonly status?: string; readonly logs?: string; readonly rollback?: string };
 }
 
 const COMMITS_SHOWN = 10;
@@ -32,6 +36,7 @@ const HEADLINE: Readonly<Record<Summary['outcome'], { readonly style: Style; rea
   done: { style: 'good', text: ({ action }) => (action === 'deploy' ? 'deployed' : 'rolled back') },
   unchanged: { style: 'good', text: () => 'nothing to do' },
   restored: { style: 'bad', text: ({ action }) => `${action} failed, restored what ran before` },
+  paused: { style: 'warn', text: () => 'paused' },
   'not-restored': { style: 'bad', text: ({ action }) => `${action} failed and could NOT be restored` },
 };
 
@@ -39,9 +44,12 @@ const HEADLINE: Readonly<Record<Summary['outcome'], { readonly style: Style; rea
 export function renderSummary(summary: Summary, options: { readonly color: boolean }): string[] {
   const paint = painter(options.color);
   const headline = HEADLINE[summary.outcome];
+  const name = paint('strong', `${sanitize(summary.service)} ${sanitize(summary.environment)}`);
   const lines = [
-    `${paint(headline.style, `${headline.text(summary)}:`)} ${paint('strong', `${sanitize(summary.service)} ${sanitize(summary.environment)}`)} in ${formatDuration(summary.durationMs)}`,
-    ...row('release', releaseText(summary)),
+    ...(refused(summary)
+      ? [`${paint('good', 'rejected:')} ${name}, ${summary.release === undefined ? 'what ran before' : sanitize(summary.release)} has all of the traffic again`]
+      : [`${paint(headline.style, `${headline.text(summary)}:`)} ${name} in ${formatDuration(summary.durationMs)}`, ...row('release', releaseText(summary))]),
+    ...pausedRows(summary),
     ...row('changed', ...changes(summary)),
     ...row('time', timeText(summary)),
     ...row('requests', summary.traffic === undefined ? undefined : `${summary.traffic.requests} seen, ${summary.traffic.failed} failed`),
@@ -53,6 +61,21 @@ export function renderSummary(summary: Summary, options: { readonly color: boole
   return lines;
 }
 
+/** What was asked about was taken back. */
+function refused({ outcome, decision }: Summary): boolean {
+  return outcome === 'done' && (decision === 'rejected' || decision === 'expired');
+}
+
+function pausedRows({ outcome, paused, commands }: Summary): string[] {
+  if (outcome !== 'paused' || paused === undefined) return [];
+  return [
+    ...row('asked', paused.gate),
+    ...row('until', `${paused.expires.slice(0, 19)}Z; without an answer it is taken back then`),
+    ...row('approve', commands?.approve),
+    ...row('reject', commands?.reject),
+  ];
+}
+
 function row(label: string, ...values: readonly (string | undefined)[]): string[] {
   return values.filter((value) => value !== undefined).map((value, index) => `  ${(index === 0 ? label : '').padEnd(LABEL_WIDTH)} ${sanitize(value)}`);
 }
@@ -60,6 +83,7 @@ function row(label: string, ...values: readonly (string | undefined)[]): string[
 function releaseText({ release, previous, outcome }: Summary): string | undefined {
   if (release === undefined) return undefined;
   if (outcome === 'unchanged') return `${release} already runs`;
+  if (outcome === 'paused') return `${release} waits for an answer${previous === undefined || previous === release ? '' : ` (before: ${previous})`}`;
   if (outcome === 'not-restored') return `${release} (state unknown, see status)`;
   if (outcome !== 'done') return `${release} (not live)`;
   return previous === undefined || previous === release ? release : `${release} (before: ${previous})`;

@@ -1,0 +1,49 @@
+/** The answers to a change that waits for a person. */
+import { DeployError } from '../errors.js';
+import { hooksOf, newRun, submit } from './change.js';
+import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { reportEvents, type ChangeOptions } from './events-file.js';
+import type { CommandResult } from './result.js';
+import { watchOrder } from './watch-order.js';
+
+export interface AnswerOptions extends ChangeOptions {
+  /** Why; it stays in the ledger. */
+  readonly note?: string | number;
+}
+
+/** Characters; the ledger is kept for good. */
+const NOTE_LENGTH = 500;
+
+/** The change goes on, with the release and the values that it had: it needs no build and no environment files. */
+export function approve(context: CommandContext, options: AnswerOptions): Promise<CommandResult> {
+  return answer(context, options, 'approve');
+}
+
+/** The change is taken back: what ran before gets all of the traffic again. */
+export function reject(context: CommandContext, options: AnswerOptions): Promise<CommandResult> {
+  return answer(context, options, 'reject');
+}
+
+function answer(command: CommandContext, options: AnswerOptions, action: 'approve' | 'reject'): Promise<CommandResult> {
+  return reportEvents(command, options, async (context) => {
+    const note = noteOf(options.note);
+    const resolved = resolveProject(context);
+    return submit(context, {
+      ...await serviceTarget(context, resolved),
+      node: process.execPath,
+      request: {
+        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
+        change: { action, ...(note === undefined ? {} : { note }) },
+        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun: false,
+        // What is taken back ran before, and was watched then.
+        ...(action === 'approve' ? { watch: watchOrder(context, resolved, undefined) } : {}),
+      },
+    });
+  });
+}
+
+function noteOf(given: string | number | undefined): string | undefined {
+  const note = String(given ?? '').trim();
+  if (note.length <= NOTE_LENGTH) return note === '' ? undefined : note;
+  throw new DeployError('ND-OPTION-INVALID', { what: `the note has ${note.length} characters`, why: `at most ${NOTE_LENGTH} are kept`, next: 'give a shorter --note, for example a link' });
+}

@@ -1,0 +1,92 @@
+/** The answer of `status` as lines for people. */
+import type { DecisionStatus, PausedStatus, ReleaseStatus, ServiceStatus } from '../control/protocol.js';
+import type { TargetKey } from '../config/plugin-options.js';
+import { formatDuration, type Ms } from '../model/index.js';
+import { sanitize, table } from '../terminal/index.js';
+import { section } from './text.js';
+
+export interface StatusFacts {
+  /** Targets that a script of package.json replaces. */
+  readonly shadowed: readonly string[];
+  /** The command of a target, to copy. */
+  readonly command: (target: TargetKey) => string;
+  /** Milliseconds since 1970. */
+  readonly now: Ms;
+}
+
+export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly string[] {
+  const head = `${status.service} ${status.environment} on ${status.platform}`;
+  const warnings = facts.shadowed.map((name) => `warning: the script ${name} of package.json replaces the target ${name} of nx-deploy; rename one of them`);
+  if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
+  return [
+    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${status.live === undefined ? 'no release has traffic' : `${status.live} is live`}${status.url === undefined ? '' : ` at ${status.url}`}`,
+    ...(status.lock === undefined ? [] : [`${status.lock.action} ${status.lock.run} is under way, by ${status.lock.actor.user}@${status.lock.actor.host} since ${status.lock.since}; status --follow watches it`]),
+    ...(status.interrupted === undefined ? [] : [
+      `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; ${status.interrupted.action === 'destroy' ? 'run destroy again' : 'repair, or the next deploy or rollback, brings it to an end'}`,
+    ]),
+    ...(status.paused === undefined ? [] : pausedLines(status.paused, facts)),
+    ...(status.watch === undefined ? [] : [`${status.watch.release} is watched until ${seconds(status.watch.until)}, and taken back when it does badly`]),
+    ...section(fleetTable(status)),
+    ...section(instanceTable(status)),
+    ...section(releaseTable(status)),
+    '',
+    status.ledger.ok ? `ledger: ${status.ledger.entries} entries, whole, head ${status.ledger.head.slice(0, 16)}` : `ledger: BROKEN, ${status.ledger.broken ?? ''}`,
+    ...warnings,
+  ];
+}
+
+/** Anybody's text is made printable by whoever prints lines; it stays on one line here, and the command lines stand alone. */
+function pausedLines({ run, action, by, gate, since, expires }: PausedStatus, { command, now }: StatusFacts): readonly string[] {
+  const left = Date.parse(expires) - now;
+  const end = left > 0 ? `until ${seconds(expires)} (${formatDuration(left)} left)` : `until ${seconds(expires)}, which is over: it is taken back`;
+  return [
+    `the ${action} ${run} of ${by} waits for an answer, since ${seconds(since)}, ${end}`,
+    `  asked     ${sanitize(gate)}`,
+    ...(left > 0 ? [`  approve   ${command('approve')}`, `  reject    ${command('reject')}`] : []),
+  ];
+}
+
+/** Without the fraction, which nobody compares by eye. */
+function seconds(iso: string): string {
+  return `${iso.slice(0, 19)}Z`;
+}
+
+function fleetTable({ fleet, traffic }: ServiceStatus): readonly string[] {
+  const rows = Object.entries(fleet).flatMap(([id, release]) => Object.entries(release.processes).map(([name, counts]) => {
+    const seen = traffic[id] ?? { requests: 0, errors: 0, p95: 0 };
+    return [id, name, `${release.weight}%`, String(counts.running), String(counts.ready), String(counts.draining), release.until ?? '', `${seen.requests}`, `${seen.errors}`, formatDuration(seen.p95)];
+  }));
+  const right = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' });
+  return table([
+    { title: 'release' }, { title: 'process' }, right('weight'), right('running'), right('ready'), right('draining'), { title: 'warm until' },
+    right('requests 5m'), right('errors'), right('p95'),
+  ], rows);
+}
+
+function instanceTable({ instances }: ServiceStatus): readonly string[] {
+  return table(
+    [{ title: 'instance' }, { title: 'release' }, { title: 'state' }, { title: 'pid', align: 'right' }, { title: 'port', align: 'right' }, { title: 'crashes', align: 'right' }, { title: 'why' }],
+    instances.map(({ id, release, state, pid, port, crashes, reason }) => [id, release, state, pid === undefined ? '-' : String(pid), port === 0 ? '-' : String(port), String(crashes), state === 'ready' ? '' : reason]),
+  );
+}
+
+/** A release has a row for each change that led to it; what is live came with the newest that succeeded. */
+function releaseTable({ releases, live }: ServiceStatus): readonly string[] {
+  const current = releases.find(({ id, outcome }) => id === live && outcome === 'done');
+  return table(
+    [{ title: 'when' }, { title: 'release' }, { title: 'action' }, { title: 'outcome' }, { title: 'version' }, { title: 'commit' }, { title: 'by' }, { title: '' }],
+    releases.flatMap((row) => {
+      const { at, id, action, outcome, version = '', commit = '', by, available, reason = '', decisions = [] } = row;
+      const mark = row === current ? 'live' : available ? '' : 'gone';
+      return [
+        ...decisions.toReversed().map((decision) => decisionRow(row, decision)),
+        [seconds(at), id, action, outcome, version, commit.slice(0, 10), by, [mark, reason].filter((text) => text !== '').join(': ')],
+      ];
+    }),
+  );
+}
+
+/** The question stands with its own row, the note with the answer. */
+function decisionRow({ id, action }: ReleaseStatus, { kind, at, by, gate, note = '' }: DecisionStatus): readonly string[] {
+  return [seconds(at), id, action, kind, '', '', by, kind === 'paused' ? gate : note];
+}
