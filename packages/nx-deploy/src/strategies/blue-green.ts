@@ -1,5 +1,5 @@
 import type { Desired, Step } from '../model/index.js';
-import { approvalOf, beside, gates, groundOf, isWhole, smokeOf, takeOver, webOf, type Approval, type SideBySideOptions } from './side-by-side.js';
+import { afterRoom, approvalOf, beside, gates, groundOf, isWhole, smokeOf, takeOver, webOf, type Approval, type SideBySideOptions } from './side-by-side.js';
 import type { Strategy } from './strategy.js';
 
 export interface BlueGreenWalk extends SideBySideOptions {
@@ -19,10 +19,9 @@ export const blueGreen: Strategy<BlueGreenWalk> = {
     if (ground === undefined) return [{ reach: to }];
     const asked = gates(smokeOf(options.smoke), approvalOf(options.approve));
     const ready = isWhole(ground) && asked.then === undefined;
-    return [
-      ...(ground.makesRoom ? [{ reach: ground.start }] : []),
+    return afterRoom(ground, [
       ...(ready ? [] : [{ reach: beside(ground, webOf(ground.wanted), ground.weight, options.early), ...asked }]),
       ...takeOver(ground, to, options, ready),
-    ];
+    ]);
   },
 };

@@ -1,5 +1,5 @@
 import type { Desired, Gate, Ms, Step } from '../model/index.js';
-import { approvalOf, beside, gates, groundOf, instancesFor, smokeOf, soakOf, takeOver, type Approval, type Ground, type SideBySideOptions } from './side-by-side.js';
+import { afterRoom, approvalOf, beside, gates, groundOf, instancesFor, smokeOf, soakOf, takeOver, type Approval, type Ground, type SideBySideOptions } from './side-by-side.js';
 import type { Strategy } from './strategy.js';
 
 export interface CanaryWalk extends SideBySideOptions {
@@ -19,11 +19,7 @@ export const canary: Strategy<CanaryWalk> = {
   walk(from: Desired, to: Desired, options: CanaryWalk): readonly Step[] {
     const ground = groundOf(from, to);
     if (ground === undefined) return [{ reach: to }];
-    return [
-      ...(ground.makesRoom ? [{ reach: ground.start }] : []),
-      ...sharing(ground, options),
-      ...takeOver(ground, to, options, false),
-    ];
+    return afterRoom(ground, [...sharing(ground, options), ...takeOver(ground, to, options, false)]);
   },
 };
 

@@ -1,5 +1,5 @@
 /** What blue-green and canary share: the new release runs beside the old one, which keeps all its instances until the new one has all of the traffic. */
-import { least, shares, WEB, type Analysis, type Check, type Desired, type DesiredRelease, type Gate, type Ms, type Processes, type ReleaseId, type Step } from '../model/index.js';
+import { least, sameProcesses, shares, WEB, type Analysis, type Check, type Desired, type DesiredRelease, type Gate, type Ms, type Processes, type ReleaseId, type Step } from '../model/index.js';
 import { sameReleases } from './strategy.js';
 
 export interface Approval {
@@ -84,6 +84,19 @@ export function beside({ goal, wanted, start, serving }: Ground, web: number, we
   const chosen = Object.entries(wanted.processes).filter(([name]) => early.includes(name));
   const processes: Processes = { ...start[goal]?.processes, ...Object.fromEntries(chosen), [WEB]: { fixed: Math.max(web, webOf(start[goal])) } };
   return weighted({ ...start, [goal]: { processes, weight } }, serving, goal, weight);
+}
+
+/** The walk, after a step that makes room where something has to end; none where the first fleet of the walk is no other. */
+export function afterRoom({ start, makesRoom }: Ground, walk: readonly Step[]): readonly Step[] {
+  const [first] = walk;
+  return !makesRoom || (first !== undefined && 'reach' in first && sameFleet(first.reach, start)) ? walk : [{ reach: start }, ...walk];
+}
+
+function sameFleet(a: Desired, b: Desired): boolean {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((id) => {
+    const [left, right] = [a[id], b[id]];
+    return left !== undefined && right !== undefined && left.weight === right.weight && left.until === right.until && sameProcesses(left.processes, right.processes);
+  });
 }
 
 /** Are all of the goal's `web` instances there already? */
