@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Balance, type Chooser } from './balance.js';
 import { EJECTED, Ejection } from './ejection.js';
 import { TargetState } from './in-flight.js';
@@ -47,6 +49,19 @@ it('spreads what an ejected release would get by the weights of the others, and 
   const order = picked(balance, 1_000);
   expect([order.split('b').length - 1, order.split('c').length - 1]).toEqual([800, 200]);
   expect(heard).toEqual(Array.from({ length: 500 }, () => 'a'));
+});
+
+it('lets one request try an ejected release while that is undecided', async () => {
+  const balance = new Balance({ a: 50, b: 50 }, [state('a', 'a'), state('b', 'b')]);
+  balance.eject('a', performance.now());
+  await sleep(EJECTED + 20);
+  let trial: Ejection | undefined;
+  const first: Chooser = { passedOver: () => {}, tries: (ejection) => { trial = ejection; } };
+  expect(balance.pick(first)?.release).toBe('a');
+  expect(picked(balance, 5)).toBe('bbbbb');
+  expect(heard).toEqual(['a', 'a']);
+  trial?.end();
+  expect(picked(balance, 4)).toBe('abab');
 });
 
 it('tries an ejected release when there is no other, or when all are', () => {
