@@ -18,6 +18,7 @@ import { Registry } from './registry.js';
 import { openControl } from './server.js';
 import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
 import { StandbyKeeper, type AgentProgram } from './standby.js';
+import { UpkeepTimers } from './upkeep-timers.js';
 
 export interface AgentOptions {
   readonly home: Home;
@@ -64,6 +65,7 @@ class RunningAgent implements Agent {
   private readonly registry: Registry;
   private readonly artifacts: StoredArtifacts;
   private readonly keeper: StandbyKeeper | undefined;
+  private readonly timers: UpkeepTimers;
   private readonly predecessorGone: Promise<void>;
   private server: Server | undefined;
   private over = false;
@@ -90,6 +92,7 @@ class RunningAgent implements Agent {
       materialise: (digest, target) => this.artifacts.materialise(digest, target),
       log: (message, error) => log.warn(message, error),
     });
+    this.timers = new UpkeepTimers({ services: () => this.registry.all(), log: (message, facts) => log.info(message, facts) });
   }
 
   /** Routes first: connections may be waiting for them. */
@@ -110,6 +113,7 @@ class RunningAgent implements Agent {
       takeover: (wanted) => this.handOver(wanted),
     });
     this.keeper?.start();
+    this.timers.start();
     this.log.info('started', { ...hello, ...(this.former === undefined ? {} : { after: this.former.pid }) });
     void this.leaveWhenReplaced();
   }
@@ -124,6 +128,7 @@ class RunningAgent implements Agent {
   /** Ends what is to end; what it resolves with is called when whoever asked has been told. */
   private async end(instances: boolean): Promise<() => void> {
     this.log.info('leaving', { instances });
+    this.timers.stop();
     await this.keeper?.leave();
     await Promise.all(this.registry.all().map(async (service) => {
       if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
@@ -176,6 +181,7 @@ class RunningAgent implements Agent {
   /** From here on this process only finishes the requests it has. */
   private async letGo(keeper: StandbyKeeper): Promise<void> {
     this.handedOver = true;
+    this.timers.stop();
     const deadline = await this.registry.longestDrain().catch(() => 0);
     await Promise.all(this.registry.all().map((service) => service.forsake()));
     // Closing it removes the socket's file, which is the successor's from the next moment on.

@@ -45,7 +45,7 @@ export class Sessions {
     await registry.settled(service);
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
     const session: Session = {
-      service, platform: localPlatform(service, listen), lease: undefined, run: undefined,
+      service, platform: localPlatform(service, listen, body.steering), lease: undefined, run: undefined,
       node: body.action === 'deploy' ? body.node : undefined, atWork: new Set(), cancel: new AbortController(),
     };
     const id = randomUUID();

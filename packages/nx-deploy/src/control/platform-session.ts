@@ -5,6 +5,7 @@ import { remotePlatform } from '../platforms/local/remote.js';
 import type { Platform } from '../platforms/platform.js';
 import type { AgentClient } from './client.js';
 import type { RunRequest, SessionMessage, SessionRequest } from './protocol.js';
+import { wantedSteering } from './steering.js';
 
 export interface PlatformSession {
   readonly platform: Platform;
@@ -18,7 +19,8 @@ type Opened = Extract<SessionMessage, { type: 'opened' }>;
 export async function openSession(agent: AgentClient, { key, owner, listen, node, request }: RunRequest, cancel: () => void): Promise<PlatformSession> {
   const target = { key, owner };
   const end = new AbortController();
-  const body: SessionRequest = { ...target, node, action: request.change.action, dryRun: request.dryRun, ...(listen === undefined ? {} : { listen }) };
+  const steering = wantedSteering(request);
+  const body: SessionRequest = { ...target, node, action: request.change.action, dryRun: request.dryRun, ...(listen === undefined ? {} : { listen }), ...(steering === undefined ? {} : { steering }) };
   const messages = agent.stream('session', body, end.signal)[Symbol.asyncIterator]();
   const first = await messages.next();
   if (first.done === true || first.value.type !== 'opened') throw lost();

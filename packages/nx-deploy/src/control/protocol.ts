@@ -3,7 +3,9 @@ import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import type { TaskRequest, TaskResult } from '../engine/task.js';
 import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
+import type { Steering } from '../platforms/local/record.js';
 import type { LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
+import type { ClosureAnswer, ClosureRequest, ClosureStatus } from './closures.js';
 
 /** Grows when an older command could no longer talk to the agent. */
 export const PROTOCOL = 1;
@@ -66,6 +68,8 @@ export interface SessionRequest extends ServiceTarget {
   readonly action: ChangeRequest['change']['action'];
   readonly dryRun: boolean;
   readonly listen?: WantedListen;
+  /** Left out where what is in force stays. */
+  readonly steering?: Steering;
   readonly node: string;
 }
 
@@ -148,6 +152,8 @@ export interface ServiceStatus {
   readonly lock?: LockHolder;
   /** The agent looks after this release until then, and takes it back when it does badly. */
   readonly watch?: { readonly release: ReleaseId; readonly until: string };
+  /** The public gets a page, or waits. */
+  readonly closed?: ClosureStatus;
   /** Set when nothing was deployed since. */
   readonly destroyed?: { readonly at: string; readonly by: string };
   readonly ledger: LedgerVerdict;
@@ -171,6 +177,8 @@ export interface Calls {
   readonly hello: { readonly in: Record<string, never>; readonly out: Hello };
   readonly services: { readonly in: Record<string, never>; readonly out: readonly ServiceSummary[] };
   readonly status: { readonly in: ServiceTarget; readonly out: ServiceStatus };
+  /** Closes a service to its public, or opens it again. */
+  readonly closure: { readonly in: ClosureRequest; readonly out: ClosureAnswer };
   readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };
   /** `value` is absent where the verb gives undefined. */
   readonly platform: { readonly in: PlatformCall; readonly out: { readonly value?: unknown } };

@@ -3,11 +3,17 @@ import { hostname } from 'node:os';
 import { recover } from '../engine/recover.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
-import type { Actor } from '../releases/index.js';
+import type { Actor, LockHolder } from '../releases/index.js';
 
 /** The agent itself, where it does something that nobody asked for. */
 export function agentActor(): Actor {
   return { user: 'agent', host: hostname(), pid: process.pid };
+}
+
+/** The agent's own run that ends what is no longer warm: a prune of what runs. */
+export function newExpiry(): LockHolder {
+  const since = new Date().toISOString();
+  return { run: `expiry-${since}`, action: 'prune', actor: agentActor(), since };
 }
 
 /** Never rejects: a recovery that fails stays on record, for `status` and for the next command. */

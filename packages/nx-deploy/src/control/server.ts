@@ -9,12 +9,14 @@ import type { Swept } from '../engine/task.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { assertPrivate } from '../agent/home.js';
 import { Broadcasts } from './broadcast.js';
+import { changeClosure, closureStatus } from './closures.js';
 import { logStream } from './log-stream.js';
 import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js';
 import type { Calls, Hello, LogsRequest, RunRequest, ServiceTarget, SessionRequest, Streams, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import { agentActor } from './recovery.js';
 import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
+import { wantedSteering } from './steering.js';
 import { Tasks } from './tasks.js';
 import { Watches } from './watches.js';
 
@@ -65,12 +67,15 @@ function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, ses
     services: () => Promise.resolve(registry.all().map(summaryOf)),
     async status(target) {
       const service = await registry.find(target);
-      return service === undefined ? emptyStatus(target.key) : { ...await serviceStatus(service), ...optional('watch', watches.of(service)) };
+      if (service === undefined) return emptyStatus(target.key);
+      const { closed } = service.record;
+      return { ...await serviceStatus(service), ...optional('watch', watches.of(service)), ...optional('closed', closed && closureStatus(closed)) };
     },
     cancel({ run }) {
       runs.get(run)?.cancel.abort();
       return Promise.resolve({ cancelled: runs.has(run) });
     },
+    closure: (request) => changeClosure(registry, request),
     platform: (call) => sessions.call(call),
     takeover,
   };
@@ -180,7 +185,7 @@ async function runStream(options: ControlOptions, { runs, broadcasts, watches }:
     if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) service.use(node);
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
     const context: ChangeContext = {
-      platform: localPlatform(service, listen),
+      platform: localPlatform(service, listen, wantedSteering(request)),
       request,
       emit: (event) => {
         if (event.type !== 'traffic') log('event', { run: request.run, event });

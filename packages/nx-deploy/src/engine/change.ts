@@ -5,6 +5,7 @@ import { makePlan, printPlan } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { Action } from '../releases/index.js';
 import { answer } from './decide.js';
+import { expireWarm } from './expire.js';
 import { recordEnd, recordStart, type Part } from './record.js';
 import { recover } from './recover.js';
 import { describeChange } from './report.js';
@@ -66,6 +67,7 @@ async function underLock(context: HeldChange, wanted: Change | Interrupted | Dec
   }
   // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
   const recovery = request.dryRun ? undefined : await recover({ platform, actor: request.actor, emit, ...(lease === undefined ? {} : { lease }) });
+  if (!request.dryRun) await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
   const observed = await platform.list();
   const live = liveRelease(observed);
   // Whoever asks to go back from a change that was interrupted wants what ran before it, and that is what the recovery brought back.

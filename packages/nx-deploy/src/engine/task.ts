@@ -4,6 +4,7 @@ import type { Emit, Ms } from '../model/index.js';
 import type { Platform, Upkeep } from '../platforms/platform.js';
 import type { Actor, Lease, LockHolder, Task } from '../releases/index.js';
 import { destroy } from './destroy.js';
+import { expireWarm } from './expire.js';
 import { surplus, removeAll, type Surplus } from './prune.js';
 import { repair } from './repair.js';
 import type { Outcome } from './request.js';
@@ -112,11 +113,12 @@ function perform(task: HeldTask, order: TaskOrder): Promise<TaskPart> {
 }
 
 /** Failed releases stay for no longer than here: whoever asks for it by hand wants the room. */
-async function pruneNow({ platform, emit, say, sweep }: HeldTask, { keep, dryRun }: Extract<TaskOrder, { action: 'prune' }>): Promise<TaskPart> {
+async function pruneNow({ platform, emit, say, sweep, lease }: HeldTask, { keep, dryRun }: Extract<TaskOrder, { action: 'prune' }>): Promise<TaskPart> {
+  const expired = dryRun ? [] : await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
   const doomed = await surplus(platform, { keep, recent: 0 });
   const releases = dryRun ? doomed : await removeAll({ platform, emit }, doomed);
   const content = await sweep(dryRun ? doomed : [], dryRun);
   for (const { id, bytes } of releases) say(`${dryRun ? 'would remove' : 'removed'} release ${id} (${bytes} bytes)`);
-  const outcome = dryRun ? 'planned' : releases.length === 0 && content.files === 0 ? 'unchanged' : 'done';
+  const outcome = dryRun ? 'planned' : releases.length + expired.length === 0 && content.files === 0 ? 'unchanged' : 'done';
   return { outcome, removed: { releases, content } };
 }
