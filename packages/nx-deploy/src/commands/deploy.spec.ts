@@ -102,7 +102,7 @@ test('what is wrong before the agent is asked is refused with a document as well
   expect(unknown).toMatchObject({ exitCode: 3, document: { outcome: 'refused', exitCode: 3, error: { code: 'ND-ENVIRONMENT-UNKNOWN' } } });
   expect(await bench.json(file)).toEqual(unknown.document);
   expect(unknown.output.errors[0]?.parts.why ?? '').toBe(unknown.document.error?.why ?? '');
-  expect(await bench.deploy({ strategy: 'canary' }, place)).toMatchObject({ exitCode: 3 });
+  expect(await bench.deploy({ strategy: 'canaries' }, place)).toMatchObject({ exitCode: 3 });
   await bench.write(`apps/${place.project}/deploy.json`, '{ "artifact": ');
   expect(await bench.deploy({}, place)).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-CONFIG-INVALID' } } });
   expect(await bench.deploy({}, { project: 'none' })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-CONFIG-MISSING' } } });
