@@ -68,7 +68,7 @@ export function makePlan(request: PlanRequest): Plan {
   const steps = walk(request, running);
   refuseCrowd(platform, running, steps);
   const last = steps.at(-1);
-  return { ...plan, from, to: last === undefined ? to : fleetOf(last), reason: replacement(from, to, request.urgent === true), steps, ...shown };
+  return { ...plan, from, to: last === undefined ? to : fleetOf(last), reason: replacement(from, to, request.urgent === true && 'keepWarm' in request.strategy), steps, ...shown };
 }
 
 function pick<T>(fleet: Readonly<Record<string, T>>, wanted: (id: string, release: T) => boolean): Readonly<Record<string, T>> {

@@ -40,10 +40,33 @@ test('gates, a commit, a warm release, a range and a walk of the platform itself
     '',
     'step  rA                              rB                     then',
     'now   4@100                           -',
-    '1     4@95                            1@5                    smoke /=200 /old=301, approval: release team',
+    '1     4@95                            1@5                    smoke /=200 /old=301, approval within 24h 00m: release team',
     '2     4@0                             4@100                  soak 10m 00s while errorRate < 5% and latencyP95 < 1.5x stable and latencyP50 < 250ms, commit',
     '3     4@0 until 2026-01-02T03:04:05Z  0@100                  the platform does canary of rB itself',
     '4     -                               2-6@100 aide=1 cron=1  soak 5.0s',
+  ].join('\n'));
+});
+
+test('what runs before the walk is shown with what is kept warm; a question with how long it waits', () => {
+  const plan = makePlan({
+    platform: { name: 'local', can: ['overlap', 'split'] }, drift: [], now: () => new Date('2026-01-01T00:00:00Z'),
+    strategy: { type: 'blue-green', smoke: [{ path: '/health', status: 200 }], approve: { text: 'go?', expires: 86_400_000 }, soak: 300_000, keepWarm: 86_400_000 },
+    from: {
+      rW: { processes: { web: { running: 1, ready: 1, draining: 0 } }, weight: 0, until: '2026-01-01T09:00:00.000Z' },
+      rA: { processes: { web: { running: 2, ready: 2, draining: 0 } }, weight: 100 },
+    },
+    to: { rB: { processes: { web: { fixed: 2 } }, weight: 100 } },
+  });
+  expect(printPlan(plan)).toBe([
+    'plan: blue-green, 4 steps',
+    'reason: new release rB replaces rA',
+    '',
+    'step  rA                                  rW                                  rB     then',
+    'now   2@100                               1@0 until 2026-01-01T09:00:00.000Z  -',
+    '1     2@100                               -                                   -',
+    '2     2@100                               -                                   2@0    smoke /health=200, approval within 24h 00m: go?',
+    '3     2@0                                 -                                   2@100  soak 5m 00s, commit',
+    '4     2@0 until 2026-01-02T00:05:00.000Z  -                                   2@100',
   ].join('\n'));
 });
 

@@ -52,7 +52,7 @@ function then(step: Step): string {
 
 function gate(wanted: Gate): string {
   if ('smoke' in wanted) return `smoke ${wanted.smoke.map(({ path, status }) => `${path}=${status}`).join(' ')}`;
-  if ('approve' in wanted) return `approval: ${wanted.approve}`;
+  if ('approve' in wanted) return `approval within ${formatDuration(wanted.expires)}: ${wanted.approve}`;
   const rules = (wanted.analyse?.rules ?? []).map(rule);
   return `soak ${formatDuration(wanted.soak)}${rules.length === 0 ? '' : ` while ${rules.join(' and ')}`}`;
 }

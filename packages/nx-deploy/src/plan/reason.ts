@@ -19,7 +19,7 @@ export function adjustment({ from, to, drift }: { readonly from: Observed; reado
   return `same release, ${reasons.join('; ')}`;
 }
 
-/** Only called where the releases of both differ. `urgent`: a rollback, which passes no gates. */
+/** Only called where the releases of both differ. `urgent`: gates are left out. */
 export function replacement(from: Desired, to: Desired, urgent: boolean): string {
   const [before, after] = [releasesIn(from), releasesIn(to)];
   const leaving = before.filter((id) => !after.includes(id));
@@ -28,7 +28,7 @@ export function replacement(from: Desired, to: Desired, urgent: boolean): string
   if (after.length === 0) return `nothing is wanted, ${names(leaving)} stops`;
   if (warm.length > 0) return `release ${names(warm)}, which was kept warm, replaces ${names(leaving)}`;
   if (arriving.length === 0) return `finish a change that was interrupted, ${names(leaving)} leaves`;
-  return `${urgent ? 'release' : 'new release'} ${names(arriving)} ${leaving.length === 0 ? 'joins' : 'replaces'} ${names(leaving.length === 0 ? before : leaving)}`;
+  return `${urgent ? 'release' : 'new release'} ${names(arriving)} ${leaving.length === 0 ? 'joins' : 'replaces'} ${names(leaving.length === 0 ? before : leaving)}${urgent ? ', at once' : ''}`;
 }
 
 export function names(list: readonly string[]): string {
