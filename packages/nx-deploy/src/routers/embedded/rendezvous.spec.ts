@@ -44,8 +44,9 @@ it('moves no client between the releases that stay when one leaves, and spreads 
 
 it('knows nothing of the order, and takes any release id', () => {
   const [a, b] = [{ release: '__proto__', weight: 50 }, { release: 'constructor', weight: 50 }];
-  const chosen = (...shares: (typeof a)[]) => CLIENTS.slice(0, 100).map((client) => belongsTo(client, shares)?.release);
+  const chosen = (...shares: readonly (typeof a)[]): (string | undefined)[] => CLIENTS.slice(0, 100).map((client) => belongsTo(client, shares)?.release);
   expect(chosen(a, b)).toEqual(chosen(b, a));
   expect(new Set(chosen(a, b))).toEqual(new Set(['__proto__', 'constructor']));
-  expect(belongsTo('x', [])).toBeUndefined();
+  const none: readonly (typeof a)[] = [];
+  expect(belongsTo('x', none)).toBeUndefined();
 });
