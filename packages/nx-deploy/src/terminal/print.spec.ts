@@ -85,6 +85,28 @@ describe('lines for a pipeline', () => {
     expect(stream.written.trim().split('\n').map((line) => `${line.slice(17, 19)} ${line.at(-1) ?? ''}`)).toEqual(['00 a', '01 b', '05 a', '10 a']);
   });
 
+  it('tell the figures of the traffic every ten seconds at most, and only when they have changed', () => {
+    const { printer, stream, advance } = screen();
+    const told = (second: number, requests: number): void => printer.event({ type: 'traffic', window: second * 1_000, releases: {
+      ra: { requests, errors: 0, ejected: 0, latency: { p50: 1, p95: 12, p99: 20 } }, rb: { requests: Math.floor(requests / 10), errors: 2, ejected: 1, latency: { p50: 1, p95: 1_500, p99: 20 } },
+    } });
+    for (let second = 0; second < 50; second += 1) {
+      told(second, second < 3 ? 0 : second < 12 ? 100 : second < 20 ? 200 : 300);
+      advance(1_000);
+    }
+    expect(stream.written.trim().split('\n')).toEqual([
+      '2026-01-31T12:00:03Z  traffic       ra 100 requests, 0 errors, p95 12ms; rb 10 requests, 2 errors (1 ejected), p95 1.5s',
+      '2026-01-31T12:00:13Z  traffic       ra 200 requests, 0 errors, p95 12ms; rb 20 requests, 2 errors (1 ejected), p95 1.5s',
+      '2026-01-31T12:00:23Z  traffic       ra 300 requests, 0 errors, p95 12ms; rb 30 requests, 2 errors (1 ejected), p95 1.5s',
+    ]);
+  });
+
+  it('tell of a soak once, without the time that is left', () => {
+    const { printer, stream } = screen();
+    printer.event({ type: 'waiting', release: 'rb', for: 'soak of 10m 00s', ms: 600_000 });
+    expect(stream.written).toBe('2026-01-31T12:00:00Z  walk          waiting for rb: soak of 10m 00s\n');
+  });
+
   it('tell of a stage that took an unknown time', () => {
     const { printer, stream } = screen();
     printer.event({ type: 'stage', stage: 'record', state: 'done' });

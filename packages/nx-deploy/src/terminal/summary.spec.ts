@@ -50,6 +50,25 @@ describe('renderSummary', () => {
     expect(lines.slice(0, 2)).toEqual([headline, `  release   r1234567890ab (${state})`]);
   });
 
+  it('says what a person is asked, and how to answer; nothing of it when nobody is asked', () => {
+    const { release, previous } = full;
+    const paused = { gate: 'fine?\u001b[2J', expires: '2026-02-01T12:00:00.123Z' };
+    const lines = text({ outcome: 'paused', paused, commands: { approve: 'nx run api:approve', reject: 'nx run api:reject' } }).split('\n');
+    expect(lines.slice(0, 6)).toEqual([
+      'paused: api staging in 12.3s', `  release   ${release ?? ''} waits for an answer (before: ${previous ?? ''})`, '  asked     fine?',
+      '  until     2026-02-01T12:00:00Z; without an answer it is taken back then', '  approve   nx run api:approve', '  reject    nx run api:reject',
+    ]);
+    expect(text({ commands: { approve: 'nx run api:approve', reject: 'nx run api:reject' } })).not.toContain('approve');
+    const { previous: _previous, ...first } = full;
+    expect(renderSummary({ ...first, outcome: 'paused', paused }, { color: false })[1]).toBe(`  release   ${release ?? ''} waits for an answer`);
+  });
+
+  it.each(['rejected', 'expired'] as const)('says who has the traffic when it was %s', (decision) => {
+    expect(text({ decision }).split('\n')[0]).toBe('rejected: api staging, r1234567890ab has all of the traffic again');
+    const { release: _release, ...unknown } = full;
+    expect(renderSummary({ ...unknown, decision }, { color: false })[0]).toBe('rejected: api staging, what ran before has all of the traffic again');
+  });
+
   it('says when there was no release before', () => {
     const { previous: _previous, ...first } = full;
     expect(renderSummary(first, { color: false })[1]).toBe('  release   r1234567890ab');
