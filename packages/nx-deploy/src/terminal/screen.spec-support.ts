@@ -1,3 +1,7 @@
+const SEQUENCE = `${String.fromCharCode(27)}\\[(\\d*)([A-Za-z])`;
+const PARTS = new RegExp(`${SEQUENCE}|[^]`, 'g');
+const WHOLE = new RegExp(`^${SEQUENCE}$`);
+
 /** A terminal that is only as clever as the plainest one: it writes over, wraps, scrolls, and keeps what has left it at the top. For tests only. */
 export class Screen {
   /** All that was written, as it came. */
@@ -13,7 +17,7 @@ export class Screen {
 
   write(text: string): void {
     this.written += text;
-    for (const part of text.match(/\u001b\[\d*[A-Za-z]|[\s\S]/g) ?? []) this.take(part);
+    for (const part of text.match(PARTS) ?? []) this.take(part);
   }
 
   /** Made narrower, a line that is too long is cut, as xterm does it. */
@@ -29,7 +33,7 @@ export class Screen {
   }
 
   private take(part: string): void {
-    const [, number = '', letter = ''] = /^\u001b\[(\d*)([A-Za-z])$/.exec(part) ?? [];
+    const [, number = '', letter = ''] = WHOLE.exec(part) ?? [];
     if (letter === 'A') this.row = Math.max(this.top, this.row - Number(number || '1'));
     else if (letter === 'K') this.line().splice(this.column);
     else if (letter === 'J') {
