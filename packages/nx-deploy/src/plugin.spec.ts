@@ -46,7 +46,7 @@ describe('inference', () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);
     const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
-    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'repair', 'unlock', 'prune', 'destroy', 'env-validate']);
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate']);
     for (const target of Object.values(project?.targets ?? {})) {
       expect(target).toMatchObject({ cache: false, options: {}, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
       expect(target).not.toHaveProperty('defaultConfiguration');
@@ -93,7 +93,7 @@ describe('inference', () => {
     write('api/deploy.json', GOOD);
     const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
     const { api } = await infer(['api/deploy.json'], options);
-    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'repair', 'unlock', 'prune', 'destroy', 'check-env']);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env']);
     expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
   });
 

@@ -26,6 +26,9 @@ export const COMMANDS = {
   reject: { ...COMMON, ...EVENTS, note: { type: 'string' } },
   status: { ...COMMON, verify: { type: 'boolean' }, follow: { type: 'boolean', short: 'f' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
+  maintenance: { ...COMMON, page: { type: 'string' }, message: { type: 'string' }, retryAfter: { type: 'string' } },
+  pause: { ...COMMON, wait: { type: 'string' } },
+  resume: COMMON,
   repair: COMMON,
   unlock: { ...COMMON, wait: { type: 'string' } },
   prune: { ...COMMON, keep: { type: 'string' }, 'dry-run': { type: 'boolean' } },
@@ -84,6 +87,9 @@ Commands:
   reject <project>     take a change that waits for an answer back (--note <text>)
   status <project>     what runs, weights, health, last releases (--verify, --follow a run under way)
   logs <project>       what the instances wrote (--follow, --since, --instance, --release)
+  maintenance <project>  answer every request with 503 and a page (--page <file>, --message <text>, --retryAfter <duration>)
+  pause <project>      have new requests wait (--wait <duration>)
+  resume <project>     end a maintenance or a pause
   repair <project>     bring an interrupted change to an end and put right what is not as it should be
   unlock <project>     free the lock of a run that hangs (--wait <duration>)
   prune <project>      remove stored releases that nothing needs (--keep <number>)

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
 import { approve, reject } from '../commands/answer.js';
+import { maintenance, pause, resume } from '../commands/closure.js';
 import { commandContext } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
 import { destroy } from '../commands/destroy.js';
@@ -72,6 +73,12 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     case 'reject': return reject(context, { ...told, ...optional({ note: text('note') }) });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
     case 'status': return status(context, { verify: flag('verify'), follow: flag('follow') });
+    case 'maintenance': {
+      const page = text('page');
+      return maintenance(context, { ...optional({ message: text('message'), retryAfter: text('retryAfter') }), ...(page === undefined ? {} : { page: resolve(cwd, page) }) });
+    }
+    case 'pause': return pause(context, optional({ wait: text('wait') }));
+    case 'resume': return resume(context, {});
     case 'repair': return repair(context, {});
     case 'unlock': return unlock(context, optional({ wait: text('wait') }));
     case 'prune': return prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });

@@ -1,4 +1,5 @@
 /** The answer of `status` as lines for people. */
+import type { ClosureStatus } from '../control/closures.js';
 import type { DecisionStatus, PausedStatus, ReleaseStatus, ServiceStatus } from '../control/protocol.js';
 import type { TargetKey } from '../config/plugin-options.js';
 import { formatDuration, type Ms } from '../model/index.js';
@@ -25,6 +26,7 @@ export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly
       `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; ${status.interrupted.action === 'destroy' ? 'run destroy again' : 'repair, or the next deploy or rollback, brings it to an end'}`,
     ]),
     ...(status.paused === undefined ? [] : pausedLines(status.paused, facts)),
+    ...(status.closed === undefined ? [] : closedLines(status.closed, facts)),
     ...(status.watch === undefined ? [] : [`${status.watch.release} is watched until ${seconds(status.watch.until)}, and taken back when it does badly`]),
     ...section(fleetTable(status)),
     ...section(instanceTable(status)),
@@ -33,6 +35,11 @@ export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly
     status.ledger.ok ? `ledger: ${status.ledger.entries} entries, whole, head ${status.ledger.head.slice(0, 16)}` : `ledger: BROKEN, ${status.ledger.broken ?? ''}`,
     ...warnings,
   ];
+}
+
+function closedLines({ type, since, by }: ClosureStatus, { command }: StatusFacts): readonly string[] {
+  const what = type === 'paused' ? 'paused: new requests wait' : 'under maintenance: every request gets 503 and a page';
+  return [`${what}, since ${since} by ${by}`, `  end it    ${command('resume')}`];
 }
 
 /** Anybody's text is made printable by whoever prints lines; it stays on one line here, and the command lines stand alone. */

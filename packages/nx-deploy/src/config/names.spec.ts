@@ -64,7 +64,10 @@ describe('the options of the plugin', () => {
   });
 
   it('leave target names as they are unless they say otherwise', () => {
-    expect(targetNames(undefined)).toEqual({ deploy: 'deploy', rollback: 'rollback', status: 'status', logs: 'logs', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate' });
+    expect(targetNames(undefined)).toEqual({
+      deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume',
+      repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
+    });
     expect(targetNames({ targetNames: { deploy: 'ship', status: '' } })).toMatchObject({ deploy: 'ship', status: 'status' });
   });
 });

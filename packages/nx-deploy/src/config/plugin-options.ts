@@ -4,7 +4,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
 } as const;
 export type TargetKey = keyof typeof TARGETS;
 export type TargetNames = Readonly<Record<TargetKey, string>>;
@@ -34,6 +34,9 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     reject: given.reject || TARGETS.reject,
     status: given.status || TARGETS.status,
     logs: given.logs || TARGETS.logs,
+    maintenance: given.maintenance || TARGETS.maintenance,
+    pause: given.pause || TARGETS.pause,
+    resume: given.resume || TARGETS.resume,
     repair: given.repair || TARGETS.repair,
     unlock: given.unlock || TARGETS.unlock,
     prune: given.prune || TARGETS.prune,
