@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Route } from '../router.js';
 import { ask, closeAll, connect, freePort, received, route, router, target, until, upstream, type Upstream } from './router.spec-support.js';
@@ -45,7 +46,7 @@ it('tries it no more for a while, then by one request at a time, and takes it ba
   const server = await revive(deadPort, () => { connections += 1; });
   for (let index = 0; index < 20; index += 1) expect((await ask(port)).body).toBe('rA');
   expect(connections).toBe(0);
-  await new Promise((resolve) => { setTimeout(resolve, 1_050); });
+  await sleep(1_050);
   const bodies = [];
   for (let index = 0; index < 10; index += 1) bodies.push((await ask(port)).body);
   expect(bodies.filter((body) => body === 'rB')).toHaveLength(5);
@@ -83,7 +84,7 @@ it('moves sticky clients and testers too, upgrades as well, and brings clients b
   socket.terminate();
   expect(front.metrics('api', 'rB', 60_000).ejected).toBe(ejected + 2);
   const server = await revive(deadPort);
-  await new Promise((resolve) => { setTimeout(resolve, 1_050); });
+  await sleep(1_050);
   let back = 0;
   for (const cookie of clients) if ((await ask(port, { headers: { cookie } })).body === 'rB') back += 1;
   expect(back).toBe(ejected);
@@ -96,7 +97,7 @@ it('lets the next request probe when the client of a probe leaves', async () => 
   const silent = http.createServer(() => {});
   silent.listen(deadPort, '127.0.0.1');
   await once(silent, 'listening');
-  await new Promise((resolve) => { setTimeout(resolve, 1_050); });
+  await sleep(1_050);
   expect((await ask(port)).body).toBe('rA');
   const client = connect(port);
   client.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
@@ -111,4 +112,36 @@ it('lets the next request probe when the client of a probe leaves', async () => 
   second.write('GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n');
   await received(second, 'rB');
   server.close();
+});
+
+it('loses no request when a release with half of the traffic stops listening, and comes back, under load', async () => {
+  const { front, port, deadPort } = await half();
+  const agent = new http.Agent({ keepAlive: true });
+  const counts: Record<string, number> = {};
+  let running = true;
+  const clients = Array.from({ length: 10 }, async (_, number) => {
+    for (let index = 0; running; index += 1) {
+      const post = (index + number) % 3 === 0;
+      const { status, body } = await ask(port, { agent, ...(post ? { method: 'POST', body: 'content' } : {}) });
+      const key = status === 200 ? body : String(status);
+      counts[key] = (counts[key] ?? 0) + 1;
+      await sleep(1);
+    }
+  });
+  for (let turn = 0; turn < 2; turn += 1) {
+    await sleep(200);
+    const server = await revive(deadPort);
+    const { rB = 0 } = counts;
+    await until(() => (counts.rB ?? 0) > rB + 20, 'it has its share again');
+    server.close();
+    await once(server, 'close');
+  }
+  running = false;
+  await Promise.all(clients);
+  agent.destroy();
+  expect(Object.keys(counts).sort()).toEqual(['rA', 'rB']);
+  const [ofA, ofB] = [front.metrics('api', 'rA', 60_000), front.metrics('api', 'rB', 60_000)];
+  expect([ofA.requests, ofA.errors, ofB.requests - ofB.ejected, ofB.errors]).toEqual([counts.rA, 0, counts.rB, ofB.ejected]);
+  // The round knows no ejection: half of the requests were meant for it.
+  expect(Math.abs(ofB.requests - (counts.rA! + counts.rB!) / 2)).toBeLessThanOrEqual(1);
 });
