@@ -3,6 +3,7 @@ import { offsetFromRoot } from '@nx/devkit';
 import { posix } from 'node:path';
 import { parseConfig } from '../../config/load.js';
 import { serviceName } from '../../config/names.js';
+import { DeployError } from '../../errors.js';
 import { addProperty } from './add-property.js';
 import type { Build } from './infer-build.js';
 import type { SourceFacts } from './infer-source.js';
@@ -19,6 +20,8 @@ export interface NewFile {
 export interface Placing {
   readonly platform: string;
   readonly instances: number | undefined;
+  /** Default: recreate with a fixed port, else what deploy.json says at the top, else rolling. */
+  readonly strategy: string | undefined;
   /** A fresh public port for each call. */
   readonly nextPort: () => number;
 }
@@ -32,7 +35,7 @@ export function newDeployFile(file: NewFile, placing: Placing): string {
     artifact: { type: 'files', path: artifactPath(file.root, file.build.output), entry, dependencies },
     ...(fixedPort === undefined ? {} : { port: fixedPort }),
     health: { path: healthPath ?? '/health' },
-    environments: Object.fromEntries(file.environments.map((name) => [name, environment(placing, fixedPort !== undefined)])),
+    environments: Object.fromEntries(file.environments.map((name) => [name, environment(placing, { fixedPort: fixedPort !== undefined, stated: false })])),
   }, null, 2)}\n`;
 }
 
@@ -42,19 +45,33 @@ export function newDeployFile(file: NewFile, placing: Placing): string {
  */
 export function withEnvironments(text: string, file: string, wanted: readonly string[], placing: Placing): string {
   const { config } = parseConfig(text, file);
-  const fixed = (config.port ?? 0) > 0;
+  const already: Already = { fixedPort: (config.port ?? 0) > 0, stated: config.strategy !== undefined };
   return wanted
     .filter((name) => !Object.hasOwn(config.environments, name))
-    .reduce((current, name) => addProperty(current, ['environments'], name, environment(placing, fixed)), text);
+    .reduce((current, name) => addProperty(current, ['environments'], name, environment(placing, already)), text);
 }
 
-/** A fixed port can have one instance at a time only. */
-function environment(placing: Placing, fixedPort: boolean): object {
+/** What a new environment has to go along with. */
+interface Already {
+  /** Can have one instance at a time only. */
+  readonly fixedPort: boolean;
+  /** A strategy stands at the top of deploy.json. */
+  readonly stated: boolean;
+}
+
+function environment({ platform, instances, strategy, nextPort }: Placing, { fixedPort, stated }: Already): object {
+  if (fixedPort && strategy !== undefined && strategy !== 'recreate') {
+    throw new DeployError('ND-OPTION-INVALID', {
+      what: `the strategy ${JSON.stringify(strategy)} cannot be used here`, why: 'the service has a fixed port, which two instances cannot share',
+      next: 'let the service listen on the port in process.env.PORT and leave "port" out of deploy.json, or use --strategy=recreate',
+    });
+  }
+  const chosen = strategy ?? (fixedPort ? 'recreate' : stated ? undefined : 'rolling');
   return {
-    platform: placing.platform,
-    instances: fixedPort ? 1 : placing.instances ?? 2,
-    strategy: fixedPort ? 'recreate' : 'rolling',
-    listen: placing.nextPort(),
+    platform,
+    instances: fixedPort ? 1 : instances ?? 2,
+    ...(chosen === undefined ? {} : { strategy: chosen }),
+    listen: nextPort(),
   };
 }
 

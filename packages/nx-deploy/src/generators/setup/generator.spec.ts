@@ -1,9 +1,12 @@
 import { addProjectConfiguration, logger, readJson, readNxJson, updateNxJson, writeJson } from '@nx/devkit';
 import type { TargetConfiguration, Tree } from '@nx/devkit';
 import { createTreeWithEmptyWorkspace } from '@nx/devkit/testing';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseConfig } from '../../config/load.js';
 import { resolveEnvironment } from '../../config/resolve.js';
 import type { ResolvedEnvironment } from '../../config/resolved.js';
+import { AVAILABLE_STRATEGIES } from '../../config/strategy-schema.js';
 import generator, { setupGenerator } from './generator.js';
 import type { SetupOptions } from './generator.js';
 
@@ -71,6 +74,13 @@ describe('a project with an esbuild target', () => {
     expect(resolved()).toMatchObject({ artifact: { path: '/w/apps/api/dist' }, port: 0 });
     expect(output).toContain('next: npx nx run api:deploy --configuration=staging --dry-run');
     expect(output).toMatch(/^[ -~\n]+$/);
+  });
+
+  it.each(AVAILABLE_STRATEGIES)('gets the strategy %s when it is asked for, and the schema of the generator offers it', async (strategy) => {
+    await setup({ strategy });
+    expect([resolved().strategy.type, resolved('apps/api', 'production').strategy.type]).toEqual([strategy, strategy]);
+    const offered = JSON.parse(readFileSync(join(__dirname, 'schema.json'), 'utf8')) as { properties: { strategy: { enum: string[] } } };
+    expect([...offered.properties.strategy.enum].sort()).toEqual([...AVAILABLE_STRATEGIES].sort());
   });
 
   it('gets environment files and a schema of the variables it reads, secrets marked', async () => {
@@ -193,6 +203,23 @@ describe('a deploy.json that a person wrote', () => {
     await expect(generator(tree, { project: 'api', get environments(): string[] { throw new TypeError('odd'); } })).rejects.toThrow('odd');
     tree.write('apps/api/deploy.json', MINE);
     expect(typeof await generator(tree, { project: 'api', skipFormat: true })).toBe('function');
+  });
+
+  it('with a strategy at the top gets environments that keep it, unless another is asked for', async () => {
+    tree.write('apps/api/deploy.json', '{ "artifact": { "type": "files" }, "strategy": { "type": "canary", "sticky": true }, "environments": { "live": {} } }');
+    await setup({ environments: ['qa'] });
+    expect(resolved('apps/api', 'qa').strategy).toMatchObject({ type: 'canary', sticky: true });
+    await setup({ environments: ['test'], strategy: 'blue-green' });
+    expect(resolved('apps/api', 'test').strategy.type).toBe('blue-green');
+  });
+
+  it('with a fixed port refuses a strategy that needs two instances, and writes nothing', async () => {
+    const text = '{ "artifact": { "type": "files" }, "port": 3000, "environments": { "live": {} } }';
+    tree.write('apps/api/deploy.json', text);
+    await expect(setup({ environments: ['qa'], strategy: 'canary' })).rejects.toMatchObject({ code: 'ND-OPTION-INVALID', parts: { what: 'the strategy "canary" cannot be used here' } });
+    expect(tree.read('apps/api/deploy.json', 'utf8')).toBe(text);
+    await setup({ environments: ['qa'], strategy: 'recreate' });
+    expect(resolved('apps/api', 'qa').strategy.type).toBe('recreate');
   });
 
   it('with a fixed port gets environments that can work with it', async () => {

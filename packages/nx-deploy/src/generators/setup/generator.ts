@@ -25,6 +25,7 @@ export interface SetupOptions {
   readonly environments?: readonly string[];
   readonly platform?: string;
   readonly instances?: number;
+  readonly strategy?: string;
   readonly listen?: number;
   /** Relative to the workspace. */
   readonly output?: string;
@@ -35,8 +36,8 @@ export interface SetupOptions {
 const USUAL = ['staging', 'production'];
 
 /**
- * Writes what is missing and leaves the rest. Throws ND-PROJECT-UNKNOWN, ND-OPTION-INVALID for an unsafe environment name,
- * ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
+ * Writes what is missing and leaves the rest. Throws ND-PROJECT-UNKNOWN, ND-OPTION-INVALID for an unsafe environment name or a strategy
+ * that a fixed port excludes, ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
  */
 export async function setupGenerator(tree: Tree, options: SetupOptions): Promise<GeneratorCallback> {
   const environments = options.environments?.map((name) => name.trim()).filter((name) => name !== '');
@@ -45,7 +46,7 @@ export async function setupGenerator(tree: Tree, options: SetupOptions): Promise
   const projects = chosen(tree, options.project);
   const install = await initGenerator(tree, { skipFormat: true });
   const plugin = pluginOptions(readNxJson(tree)) ?? {};
-  const placing: Placing = { platform: options.platform ?? 'local', instances: options.instances, nextPort: portSource(tree, options.listen) };
+  const placing: Placing = { platform: options.platform ?? 'local', instances: options.instances, strategy: options.strategy, nextPort: portSource(tree, options.listen) };
   const notes = projects.flatMap((project) => setUp(tree, project, { ...options, ...(environments === undefined ? {} : { environments }) }, plugin, placing));
   if (options.skipFormat !== true) await formatFiles(tree);
   logger.info(notes.join('\n'));
