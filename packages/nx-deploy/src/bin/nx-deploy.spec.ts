@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Workbench } from '../commands/workbench.spec-support.js';
+import { deployFile, Workbench } from '../commands/workbench.spec-support.js';
 import { main } from './nx-deploy.js';
 
 let bench: Workbench;
@@ -134,4 +134,27 @@ test('a document that cannot be written is told on stderr, so that stdout stays 
   expect(await run('agent', 'status', '--json', '--outputFile', 'folder')).toBe(0);
   expect(document()).toMatchObject({ outcome: 'done' });
   expect(stderr).toMatch(/^error ND-OPTION-INVALID: the result could not be written to .*folder\n/);
+});
+
+test('a deploy that asks ends with 4, a rejected one with 0, an answer to nothing with 3; --events is a file of the current folder', async () => {
+  await bench.write('apps/api/deploy.json', deployFile({ strategy: { type: 'blue-green', approve: 'fine?', keepWarm: '0s' }, watch: '0s' }));
+  await bench.build('asks');
+  expect(await run('deploy', 'api', '-c', 'staging', '--json', '--events', 'events.jsonl')).toBe(4);
+  expect(document()).toMatchObject({ outcome: 'paused', exitCode: 4, paused: { gate: 'fine?', since: expect.stringMatching(/Z$/), expires: expect.stringMatching(/Z$/) } });
+  const told = (await readFile(join(bench.root, 'apps/api/events.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as { type: string });
+  expect(told.at(-1)).toMatchObject({ type: 'result', ...document() as object });
+  expect(told.map(({ type }) => type)).toEqual(expect.arrayContaining(['plan', 'stage', 'step', 'fleet']));
+  for (const [argv, code, expected] of [
+    [['status'], 0, { paused: { gate: 'fine?' }, releases: expect.arrayContaining([expect.objectContaining({ outcome: 'waiting' })]) }],
+    [['deploy'], 3, { error: { code: 'ND-PAUSED' } }],
+    [['approve', '--note', 'x'.repeat(501)], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+    [['reject', '--note', 'not yet'], 0, { outcome: 'done', decision: 'rejected' }],
+    [['approve'], 3, { error: { code: 'ND-NOT-PAUSED' } }],
+    [['deploy', '--watch', 'x'], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+  ] as const) {
+    stdout = '';
+    const [command = '', ...options] = argv;
+    expect([argv, await run(command, 'api', '-c', 'staging', ...options, '--json')]).toEqual([argv, code]);
+    expect(document()).toMatchObject(expected);
+  }
 });

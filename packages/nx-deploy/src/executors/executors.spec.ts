@@ -1,10 +1,13 @@
 import type { ExecutorContext } from '@nx/devkit';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Workbench } from '../commands/workbench.spec-support.js';
+import { deployFile, Workbench } from '../commands/workbench.spec-support.js';
+import approveExecutor from './approve/executor.js';
 import deployExecutor from './deploy/executor.js';
 import destroyExecutor from './destroy/executor.js';
 import logsExecutor from './logs/executor.js';
 import pruneExecutor from './prune/executor.js';
+import rejectExecutor from './reject/executor.js';
 import repairExecutor from './repair/executor.js';
 import rollbackExecutor from './rollback/executor.js';
 import statusExecutor from './status/executor.js';
@@ -66,6 +69,25 @@ test.each([{ ...({} as ExecutorContext), projectName: undefined }, { projectName
   const context = { ...contextOf('staging'), ...change } as ExecutorContext;
   expect(await deployExecutor({}, context)).toEqual({ success: false });
   expect(printed).toMatch(/^error ND-PROJECT-UNKNOWN: this executor was started without a project/);
+});
+
+test('a deploy that asks is no success, so that nothing goes on that depends on it; answers are', async () => {
+  await bench.write('apps/api/deploy.json', deployFile({ strategy: { type: 'blue-green', approve: 'fine?', keepWarm: '0s' }, watch: '0s' }));
+  const [outputFile, events] = [join(bench.folder, 'asked.json'), join(bench.folder, 'asked.jsonl')];
+  const context = contextOf('staging');
+  for (const [version, answer, printedLine] of [['2', rejectExecutor, 'rejected: api staging, '], ['3', approveExecutor, 'deployed: api staging in ']] as const) {
+    await bench.build(version);
+    printed = '';
+    expect(await deployExecutor({ outputFile, events }, context)).toEqual({ success: false });
+    expect(await bench.json(outputFile)).toMatchObject({ outcome: 'paused', exitCode: 4, paused: { gate: 'fine?' } });
+    expect(printed).toContain('approve   nx run api:approve --configuration=staging');
+    expect(await answer({ outputFile, events, note: 'said here' }, context)).toEqual({ success: true });
+    expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', exitCode: 0 });
+    expect(readFileSync(events, 'utf8').trimEnd().split('\n').at(-1)).toContain('"type":"result"');
+    expect(printed).toContain(printedLine);
+    expect(await answer({ outputFile }, context)).toEqual({ success: false });
+    expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', exitCode: 3, error: { code: 'ND-NOT-PAUSED' } });
+  }
 });
 
 test('the executors for trouble: status, repair, unlock, prune and destroy, each with its document', async () => {
