@@ -127,6 +127,32 @@ describe('problems', () => {
     ]);
   });
 
+  it.each<[unknown, readonly RegExp[]]>([
+    ['canry', [/strategy \(1:\d+\): must be "rolling", "recreate", "blue-green" or "canary", got "canry"$/]],
+    [{ type: 'cannary' }, [/strategy\.type .*must be "rolling", "recreate", "blue-green" or "canary", got "cannary"$/]],
+    [{ type: 'canary', steps: [] }, [/steps .*at least one step.*, got an empty list$/]],
+    [{ type: 'canary', steps: 5 }, [/steps .*must be a list of steps, each with a "weight", got 5$/]],
+    [{ type: 'canary', steps: [{ weight: 5 }, { weight: 5 }] }, [/steps\[1\]\.weight .*must be more than 5, the weight of the step before, got 5$/]],
+    [{ type: 'canary', steps: [{ weight: 25 }, { weight: 4 }, { weight: 100 }] }, [/steps\[1\]\.weight .*more than 25.*got 4$/, /steps\[2\]\.weight .*from 1 to 99, got 100$/]],
+    [{ type: 'canary', steps: [{ weigth: 5 }] }, [/steps\[0\]\.weight .*but is missing$/, /steps\[0\]\.weigth .*did you mean "weight"\?$/]],
+    [{ type: 'canary', steps: [{ weight: 5, approve: 3 }] }, [/steps\[0\]\.approve .*must be true, the text of a question, or an object with "text" and "expires", got 3$/]],
+    [{ type: 'canary', approve: true }, [/strategy\.approve .*unknown key; known here: /]],
+    [{ type: 'canary', analyse: { errorRate: '5%', latencyP95: '< 0ms', latencyP96: '< 1s', inconclusive: 'maybe', minimum: 0 } }, [
+      /analyse\.errorRate .*must be a limit like "< 5%".*got "5%"$/, /analyse\.latencyP95 .*must be a limit like "< 300ms".*got "< 0ms"$/, /analyse\.latencyP96 .*did you mean "latencyP95"\?$/,
+      /analyse\.inconclusive .*must be "stop" or "ask", got "maybe"$/, /analyse\.minimum .*from 1 to 1000000, got 0$/,
+    ]],
+    [{ type: 'canary', analyse: true }, [/analyse .*must be an object with limits, or false, got true$/]],
+    [{ type: 'canary', header: 'x y' }, [/header .*must be the name of a request header of your own.*got "x y"$/]],
+    [{ type: 'canary', header: 'Cookie' }, [/header .*must be the name of a request header of your own.*got "Cookie"$/]],
+    [{ type: 'blue-green', steps: [] }, [/strategy\.steps .*unknown key/]],
+    [{ type: 'blue-green', approve: { expires: '1h' } }, [/approve\.text .*but is missing$/]],
+    [{ type: 'blue-green', approve: 'a\nb' }, [/approve .*must be a line of 1 to 200 characters/]],
+    [{ type: 'blue-green', smoke: ['health', { path: '/x', status: 99 }] }, [/smoke\[0\] .*begins with "\/".*got "health"$/, /smoke\[1\]\.status .*from 100 to 599, got 99$/]],
+    [{ type: 'blue-green', keepWarm: '25d' }, [/keepWarm .*at most 24 days, got "25d"$/]],
+  ])('name each key of the strategy %j', (strategy, expected) => {
+    expect(problems(withEnvironment(JSON.stringify({ strategy })))).toEqual(expected.map((each) => expect.stringMatching(each) as string));
+  });
+
   it('look into the object form of a key that has two forms', () => {
     expect(problems(withEnvironment('{ "listen": { "prot": 1 } }'))).toEqual([expect.stringMatching(/listen\.prot .*did you mean "port"/)]);
     expect(problems(withEnvironment('{ "strategy": { "type": "rolling", "batch": 0 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*from 1 to 100, got 0/)]);
