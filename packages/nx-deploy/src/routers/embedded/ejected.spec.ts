@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Route } from '../router.js';
-import { ask, closeAll, connect, freePort, received, route, router, target, until, upstream, type Upstream } from './router.spec-support.js';
+import { ask, closeAll, freePort, route, router, target, until, upstream, type Upstream } from './router.spec-support.js';
 
 afterEach(closeAll);
 
@@ -88,29 +88,6 @@ it('moves sticky clients and testers too, upgrades as well, and brings clients b
   let back = 0;
   for (const cookie of clients) if ((await ask(port, { headers: { cookie } })).body === 'rB') back += 1;
   expect(back).toBe(ejected);
-  server.close();
-});
-
-it('lets the next request probe when the client of a probe leaves', async () => {
-  const { front, port, deadPort } = await half();
-  for (let index = 0; index < 2; index += 1) await ask(port);
-  const silent = http.createServer(() => {});
-  silent.listen(deadPort, '127.0.0.1');
-  await once(silent, 'listening');
-  await sleep(1_050);
-  expect((await ask(port)).body).toBe('rA');
-  const client = connect(port);
-  client.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
-  await until(() => front.inFlight('api', 'b1') + front.inFlight('api', 'b2') === 1, 'the probe is there');
-  client.destroy();
-  await until(() => front.inFlight('api', 'b1') + front.inFlight('api', 'b2') === 0, 'the probe is gone');
-  silent.closeAllConnections();
-  silent.close();
-  await once(silent, 'close');
-  const server = await revive(deadPort);
-  const second = connect(port);
-  second.write('GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n');
-  await received(second, 'rB');
   server.close();
 });
 

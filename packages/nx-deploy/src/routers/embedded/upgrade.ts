@@ -44,7 +44,7 @@ export class Tunnel implements Cuttable {
     }
     this.client.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE);
     // Reading is the only way to see that the client goes; nothing of it reaches the instance before that has agreed.
-    this.client.on('data', this.keepEarly).once('end', this.clientLeft).once('close', this.clientLeft).resume();
+    this.client.on('data', this.keepEarly).once('end', this.clientLeft).once('close', this.clientLeft);
     this.send(target);
   }
 

@@ -76,10 +76,7 @@ export class UpgradeVisit implements Visit {
       client.destroy();
     };
     client.on('data', keep).once('end', end).once('close', end);
-    return () => {
-      client.off('data', keep).off('end', end).off('close', end);
-      // What comes before the next one listens stays in the buffers.
-      client.pause();
-    };
+    // Whoever is next listens before the event loop can bring more.
+    return () => client.off('data', keep).off('end', end).off('close', end);
   }
 }
