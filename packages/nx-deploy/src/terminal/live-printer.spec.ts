@@ -163,7 +163,7 @@ test('colour changes no column, and figures that are bad are red', () => {
   open(80, 24, true);
   tell(...walking, traffic);
   expect(screen.text).toEqual(plain);
-  expect(screen.written).toContain('\u001b[31m2 errors (1 ejected)');
+  expect(screen.written).toContain('\u001b[31m  2 errors (1 ejected)');
 });
 
 test('names from elsewhere are made printable', () => {

@@ -16,14 +16,14 @@ export function releaseLines(observed: Observed, counted: Counted): readonly (re
   const ids = [...new Set([...Object.keys(observed), ...Object.keys(counted).filter((id) => (counted[id]?.requests ?? 0) > 0)])];
   const rows = ids.map((id): readonly Segment[] => [[sanitize(id)], ...instances(observed[id]), ...figures(counted[id] ?? NOTHING)]);
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.[0].length ?? 0)));
-  return rows.map((row, index) => [
-    ['  '],
-    ...row.map(([text, style = 'plain'], column): Segment => {
+  return rows.map((row, index) => {
+    const rest = others(observed[ids[index] ?? '']);
+    const cells = row.map(([text, style = 'plain'], column): Segment => {
       const width = widths[column] ?? 0;
-      return [`${column === 0 ? text.padEnd(width) : text.padStart(width)}  `, style];
-    }),
-    [others(observed[ids[index] ?? ''])],
-  ]);
+      return [`  ${column === 0 ? text.padEnd(width) : text.padStart(width)}`, style];
+    });
+    return rest === '' ? cells : [...cells, [`  ${rest}`]];
+  });
 }
 
 const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
