@@ -67,6 +67,21 @@ test('approved: the rest of the walk, one run in the ledger with who said yes an
   expect(await state.journal.read()).toBeUndefined();
 });
 
+test('the time that the answer took is not taken from the warm release', async () => {
+  const strategy: CanaryOptions = { ...canary, keepWarm: 60_000 };
+  await change(build('1'));
+  const asked = await change(build('2'), { strategy });
+  expect(asked.outcome).toBe('paused');
+  const left = await state.journal.read();
+  if (left?.paused === undefined) throw new Error('nothing waits');
+  const since = new Date(Date.parse(left.paused.since) - 10 * 60_000).toISOString();
+  await state.journal.write({ ...left, paused: { ...left.paused, since } });
+  const before = Date.now();
+  const done = await change({ action: 'approve' }, { strategy });
+  const until = Date.parse(platform.observed()[done.previous ?? '']?.until ?? '');
+  expect(until - before).toBeGreaterThan(10 * 60_000);
+});
+
 test('the hooks before a deploy do not run again, those after it do', async () => {
   const proof = join(temp.folder, 'hooks');
   const hook = (word: string) => ({ run: ['node', '-e', `require('fs').appendFileSync(${JSON.stringify(proof)}, '${word} ')`], env: {}, timeout: 10_000, cwd: temp.folder });

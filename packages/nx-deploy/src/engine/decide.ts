@@ -1,6 +1,6 @@
 /** A change that waits for a person: goes on when it is approved, back when it is refused or nobody answers in time. */
 import { DeployError } from '../errors.js';
-import { liveRelease, type Emit } from '../model/index.js';
+import { liveRelease, type Desired, type Emit } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Actor, type JournalRecord, type Lease, type LedgerDecision, type Pause } from '../releases/index.js';
@@ -101,7 +101,7 @@ async function goOn(context: HeldChange, left: Waiting, note?: string): Promise<
   const begun = (await platform.state.ledger.entries()).find((entry) => entry.kind === 'start' && entry.run === left.run);
   const plan: Walk = {
     kind: 'walk', strategy: begun?.kind === 'start' ? begun.strategy : 'canary', reason: `approved by ${request.actor.user}`,
-    from: left.from, to: left.to, steps: left.paused.steps,
+    from: left.from, ...postponed(left),
   };
   const previous = liveRelease(left.from);
   const course = { goal: { release, processes: left.to[id]?.processes ?? {} }, plan, previous, continued: left };
@@ -109,6 +109,14 @@ async function goOn(context: HeldChange, left: Waiting, note?: string): Promise<
   const same: HeldChange = { ...context, request: { ...request, run: left.run } };
   const part = await recordEnd(same, course, await walk(same, course), started);
   return { release: id, ...(previous === undefined ? {} : { previous }), decision: 'approved', ...part };
+}
+
+/** What is kept warm is kept as long as was wanted: the time that the answer took does not count. */
+function postponed({ to, paused: { since, steps } }: Waiting): Pick<Walk, 'to' | 'steps'> {
+  const waited = Math.max(0, Date.now() - Date.parse(since));
+  const later = (fleet: Desired): Desired => Object.fromEntries(Object.entries(fleet).map(([id, { until, ...rest }]) =>
+    [id, until === undefined ? rest : { ...rest, until: new Date(Date.parse(until) + waited).toISOString() }]));
+  return { to: later(to), steps: steps.map((step) => ('reach' in step ? { ...step, reach: later(step.reach) } : { ...step, desired: later(step.desired) })) };
 }
 
 /** The answer is on record before anything is done about it; from then on a kill is like the kill of any other change. */
