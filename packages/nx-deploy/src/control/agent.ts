@@ -15,7 +15,7 @@ import { storedArtifacts, type StoredArtifacts } from './artifacts.js';
 import { gone } from './heir.js';
 import { PROTOCOL, type Calls, type Hello } from './protocol.js';
 import { Registry } from './registry.js';
-import { openControl } from './server.js';
+import { openControl, type Ended } from './server.js';
 import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
 import { StandbyKeeper, type AgentProgram } from './standby.js';
 
@@ -117,25 +117,28 @@ class RunningAgent implements Agent {
   async stop(instances: boolean): Promise<void> {
     // What is left after a handover is the requests in flight, and whoever asks for an end knows of them.
     if (this.handedOver) this.resolveLeft();
-    else (await this.end(instances))();
+    else (await this.end(instances)).leave();
     await this.left;
   }
 
-  /** Ends what is to end; what it resolves with is called when whoever asked has been told. */
-  private async end(instances: boolean): Promise<() => void> {
+  /** Ends what is to end, and says how many instances that was; `leave` is called when whoever asked has been told. */
+  private async end(instances: boolean): Promise<Ended> {
     this.log.info('leaving', { instances });
     await this.keeper?.leave();
+    const known = this.registry.all().reduce((sum, { supervisor }) => sum + supervisor.all().length, 0);
+    const stopped = instances ? known + await this.registry.endUnreadable() : 0;
     await Promise.all(this.registry.all().map(async (service) => {
       if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
       await service.forsake();
     }));
     const closed = this.router.close(instances ? 0 : ROUTER_CLOSE).then(() => this.endPredecessor());
-    return () => {
+    const leave = (): void => {
       this.server?.close();
       // Whoever follows logs is told now, not when the router has closed.
       this.server?.closeAllConnections();
       void closed.then(() => release(this.options.home)).then(this.resolveLeft);
     };
+    return { stopped, leave };
   }
 
   /** An agent that has handed over to this one may still have requests in flight. */

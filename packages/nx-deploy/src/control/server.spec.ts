@@ -70,6 +70,17 @@ test('another workspace of the same name is refused', async () => {
   expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-OWNER-CONFLICT' } } });
 });
 
+test('a dry run takes no ownership: who deploys first is the owner', async () => {
+  expect(await bench.deploy({ dryRun: true })).toMatchObject({ exitCode: 0 });
+  const client = await bench.client();
+  const context = bench.context();
+  const target = await serviceTarget(context, resolveProject(context));
+  const other = { ...target, owner: 'git:example.com/other' };
+  expect(await client.call('status', other)).toMatchObject({ deployed: false });
+  expect((await bench.deploy()).document.outcome).toBe('done');
+  await expect(client.call('status', other)).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
+});
+
 /** A deploy that stays under way until its hook is ended. */
 const slow = deployFile({ hooks: { preDeploy: [['node', '-e', 'console.log("waiting"); setTimeout(() => {}, 30000)']] } });
 
@@ -176,7 +187,7 @@ test('an agent does not listen in a folder that others may write in, and makes i
     socket: join(folder, 'agent.sock'), hello: (await bench.client()).hello, registry: new Registry({
       home: bench.home, router: createEmbeddedRouter(), shim: 'none', materialise: () => Promise.resolve(), log: () => undefined,
     }),
-    prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve(() => undefined), takeover: () => Promise.reject(new Error('none')),
+    prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve({ stopped: 0, leave: () => undefined }), takeover: () => Promise.reject(new Error('none')),
   };
   await expect(openControl(options)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { where: folder } });
   expect(await readdir(folder)).toEqual([]);

@@ -16,6 +16,12 @@ import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 import { Tasks } from './tasks.js';
 
+/** How many instances were ended; `leave` is called when the answer has been sent. */
+export interface Ended {
+  readonly stopped: number;
+  readonly leave: () => void;
+}
+
 export interface ControlOptions {
   readonly socket: string;
   readonly hello: Hello;
@@ -23,8 +29,8 @@ export interface ControlOptions {
   /** Removes stored content that no release needs any more. */
   readonly prune: (used: ReadonlySet<string>, dryRun?: boolean) => Promise<Swept>;
   readonly log: (message: string, facts?: object) => void;
-  /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
-  readonly stop: (instances: boolean) => Promise<() => void>;
+  /** Asked for by `agent stop`: ends what is to end. */
+  readonly stop: (instances: boolean) => Promise<Ended>;
   readonly takeover: (wanted: Calls['takeover']['in']) => Promise<Calls['takeover']['out']>;
 }
 
@@ -118,8 +124,8 @@ async function answer(options: ControlOptions, calls: Handlers, streams: StreamH
 async function stopAll({ registry, stop }: ControlOptions, runs: Runs, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
   for (const { cancel } of runs.values()) cancel.abort();
   await Promise.all([...runs.values()].map(({ ended }) => ended));
-  const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, await registry.endUnreadable()) : 0;
-  const leave = await stop(instances);
+  await registry.allSettled();
+  const { stopped, leave } = await stop(instances);
   // Whoever asked may be gone by now.
   if (response.closed) {
     leave();
