@@ -116,7 +116,7 @@ async function finish({ platform, actor, lease }: RecoverContext, left: JournalR
   const open = entries.some((entry) => entry.kind === 'start' && entry.run === left.run) && !entries.some((entry) => entry.kind === 'end' && entry.run === left.run);
   const release = goalOf(left);
   if (open && release !== undefined && left.action !== 'repair') {
-    await ledger.append({ kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Date.now() - Date.parse(left.startedAt), recovered: true });
+    await ledger.append({ kind: 'end', run: left.run, action: left.action, release, at: new Date().toISOString(), actor, outcome, durationMs: Math.max(0, Date.now() - Date.parse(left.startedAt)), recovered: true });
   }
   await journal.clear();
 }

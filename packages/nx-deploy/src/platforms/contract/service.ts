@@ -54,7 +54,7 @@ export function serviceUnderTest({ key, artifacts, platform }: FileSubject): Ser
   };
 }
 
-function specOf({ health, limits, drain, stopTimeout }: ServiceOrder): RunSpec {
+export function specOf({ health, limits, drain, stopTimeout }: Pick<ServiceOrder, 'health' | 'limits' | 'drain' | 'stopTimeout'>): RunSpec {
   return {
     processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0,
     health: { path: '/health', timeout: 30_000, interval: 50, passes: 2, ...health },
@@ -62,8 +62,8 @@ function specOf({ health, limits, drain, stopTimeout }: ServiceOrder): RunSpec {
   };
 }
 
-/** The fixture with its version beside it, as a build would put it out. */
-async function stored(artifacts: StoredArtifacts, { fixture, version }: ServiceOrder): ReturnType<StoredArtifacts['store']> {
+/** Stores the fixture with its version beside it, as a build would put it out. */
+export async function stored(artifacts: StoredArtifacts, { fixture, version }: Pick<ServiceOrder, 'fixture' | 'version'>): ReturnType<StoredArtifacts['store']> {
   const path = await mkdtemp(join(tmpdir(), 'nx-deploy-fixture-'));
   try {
     await cp(join(FIXTURES, fixture), path, { recursive: true });
