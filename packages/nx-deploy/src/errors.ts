@@ -10,6 +10,7 @@ export type Severity = 'refused' | 'failed' | 'not-restored';
 export const ERROR_CODES = {
   'ND-ABILITY-MISSING': 'refused',
   'ND-AGENT-FAILED': 'failed',
+  'ND-AGENT-SILENT': 'failed',
   'ND-AGENT-STOPPING': 'refused',
   'ND-AGENT-VERSION': 'refused',
   'ND-APPROVAL-UNSUPPORTED': 'refused',

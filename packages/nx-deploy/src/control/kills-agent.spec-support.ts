@@ -51,8 +51,7 @@ const step: Step = async (label, write) => {
 
 const services = new WeakMap<Supervisor, LocalService>();
 
-function watched<T extends LocalService | undefined>(service: T): T {
-  if (service === undefined) return service;
+function watched(service: LocalService): LocalService {
   services.set(service.supervisor, service);
   Object.defineProperty(service, 'state', { value: recorded(service.state, step) });
   return service;
@@ -61,7 +60,10 @@ function watched<T extends LocalService | undefined>(service: T): T {
 const open = LocalService.open.bind(LocalService);
 LocalService.open = async (...args) => watched(await open(...args));
 const restore = LocalService.restore.bind(LocalService);
-LocalService.restore = async (...args) => watched(await restore(...args));
+LocalService.restore = async (...args) => {
+  const service = await restore(...args);
+  return service && watched(service);
+};
 
 const stop = Reflect.get(Supervisor.prototype, 'stop');
 Supervisor.prototype.stop = function (this: Supervisor, instance) {

@@ -1,5 +1,5 @@
 /** A real agent with its standby, made to end itself at a write of a run, and what has to hold after that. For tests only. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUNDLES, eventually, get } from '../commands/workbench.spec-support.js';
@@ -13,6 +13,8 @@ import type { Hello, RunMessage, RunRequest } from './protocol.js';
 import { KILL_FILE, VIOLATIONS_FILE, type AgentKill } from './kills-order.spec-support.js';
 
 export type When = AgentKill['when'];
+
+const SECOND_KILL = 2_000;
 
 /** Folder of an agent's bundles whose agent is the given program. */
 export function bundlesWith(folder: string, program: string): string {
@@ -94,8 +96,16 @@ export class KillWorld {
     const { when, both = false } = kill;
     const label = `${service.target.key.service}, ${both ? 'both' : 'agent'} killed ${typeof when === 'number' ? 'within' : when} ${lines()[kill.at - 1] ?? ''}`;
     if (both) await this.adopt(label);
-    else if (kill.next === undefined && (await hello(this.world)).pid !== standby) this.tally.failed.push(`${label}: the standby did not take over`);
+    else if (kill.next !== undefined) await this.again();
+    else if ((await hello(this.world)).pid !== standby) this.tally.failed.push(`${label}: the standby did not take over`);
     return { label, steps: lines(), when, run: order.request.run };
+  }
+
+  /** The one that took over is killed as well, maybe before it had a standby; a recovery may have fewer writes than that. */
+  private async again(): Promise<void> {
+    const file = join(this.world.bench.home.folder, KILL_FILE);
+    await eventually(() => !existsSync(file), 'the second kill', SECOND_KILL).catch(() => rmSync(file, { force: true }));
+    await this.world.connect();
   }
 
   /** Both are dead: what ran runs on, and the next command takes it up. */
@@ -109,17 +119,18 @@ export class KillWorld {
     if (adopted < Math.floor(alive.length / 2)) this.tally.failed.push(`${label}: ${adopted} instances of ${alive.length} processes were adopted`);
   }
 
-  /** What does not hold after a kill, the next command included. */
-  async aftermath(service: WalkedService, killed: Killed, next: RunRequest, carried: boolean): Promise<void> {
+  /** What does not hold after a kill, the next command included. `keeps`: the release that had the traffic and has to keep it. */
+  async aftermath(service: WalkedService, killed: Killed, next: RunRequest, carried: boolean, keeps?: string): Promise<void> {
     const { label } = killed;
     this.tally.kills += 1;
     const problems = [...await recovered(service)];
     const between = await service.status();
+    if (keeps !== undefined && between.live !== keeps) problems.push(`what had the traffic was taken back to ${between.live ?? 'nothing'}`);
     if (carried && (await get(between.url)).status !== 200) problems.push('no traffic flows');
     const { result, messages: told } = await service.inAgent(next);
     if (result.outcome !== 'done' && result.outcome !== 'unchanged') this.tally.stuck.push(`${label}: ${reason(result)}`);
     if (mustBeTold(killed) && !mentions(told, killed.run)) problems.push('the next command did not tell what was found');
-    problems.push(...await inConsistentFleet(this.world, service, next.request.change.action === 'deploy' ? result.release : between.live, 2), ...this.violations());
+    problems.push(...await inConsistentFleet(this.world, service, result.release, 2), ...this.violations());
     if (problems.length > 0) this.tally.failed.push(`${label}: ${problems.join(', ')}`);
   }
 

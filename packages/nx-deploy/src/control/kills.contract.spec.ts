@@ -125,7 +125,7 @@ async function first(point?: Pick<AgentKill, 'at' | 'when'>): Promise<number> {
     const ending = await kills.killed(service, await service.order(), point);
     if (typeof ending === 'number') return ending;
     const { live } = await service.status();
-    await kills.aftermath(service, ending, live === undefined ? await service.order() : service.run({ action: 'rollback' }), live !== undefined);
+    await kills.aftermath(service, ending, await service.order(), live !== undefined, live);
     return 0;
   } finally {
     await kills.close();
