@@ -125,7 +125,7 @@ class LocalFaultService implements FaultService {
   async repair(): Promise<TaskResult> {
     const request = { run: `run-${randomUUID()}`, actor: actor(), service: this.name, environment: ENVIRONMENT, order: { action: 'repair' } } as const;
     const listen = { address: '127.0.0.1' };
-    return last((await this.place.client()).stream('task', { ...this.target, request, listen, node: process.execPath }) as AsyncIterable<RunMessage<TaskResult>>, {});
+    return last((await this.place.client()).stream('task', { ...this.target, request, listen, node: process.execPath }), {});
   }
 
   async status(): Promise<ServiceStatus> {

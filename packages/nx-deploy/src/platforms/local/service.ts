@@ -28,12 +28,15 @@ export interface LocalHost {
   readonly listenPorts: () => ReadonlySet<number>;
   /** Settled when no earlier agent forwards requests any more: instances that it may forward to are not stopped before. */
   readonly predecessorGone?: Promise<void>;
+  /** How long work of a dead walker may take on top of draining; default a minute. */
+  readonly patience?: Ms;
   /** Told what goes on in the background and has nobody to tell. */
   readonly log: (message: string, error?: unknown) => void;
 }
 
 const REOPEN_TRIES = 5;
 const REOPEN_PAUSE: Ms = 50;
+const PATIENCE: Ms = 60_000;
 
 export class LocalService {
   readonly state: StateStore;
@@ -42,6 +45,8 @@ export class LocalService {
   /** The record is on disk: somebody has deployed. */
   private kept = false;
   private leftover: Promise<unknown> = Promise.resolve();
+  /** Runs whose walker is gone and whose work is still going on. */
+  private leftovers = 0;
   private readonly queues = new Map<ReleaseId, Promise<void>>();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
@@ -187,7 +192,15 @@ export class LocalService {
 
   /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended. */
   leave(work: readonly Promise<unknown>[]): void {
-    this.leftover = Promise.allSettled([this.leftover, ...work]);
+    this.leftovers += 1;
+    this.leftover = Promise.allSettled([this.leftover, ...work]).then(() => { this.leftovers -= 1; });
+  }
+
+  /** Draining takes as long as a release allows. */
+  private async leftoverLimit(): Promise<Ms> {
+    const ids = [...new Set(this.supervisor.all().map(({ record }) => record.release))];
+    const releases = await Promise.all(ids.map((id) => this.state.releases.get(id).catch(() => undefined)));
+    return (this.host.patience ?? PATIENCE) + Math.max(0, ...releases.map((release) => (release === undefined ? 0 : release.spec.drain + release.spec.stopTimeout)));
   }
 
   private settling(lock: Lock): Lock {
@@ -195,8 +208,10 @@ export class LocalService {
       ...lock,
       acquire: async (holder) => {
         const lease = await lock.acquire(holder);
-        await this.leftover;
-        return lease;
+        const limit = this.leftovers === 0 ? 0 : await this.leftoverLimit();
+        if (this.leftovers === 0 || await endsWithin(this.leftover, limit)) return lease;
+        await lease.release();
+        throw stillAtWork(this.routeKey, limit);
       },
     };
   }
@@ -238,4 +253,18 @@ export class LocalService {
     await this.supervisor.forsake();
     await this.routing;
   }
+}
+
+async function endsWithin(work: Promise<unknown>, limit: Ms): Promise<boolean> {
+  const over = new AbortController();
+  const late = sleep(limit, false, { signal: over.signal }).catch(() => false);
+  return Promise.race([work.then(() => true), late]).finally(() => { over.abort(); });
+}
+
+function stillAtWork(service: string, limit: Ms): DeployError {
+  return new DeployError('ND-LOCKED', {
+    what: `what an earlier run of ${service} had begun does not end`,
+    why: `its process is gone, and a step that it had asked for is still at work after ${Math.ceil(limit / 1000)} s: a disk that does not answer, or a process that cannot be ended`,
+    next: 'run the command again later; `npx nx-deploy agent restart` gives the step up, and the next command settles what it had begun',
+  });
 }
