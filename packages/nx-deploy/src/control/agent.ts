@@ -12,10 +12,11 @@ import { baseEnvironment } from '../shell/environment.js';
 import { isAlive } from '../shell/process-table.js';
 import { createAgentLog, type AgentLog } from './agent-log.js';
 import { storedArtifacts, type StoredArtifacts } from './artifacts.js';
+import { versionOf } from './code-copies.js';
 import { gone } from './heir.js';
 import { PROTOCOL, type Calls, type Hello } from './protocol.js';
 import { Registry } from './registry.js';
-import { openControl, type Ended } from './server.js';
+import { openControl, reopenControl, type Ended } from './server.js';
 import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
 import { StandbyKeeper, type AgentProgram } from './standby.js';
 
@@ -68,6 +69,7 @@ class RunningAgent implements Agent {
   private server: Server | undefined;
   private over = false;
   private handedOver = false;
+  private leaving = false;
   private handing: Promise<Takeover['out']> | undefined;
   private resolveLeft: () => void = () => undefined;
 
@@ -100,7 +102,7 @@ class RunningAgent implements Agent {
     await this.registry.revive();
     this.registry.recover((message, facts) => this.log.info(message, { facts }));
     const hello: Hello = {
-      protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
+      protocol: PROTOCOL, version: (code === undefined ? undefined : versionOf(home, code)) ?? version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
     };
     this.server = await openControl({
       socket: home.socket, hello, registry: this.registry,
@@ -123,6 +125,7 @@ class RunningAgent implements Agent {
 
   /** Ends what is to end, and says how many instances that was; `leave` is called when whoever asked has been told. */
   private async end(instances: boolean): Promise<Ended> {
+    this.leaving = true;
     this.log.info('leaving', { instances });
     await this.keeper?.leave();
     const known = this.registry.all().reduce((sum, { supervisor }) => sum + supervisor.all().length, 0);
@@ -200,13 +203,22 @@ class RunningAgent implements Agent {
     await detach(standby.node, [standby.program, 'run'], { env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output: 2 });
   }
 
+  private async stayReachable(): Promise<void> {
+    const { server, options: { home } } = this;
+    if (server === undefined || this.leaving) return;
+    await reopenControl(server, home.socket).catch((error: unknown) => this.log.warn('the socket is gone and could not be made again', error));
+  }
+
   /** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
   private async leaveWhenReplaced(): Promise<void> {
     for (;;) {
       await sleep(CHARGE_POLL, undefined, { ref: false });
       const inCharge = await isInCharge(this.options.home.lockFile);
       if (this.over || this.handedOver) return;
-      if (inCharge) continue;
+      if (inCharge) {
+        await this.stayReachable();
+        continue;
+      }
       this.log.warn('another agent is in charge of this home');
       await this.stop(false);
       return;

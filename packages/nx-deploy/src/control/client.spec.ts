@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Recorder, Workbench } from '../commands/workbench.spec-support.js';
+import { eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
 import { agentCommand } from '../commands/agent.js';
 import { deploy } from '../commands/deploy.js';
 import type { CommandResult } from '../commands/result.js';
@@ -110,6 +110,25 @@ test('a call or a stream that is refused at once is the error that the agent nam
   const read = async (): Promise<void> => { for await (const line of client?.stream('logs', { ...target, follow: false }) ?? []) throw new Error(line.text); };
   await expect(read()).rejects.toMatchObject({ code: 'ND-INTERRUPTED' });
   expect(await deploy(bench.context(), {})).toMatchObject({ document: { error: { code: 'ND-DISK-FULL' } } });
+});
+
+test('an older command that the newer agent does not understand is told to update', async () => {
+  await pretend({ protocol: PROTOCOL + 1, version: '99.0.0' });
+  expect(await deploy(bench.context(), {})).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-AGENT-VERSION', next: expect.stringMatching(/^update nx-deploy in this workspace to 99\.0\.0/) } } });
+});
+
+test('a reader that leaves a stream ends it, and what happens to the connection then is no error', async () => {
+  const closed = jest.fn();
+  await pretend({}, { logs: (_request, response) => { response.on('close', closed); response.write('{"text":"one"}\n{"text":"two"}\n'); } });
+  const client = await findAgent(bench.home);
+  const leave = new AbortController();
+  for await (const line of client?.stream('logs', { key: { workspace: 'a', environment: 'b', service: 'c' }, owner: 'd', follow: true }, leave.signal) ?? []) {
+    expect(line.text).toBe('one');
+    break;
+  }
+  await eventually(() => closed.mock.calls.length === 1, 'the agent to see it', 2_000);
+  leave.abort();
+  await new Promise((resolve) => { setTimeout(resolve, 50); });
 });
 
 test('a stream that is aborted ends without an error', async () => {

@@ -3,13 +3,14 @@ import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { IncomingMessage } from 'node:http';
 import { DeployError, errorCode } from '../errors.js';
 import { assertPrivate, type Home } from '../agent/home.js';
 import { PROTOCOL, type Calls, type Failure, type Hello, type Streams } from './protocol.js';
 import { allStopped, silentError, watchLiveness, type Liveness } from './liveness.js';
 import { claimants, isClaimed } from './sole.js';
+import { isNewer, packageVersion } from './version.js';
 
 const HELLO_TIMEOUT = 2_000;
 /** From one agent to the next the socket is nobody's for some ms. */
@@ -75,7 +76,9 @@ async function answers(home: Home): Promise<boolean> {
 export function wrongProtocol(hello: Hello): DeployError {
   return new DeployError('ND-AGENT-VERSION', {
     what: `the running agent (version ${hello.version}, process ${hello.pid}) speaks protocol ${hello.protocol}, this command ${PROTOCOL}`,
-    next: 'run `npx nx-deploy agent restart` when no change is under way: instances go on running',
+    next: isNewer(hello.version, packageVersion(join(__dirname, '../bundles')))
+      ? `update nx-deploy in this workspace to ${hello.version}, or give it a home of its own (NX_DEPLOY_HOME)`
+      : 'run `npx nx-deploy agent restart` when no change is under way: instances go on running',
   });
 }
 
@@ -141,6 +144,8 @@ async function* linesOf<T>(home: Home, path: string, body: object, liveness: Liv
     throw why(error);
   });
   if (response.statusCode !== 200) throw DeployError.fromJSON((JSON.parse(await text(response)) as Failure).error);
+  // Whoever has stopped reading is told nothing any more, so a connection that breaks then is nobody's error.
+  response.on('error', () => undefined);
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
       liveness.heard();
@@ -148,6 +153,9 @@ async function* linesOf<T>(home: Home, path: string, body: object, liveness: Liv
     }
   } catch (error) {
     if (signal?.aborted !== true) throw why(error);
+  } finally {
+    // A reader that leaves early has the agent see it. What has come to its end is closed already.
+    if (!response.complete) response.destroy();
   }
   if (!response.complete && signal?.aborted !== true) throw why(undefined);
 }

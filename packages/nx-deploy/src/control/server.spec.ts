@@ -1,5 +1,6 @@
 import { createServer, request } from 'node:http';
-import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { deployFile, eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
@@ -177,6 +178,16 @@ test('the agent leaves even when whoever asked it to stop is gone before the ans
   outgoing.destroy();
   await bench.agent?.left;
   bench.agent = undefined;
+});
+
+test('an agent whose socket was removed makes it again, and what is under way goes on', async () => {
+  await bench.write('apps/api/deploy.json', slow);
+  const { result, run } = await underWay();
+  await rm(bench.home.socket);
+  await eventually(() => existsSync(bench.home.socket), 'the socket');
+  expect((await stat(bench.home.socket)).mode & 0o777).toBe(0o600);
+  expect(await (await bench.client()).call('cancel', { run })).toEqual({ cancelled: true });
+  expect(await result).toMatchObject({ document: { error: { code: 'ND-HOOK-FAILED' } } });
 });
 
 test('an agent does not listen in a folder that others may write in, and makes its own for itself alone', async () => {

@@ -1,5 +1,6 @@
 /** The agent's side of its socket. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
 import { dirname } from 'node:path';
@@ -54,12 +55,28 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   await mkdir(dirname(options.socket), { recursive: true, mode: 0o700 });
   await assertPrivate(dirname(options.socket));
   await rm(options.socket, { force: true });
+  await listen(server, options.socket);
+  return server;
+}
+
+/** Somebody who tidies up (the folder for temporary files, say) may have removed the socket, and then nobody reaches the agent. What is under way goes on. */
+export async function reopenControl(server: Server, socket: string): Promise<void> {
+  if (existsSync(socket)) return;
+  server.close();
+  await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
+  await assertPrivate(dirname(socket));
+  await listen(server, socket);
+}
+
+async function listen(server: Server, socket: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.socket, resolve);
+    server.listen(socket, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
   });
-  await chmod(options.socket, 0o600);
-  return server;
+  await chmod(socket, 0o600);
 }
 
 function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
