@@ -16,7 +16,7 @@ import type { ChangeRequest, ChangeResult } from '../../engine/request.js';
 import type { TaskResult } from '../../engine/task.js';
 import { DeployError } from '../../errors.js';
 import type { ArtifactRef } from '../../model/index.js';
-import { keyName } from '../../releases/index.js';
+import { fileLedger, keyName, type LedgerEntry } from '../../releases/index.js';
 import { killGroup } from '../../shell/run.js';
 import { attachRun } from '../../walker/attach.js';
 import { startWalker } from '../../walker/start.js';
@@ -132,8 +132,16 @@ class LocalFaultService implements FaultService {
     return (await this.place.client()).call('status', this.target);
   }
 
+  ledger(): Promise<readonly LedgerEntry[]> {
+    return fileLedger(join(this.folder, 'ledger')).entries();
+  }
+
+  private get folder(): string {
+    return join(this.place.home.services, keyName(this.target.key));
+  }
+
   async files(): Promise<readonly StateFile[]> {
-    const folder = join(this.place.home.services, keyName(this.target.key));
+    const { folder } = this;
     const { weights } = JSON.parse(await readFile(join(folder, 'service.json'), 'utf8')) as { weights: Record<string, number> };
     const live = Object.keys(weights).find((id) => (weights[id] ?? 0) > 0) ?? '';
     const release = join(folder, 'releases', `${live}.json`);

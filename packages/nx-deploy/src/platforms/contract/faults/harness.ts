@@ -3,6 +3,7 @@ import type { ServiceStatus, WantedListen } from '../../../control/protocol.js';
 import type { ChangeResult } from '../../../engine/request.js';
 import type { TaskResult } from '../../../engine/task.js';
 import type { Ms } from '../../../model/index.js';
+import type { LedgerEntry } from '../../../releases/index.js';
 import type { ServiceOrder } from '../harness.js';
 
 export interface FaultOrder extends Omit<ServiceOrder, 'dryRun' | 'limits' | 'secrets'> {
@@ -39,6 +40,7 @@ export interface FaultService {
   repair(): Promise<TaskResult>;
   /** Rejects with what a command would be refused with. */
   status(): Promise<ServiceStatus>;
+  ledger(): Promise<readonly LedgerEntry[]>;
   /** Of a service that was deployed. */
   files(): Promise<readonly StateFile[]>;
 }
