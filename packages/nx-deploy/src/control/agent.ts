@@ -209,13 +209,26 @@ class RunningAgent implements Agent {
     await reopenControl(server, home.socket).catch((error: unknown) => this.log.warn('the socket is gone and could not be made again', error));
   }
 
+  /** A lock file that is gone or damaged names nobody, which is no reason to leave what runs without an agent. False when it names another one that lives. */
+  private async chargeAgain(): Promise<boolean> {
+    try {
+      if (!await takeCharge(this.options.home.lockFile)) return false;
+      await this.keeper?.appointAgain();
+      this.log.warn('the lock file was gone or damaged, and was written anew');
+    } catch (error) {
+      this.log.warn('the lock file is gone or damaged, and could not be written anew', error);
+    }
+    return true;
+  }
+
   /** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
   private async leaveWhenReplaced(): Promise<void> {
     for (;;) {
       await sleep(CHARGE_POLL, undefined, { ref: false });
       const inCharge = await isInCharge(this.options.home.lockFile);
       if (this.over || this.handedOver) return;
-      if (inCharge) {
+      if (this.leaving) continue;
+      if (inCharge || await this.chargeAgain()) {
         await this.stayReachable();
         continue;
       }

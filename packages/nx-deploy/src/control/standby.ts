@@ -141,6 +141,11 @@ export class StandbyKeeper {
     }
   }
 
+  /** The lock file was written anew. */
+  async appointAgain(): Promise<void> {
+    if (this.current !== undefined) await nameStandby(this.options.home.lockFile, this.current.pid);
+  }
+
   private async appoint(heir: Heir): Promise<void> {
     if (this.running.has(heir)) this.current = heir;
     await nameStandby(this.options.home.lockFile, heir.pid);
