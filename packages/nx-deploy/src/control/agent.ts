@@ -227,8 +227,7 @@ class RunningAgent implements Agent {
       await sleep(CHARGE_POLL, undefined, { ref: false });
       const inCharge = await isInCharge(this.options.home.lockFile);
       if (this.over || this.handedOver) return;
-      if (this.leaving) continue;
-      if (inCharge || await this.chargeAgain()) {
+      if (this.leaving || inCharge || await this.chargeAgain()) {
         await this.stayReachable();
         continue;
       }
