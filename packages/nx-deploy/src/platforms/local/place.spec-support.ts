@@ -154,6 +154,7 @@ class LocalFaultService implements FaultService {
       { name: 'sealed configuration', path: join(folder, 'config', `${config.digest.slice(0, 32)}.json`), meanwhile: 'healed', afterRestart: 'healed' },
       { name: 'release record', path: release, meanwhile: 'refused', afterRestart: 'refused', disowns: true },
       { name: 'key', path: this.place.home.targetKey, meanwhile: 'refused', afterRestart: 'refused' },
+      { name: 'ledger head', path: join(folder, 'ledger', 'head.json'), meanwhile: 'healed', afterRestart: 'healed' },
       { name: 'ledger segment', path: join(folder, 'ledger', segment), meanwhile: 'told', afterRestart: 'told' },
     ];
   }

@@ -1,8 +1,9 @@
 /** A disk that is full, that cannot be written to, or that is slow. */
+import { dirname } from 'node:path';
 import type { FaultOrder, FaultPlace, FaultService, FaultSubject } from './harness.js';
 import { isRunning } from '../../../../../../e2e/support/processes.js';
 import { expectFleet, inPlace, pidsOf, steady, STRATEGIES, underTraffic, type Strategy } from './observe.js';
-import { smallDisk, type SmallDisk } from './small-disk.js';
+import { makeImmutable, smallDisk, type SmallDisk } from './small-disk.js';
 
 const SLOW = 300;
 
@@ -44,6 +45,27 @@ export function describeDisk(subject: FaultSubject): void {
         expect(refused).not.toHaveProperty('restoreError');
         disk.writable();
       });
+      expect(await service.deploy(next)).toMatchObject({ outcome: 'done' });
+    }), 60_000);
+
+    test('on which files were made immutable: one clear error, and nothing of what runs is touched', () => inPlace(subject, {}, async (place) => {
+      const { service, next } = await deployed(place, strategy);
+      const journal = (await service.files()).find(({ name }) => name === 'journal');
+      const immutable = makeImmutable(dirname(journal?.path ?? ''));
+      if (immutable === undefined) {
+        process.stdout.write('NOT TESTED: this user, or this file system, has no immutable folders\n');
+        return;
+      }
+      try {
+        await untouched(service, strategy, async () => {
+          const refused = await service.deploy(next);
+          expect(refused).toMatchObject({ error: { code: 'ND-DISK-FULL', why: 'the user of this process may not write there', next: expect.stringMatching(/^give it back/) } });
+          expect(['refused', 'restored']).toContain(refused.outcome);
+          expect(refused).not.toHaveProperty('restoreError');
+        });
+      } finally {
+        immutable.end();
+      }
       expect(await service.deploy(next)).toMatchObject({ outcome: 'done' });
     }), 60_000);
 

@@ -58,6 +58,16 @@ export function smallDisk(): SmallDisk | undefined {
   };
 }
 
+/** Nothing can be made or removed in the folder until the end. Undefined where that is not possible. */
+export function makeImmutable(folder: string): { end(): void } | undefined {
+  try {
+    run('chattr', '+i', folder);
+  } catch {
+    return undefined;
+  }
+  return { end: () => run('chattr', '-i', folder) };
+}
+
 function fillWith(file: string): void {
   const handle = openSync(file, 'a');
   try {
