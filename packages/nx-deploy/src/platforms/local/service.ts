@@ -8,9 +8,10 @@ import type { ShimOrder } from '../../agent/shim.js';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
 import type { Ms, Release, ReleaseId } from '../../model/index.js';
-import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
+import { fileStateStore, memoryLock, PRIVATE_FOLDER, type StateStore } from '../../releases/index.js';
 import type { Listen, Router } from '../../routers/router.js';
 import { baseEnvironment } from '../../shell/environment.js';
+import { Leftover } from './leftover.js';
 import { readRecord, writeRecord, type ServiceRecord } from './record.js';
 import { targetsOf } from './targets.js';
 
@@ -36,7 +37,6 @@ export interface LocalHost {
 
 const REOPEN_TRIES = 5;
 const REOPEN_PAUSE: Ms = 50;
-const PATIENCE: Ms = 60_000;
 
 export class LocalService {
   readonly state: StateStore;
@@ -44,14 +44,13 @@ export class LocalService {
   private routing: Promise<void> = Promise.resolve();
   /** The record is on disk: somebody has deployed. */
   private kept = false;
-  private leftover: Promise<unknown> = Promise.resolve();
-  /** Runs whose walker is gone and whose work is still going on. */
-  private leftovers = 0;
+  private readonly leftover: Leftover;
   private readonly queues = new Map<ReleaseId, Promise<void>>();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
-    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.settling(memoryLock(`${service} (${environment})`)) });
+    this.leftover = new Leftover({ service: `${service} (${environment})`, longest: () => this.longestEnd(), patience: host.patience });
+    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.leftover.settling(memoryLock(`${service} (${environment})`)) });
     this.supervisor = new Supervisor({
       folder,
       shim: host.shim,
@@ -190,30 +189,16 @@ export class LocalService {
     return next;
   }
 
-  /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended. */
+  /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended, or is refused when it does not end. */
   leave(work: readonly Promise<unknown>[]): void {
-    this.leftovers += 1;
-    this.leftover = Promise.allSettled([this.leftover, ...work]).then(() => { this.leftovers -= 1; });
+    this.leftover.leave(work);
   }
 
   /** Draining takes as long as a release allows. */
-  private async leftoverLimit(): Promise<Ms> {
+  private async longestEnd(): Promise<Ms> {
     const ids = [...new Set(this.supervisor.all().map(({ record }) => record.release))];
     const releases = await Promise.all(ids.map((id) => this.state.releases.get(id).catch(() => undefined)));
-    return (this.host.patience ?? PATIENCE) + Math.max(0, ...releases.map((release) => (release === undefined ? 0 : release.spec.drain + release.spec.stopTimeout)));
-  }
-
-  private settling(lock: Lock): Lock {
-    return {
-      ...lock,
-      acquire: async (holder) => {
-        const lease = await lock.acquire(holder);
-        const limit = this.leftovers === 0 ? 0 : await this.leftoverLimit();
-        if (this.leftovers === 0 || await endsWithin(this.leftover, limit)) return lease;
-        await lease.release();
-        throw stillAtWork(this.routeKey, limit);
-      },
-    };
+    return Math.max(0, ...releases.map((release) => (release === undefined ? 0 : release.spec.drain + release.spec.stopTimeout)));
   }
 
   private serially(change: () => Promise<void>): Promise<void> {
@@ -253,18 +238,4 @@ export class LocalService {
     await this.supervisor.forsake();
     await this.routing;
   }
-}
-
-async function endsWithin(work: Promise<unknown>, limit: Ms): Promise<boolean> {
-  const over = new AbortController();
-  const late = sleep(limit, false, { signal: over.signal }).catch(() => false);
-  return Promise.race([work.then(() => true), late]).finally(() => { over.abort(); });
-}
-
-function stillAtWork(service: string, limit: Ms): DeployError {
-  return new DeployError('ND-LOCKED', {
-    what: `what an earlier run of ${service} had begun does not end`,
-    why: `its process is gone, and a step that it had asked for is still at work after ${Math.ceil(limit / 1000)} s: a disk that does not answer, or a process that cannot be ended`,
-    next: 'run the command again later; `npx nx-deploy agent restart` gives the step up, and the next command settles what it had begun',
-  });
 }
