@@ -14,6 +14,8 @@ const SECONDS = 4;
 /** Requests per second that all can take with ease: what is measured then is the way, not the queue. */
 const STEADY_RATE = 500;
 const AIM = 0.35;
+/** Share of a core from which on a proxy itself is the limit. */
+const SATURATED = 0.95;
 
 interface Series {
   readonly name: Proxy | 'upstream';
@@ -130,6 +132,10 @@ function report({ alone, proxies, upstream, runs }: { readonly alone: Series; re
   ));
   const ours = proxies.find(({ name }) => name === 'nx-deploy');
   if (haproxy === undefined || ours === undefined) return;
-  const aim = (ratio: number): string => `${two(ratio)} of haproxy's (aim ${against(ratio, { atLeast: AIM }, two)})`;
-  print(`\nrequests/s: ${aim(medianRatio(ours.rate, haproxy.rate))}\nrequests per cpu s: ${aim(medianRatio(ours.perCpu, haproxy.perCpu))}; this is the fairer one where haproxy's core was not fully used`);
+  const perCpu = medianRatio(ours.perCpu, haproxy.perCpu);
+  const busy = median(haproxy.busy);
+  print(`\nrequests per cpu s: ${two(perCpu)} of haproxy's (aim ${against(perCpu, { atLeast: AIM }, two)})`);
+  const rate = medianRatio(ours.rate, haproxy.rate);
+  // A haproxy that waits for its upstream is slower than it could be, and whoever is compared with it looks better than he is.
+  print(`requests/s: ${two(rate)} of haproxy's (aim ${busy < SATURATED ? `not judged: haproxy used ${Math.round(busy * 100)}% of its core` : against(rate, { atLeast: AIM }, two)})`);
 }
