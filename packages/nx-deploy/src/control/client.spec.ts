@@ -166,7 +166,7 @@ describe('a signal', () => {
     const result = await deploying;
     expect(process.listenerCount(signal)).toBe(before);
     expect(cancels).toEqual(['cancel']);
-    expect(output.lines[0]).toBe(`${signal}: asking the agent to restore what ran before`);
+    expect(output.lines[0]).toBe(`${signal}: asking the agent to restore what ran before; should this command end first, watch it: npx nx-deploy status api -c staging --follow`);
     return result;
   }
 
@@ -178,7 +178,7 @@ describe('a signal', () => {
 
   test('a command that cannot wait any longer says so with exit code 2', async () => {
     expect(await signalled('SIGTERM', () => undefined)).toMatchObject({
-      exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-NOT-RESTORED', next: expect.stringMatching(/run run-\d{8}T\d{6}-[0-9a-f]{6}/) } },
+      exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-NOT-RESTORED', next: expect.stringMatching(/run run-\d{8}T\d{6}-[0-9a-f]{6}: npx nx-deploy status api -c staging --follow$/) } },
     });
   });
 });
