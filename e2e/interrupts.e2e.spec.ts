@@ -1,47 +1,28 @@
 import { cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { Machine, repository } from './support/machine.js';
+import { Machine, nxProgram, repository } from './support/machine.js';
 import { isRunning, standbys } from './support/processes.js';
 import { exited, type Program } from './support/program.js';
 import { ask, askJson, eventually, freePort } from './support/request.js';
+import { SlowDeploys } from './support/slow-deploy.js';
 import type { Status, Workspace } from './support/workspace.js';
 
 /** Whatever happens to the command, to Nx or to the agent: what ran before runs on. */
 describe('interrupts', () => {
   const machine = new Machine('interrupts');
+  let deploys: SlowDeploys;
   let workspace: Workspace;
-  let port = 0;
-  let live = '';
 
   beforeAll(async () => {
-    workspace = await machine.workspace();
-    port = await freePort();
-    workspace.service('services/api', { port, deploy: { health: { path: '/health', interval: '100ms', timeout: '60s' } } });
-    live = (await workspace.deploy('api')).release ?? '';
+    deploys = await SlowDeploys.open(machine);
+    ({ workspace } = deploys);
   });
   afterAll(() => machine.dispose());
 
-  const version = async (): Promise<unknown> => (await askJson(`http://127.0.0.1:${port}/version`))['version'];
+  const version = (): Promise<unknown> => deploys.version();
   const pids = (status: Status): readonly number[] => status.instances.map(({ pid }) => pid).sort((a, b) => a - b);
-
-  /** Only the old release runs, whole, and nobody holds the lock. */
-  const restored = async (within = 10_000): Promise<Status> => {
-    const status = await eventually('the old release is restored', () => workspace.status('api'), (seen) =>
-      seen.lock === undefined && Object.keys(seen.fleet).join(' ') === live && seen.instances.every(({ state }) => state === 'ready'), within);
-    expect(status.instances).toHaveLength(2);
-    expect(await version()).toBe('1');
-    expect(status.ledger.ok).toBe(true);
-    return status;
-  };
-
-  /** A deploy that waits for a service that never gets healthy. */
-  const waiting = async (start: () => Program, build: string): Promise<Program> => {
-    workspace.build('services/api', 'never-healthy', build);
-    const program = start();
-    await program.prints(/waiting for/);
-    expect(await version()).toBe('1');
-    return program;
-  };
+  const restored = (within?: number): Promise<Status> => deploys.restored(within);
+  const waiting = (start: () => Program, build: string): Promise<Program> => deploys.waiting(start, build);
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s to the bin restores, says so, and ends with 1', async (signal) => {
     const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), signal);
@@ -70,11 +51,20 @@ describe('interrupts', () => {
     expect((await restored()).releases[0]?.outcome).toBe('restored');
   });
 
+  it('SIGKILL to the whole process group of nx run: the agent restores', async () => {
+    const program = await waiting(() => workspace.startGroup([process.execPath, nxProgram, 'run', 'api:deploy', '--configuration=staging']), 'group');
+    process.kill(-program.pid, 'SIGKILL');
+    expect((await program.ended).signal).toBe('SIGKILL');
+    const status = await restored(20_000);
+    expect(status.releases[0]).toMatchObject({ action: 'deploy', outcome: 'restored' });
+    expect(status.interrupted).toBeUndefined();
+  });
+
   it('status shows a deploy that is under way', async () => {
     const program = await waiting(() => workspace.startBin('deploy', 'api', '-c', 'staging'), 'shown');
     const status = await workspace.status('api');
     expect(status.lock).toMatchObject({ action: 'deploy' });
-    expect(status.live).toBe(live);
+    expect(status.live).toBe(deploys.live);
     expect(exited(await workspace.bin('status', 'api', '-c', 'staging'), 0).output).toMatch(/deploy run-\S+ is under way/);
     program.send('SIGINT');
     exited(await program.ended, 1);
@@ -91,11 +81,11 @@ describe('interrupts', () => {
     expect(pids(await workspace.status('api'))).toEqual(pids(before));
     await eventually('there is a standby again', () => standbys(machine.folder), (found) => found.length === 1);
     for (const pid of [...standbys(machine.folder), agent]) process.kill(pid, 'SIGKILL');
-    await eventually('its address is closed', () => ask(`http://127.0.0.1:${port}/`).then(() => 'answers', String), (seen) => seen.includes('ECONNREFUSED'));
+    await eventually('its address is closed', () => ask(`http://127.0.0.1:${deploys.port}/`).then(() => 'answers', String), (seen) => seen.includes('ECONNREFUSED'));
     expect(pids(before).every(isRunning)).toBe(true);
     const after = await workspace.status('api');
     expect(pids(after)).toEqual(pids(before));
-    expect(after.live).toBe(live);
+    expect(after.live).toBe(deploys.live);
     expect(await agentPid()).not.toBe(agent);
     expect(await version()).toBe('1');
     expect(after.instances.map(({ state }) => state)).toEqual(['ready', 'ready']);
@@ -111,10 +101,10 @@ describe('interrupts', () => {
     expect(status.interrupted).toBeUndefined();
     expect(status.releases[0]).toMatchObject({ action: 'deploy', outcome: 'restored' });
     workspace.build('services/api', 'steady', '2');
-    live = (await workspace.deploy('api')).release ?? '';
+    deploys.live = (await workspace.deploy('api')).release ?? '';
     expect(await version()).toBe('2');
     const after = await workspace.status('api');
-    expect(Object.keys(after.fleet)).toEqual([live]);
+    expect(Object.keys(after.fleet)).toEqual([deploys.live]);
     expect(after.interrupted).toBeUndefined();
     expect(after.ledger.ok).toBe(true);
   });

@@ -5,11 +5,15 @@ import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
 const packages = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'];
-/** Programs that must go on when node_modules is deleted under them. */
-const bundles = [
+/**
+ * Programs in one file each: those that must go on when node_modules is deleted under them, and the bin, which spends most of its time
+ * on loading. What stays outside is loaded only when it is needed.
+ */
+const bundles: readonly { readonly entry: string; readonly out: string; readonly outside?: readonly string[]; readonly dense?: true }[] = [
   { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
   { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
   { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
+  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit'], dense: true },
 ];
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
@@ -49,7 +53,7 @@ async function main(): Promise<void> {
     copyAssets(source, dist);
   }
   const deploy = join(root, 'packages/nx-deploy');
-  for (const { entry, out } of bundles) {
+  for (const { entry, out, outside = [], dense = false } of bundles) {
     await build({
       entryPoints: [join(deploy, 'src', entry)],
       outfile: join(deploy, 'dist', out),
@@ -57,13 +61,20 @@ async function main(): Promise<void> {
       platform: 'node',
       target: 'node20',
       format: 'cjs',
+      // The main of some packages is UMD, whose own require cannot be followed.
+      mainFields: ['module', 'main'],
+      external: [...outside],
+      // Names stay, for the stack of an internal error.
+      minifyWhitespace: dense,
       sourcemap: true,
       legalComments: 'inline',
       logLevel: 'warning',
     });
   }
-  const bin = join(deploy, 'dist/bin/nx-deploy.js');
-  if (existsSync(bin)) chmodSync(bin, 0o755);
+  for (const bin of ['dist/bin/nx-deploy.js', 'dist/bundles/nx-deploy.js']) {
+    const program = join(deploy, bin);
+    if (existsSync(program)) chmodSync(program, 0o755);
+  }
 }
 
 void main();

@@ -19,6 +19,8 @@ export interface Place {
   readonly cwd: string;
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Leads a process group of its own. */
+  readonly group?: boolean;
   /** ms after which the program is killed; default two minutes. */
   readonly deadline?: number;
 }
@@ -35,7 +37,7 @@ export class Program {
   constructor(private readonly argv: readonly string[], place: Place) {
     const started = performance.now();
     const [file = '', ...args] = argv;
-    this.child = spawn(file, args, { cwd: place.cwd, env: { ...place.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(file, args, { cwd: place.cwd, env: { ...place.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: place.group === true });
     this.child.stdout?.on('data', (bytes: Buffer) => void this.chunks.push({ stream: 'out', bytes }));
     this.child.stderr?.on('data', (bytes: Buffer) => void this.chunks.push({ stream: 'err', bytes }));
     const timer = setTimeout(() => this.child.kill('SIGKILL'), place.deadline ?? DEADLINE_MS);

@@ -24,7 +24,7 @@ export interface Status {
   readonly url?: string;
   readonly live?: string;
   readonly fleet: Readonly<Record<string, { readonly weight: number; readonly processes: Readonly<Record<string, { readonly running: number; readonly ready: number; readonly draining: number }>> }>>;
-  readonly instances: readonly { readonly id: string; readonly release: string; readonly state: string; readonly pid: number; readonly port: number }[];
+  readonly instances: readonly { readonly id: string; readonly release: string; readonly state: string; readonly reason: string; readonly pid: number; readonly port: number }[];
   readonly releases: readonly { readonly id: string; readonly action: string; readonly outcome: string; readonly available: boolean }[];
   readonly interrupted?: object;
   readonly lock?: object;
@@ -104,6 +104,11 @@ export class Workspace {
 
   start(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
     return new Program(argv, { cwd: this.root, env: { ...this.env, ...env } });
+  }
+
+  /** As a shell starts a job: in a process group of its own. */
+  startGroup(argv: readonly string[]): Program {
+    return new Program(argv, { cwd: this.root, env: this.env, group: true });
   }
 
   /** The bin with variables of one's own. */

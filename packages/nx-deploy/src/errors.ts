@@ -10,6 +10,7 @@ export type Severity = 'refused' | 'failed' | 'not-restored';
 export const ERROR_CODES = {
   'ND-ABILITY-MISSING': 'refused',
   'ND-AGENT-FAILED': 'failed',
+  'ND-AGENT-SILENT': 'failed',
   'ND-AGENT-STOPPING': 'refused',
   'ND-AGENT-VERSION': 'refused',
   'ND-ARTIFACT-CHANGED': 'refused',
@@ -103,14 +104,18 @@ export function errorCode(thrown: unknown): string | undefined {
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
+const NOT_ALLOWED = { why: 'the user of this process may not write there', remedy: 'give it back to that user, and take away what protects it (chattr -i)' };
+
 const NO_ROOM: Readonly<Record<string, { readonly why: string; readonly remedy: string }>> = {
   ENOSPC: { why: 'the disk is full, or it has no free inodes', remedy: 'free space there' },
   EDQUOT: { why: 'the quota of this user is used up', remedy: 'free space there' },
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
   EROFS: { why: 'the file system is mounted read-only', remedy: 'make it writable again (a system does this to a disk with faults)' },
 };
 
 /**
- * ND-DISK-FULL for a system error that says that nothing more can be written at `where`; undefined for everything else.
+ * ND-DISK-FULL for a system error that says that nothing can be written at `where`; undefined for everything else.
  * `again` ends the sentence of what to do next.
  */
 export function diskFull(thrown: unknown, parts: { readonly what: string; readonly where: string; readonly again: string }): DeployError | undefined {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DeployError } from '../errors.js';
 
 export interface Home {
@@ -30,7 +30,7 @@ export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
   const folder = resolve(environment['NX_DEPLOY_HOME'] ?? defaultFolder(environment));
   return {
     folder,
-    socket: socketPath(folder, environment),
+    socket: socketPath(folder),
     lockFile: join(folder, 'agent.json'),
     targetKey: join(folder, 'target.key'),
     blobs: join(folder, 'blobs'),
@@ -48,16 +48,13 @@ function defaultFolder(environment: NodeJS.ProcessEnv): string {
 }
 
 /**
- * In the home, unless its path is too long for a socket: then in a folder of its own, below XDG_RUNTIME_DIR (XDG Base Directory Specification: only the
- * user may write there), else below the folder for temporary files. Agent and commands have to be told the same variables.
+ * In the home, unless its path is too long for a socket: then in a folder of its own below the folder for temporary files, which has to be the same one
+ * (TMPDIR) for agent and commands. Not below XDG_RUNTIME_DIR: the agent outlives the login whose end removes that.
  */
-function socketPath(folder: string, environment: NodeJS.ProcessEnv): string {
+function socketPath(folder: string): string {
   const plain = join(folder, 'agent.sock');
   if (fits(plain)) return plain;
   const hash = createHash('sha256').update(folder).digest('hex').slice(0, 16);
-  const runtime = environment['XDG_RUNTIME_DIR'] ?? '';
-  const inRuntime = join(runtime, `nx-deploy-${hash}`, 'agent.sock');
-  if (isAbsolute(runtime) && fits(inRuntime)) return inRuntime;
   return join(tmpdir(), `nx-deploy-${process.getuid?.() ?? 'user'}-${hash}`, 'agent.sock');
 }
 

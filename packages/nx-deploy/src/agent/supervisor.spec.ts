@@ -154,3 +154,11 @@ describe('an instance that ends', () => {
     await ready(instance!);
   });
 });
+
+test('once it is forsaken it starts nothing: whatever it started, nobody would have on record', async () => {
+  const { supervisor, release, stored } = await grown('steady');
+  await supervisor.forsake();
+  await expect(supervisor.grow(release, 'web')).rejects.toMatchObject({ code: 'ND-INTERRUPTED' });
+  expect(supervisor.all()).toHaveLength(1);
+  expect(stored()).toHaveLength(1);
+});

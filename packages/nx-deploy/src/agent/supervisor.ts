@@ -1,10 +1,11 @@
 /** All instances of one service in one environment. It keeps as many running as it was told, and knows nothing of traffic. */
 import { join } from 'node:path';
 import { WEB, type Release, type ReleaseId } from '../model/index.js';
-import { errorCode } from '../errors.js';
+import { DeployError, errorCode } from '../errors.js';
 import { readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
 import { isAlive } from '../shell/process-table.js';
 import { endSession } from './ending.js';
+import { findInstances } from './find-instances.js';
 import { Instance, type InstanceRecord } from './instance.js';
 import { freePort, isFree } from './ports.js';
 import { watchWeb, watchWorker } from './readiness.js';
@@ -34,6 +35,8 @@ export interface InstancesFile {
 export class Supervisor {
   private readonly instances = new Set<Instance>();
   private readonly gone = new Set<Instance>();
+  /** Nothing is started any more: what this process would start nobody would have on record. */
+  private leaving = false;
   private forsaken = false;
   private saving: Promise<void> = Promise.resolve();
   private reserving: Promise<unknown> = Promise.resolve();
@@ -116,6 +119,7 @@ export class Supervisor {
   }
 
   private async reserveNow(release: Release, process: string): Promise<Instance> {
+    if (this.leaving) throw new DeployError('ND-INTERRUPTED', { what: `no instance of ${release.id} was started: the agent leaves`, next: 'run status: it starts the agent again and shows what runs' });
     const slots = this.of(release.id).filter((instance) => instance.record.process === process).map((instance) => instance.record.slot);
     const slot = [...slots.keys(), slots.length].map((index) => index + 1).find((candidate) => !slots.includes(candidate)) ?? slots.length + 1;
     const port = process !== WEB ? 0 : release.spec.port === 0 ? await this.pickPort() : release.spec.port;
@@ -131,6 +135,7 @@ export class Supervisor {
 
   /** Leaves all processes running and stops watching them. Once this has resolved nothing is started, stopped or written any more. */
   async forsake(): Promise<void> {
+    this.leaving = true;
     await Promise.all([...this.instances].map((instance) => instance.forsake()));
     this.forsaken = true;
     await this.saving;
@@ -183,12 +188,22 @@ export function isInstancesFile(value: object): value is InstancesFile {
   return 'instances' in value && Array.isArray(value.instances);
 }
 
-/** Ends the processes of a service whose other records cannot be read; returns how many there were. */
+/** Ends the processes of a service that no supervisor has; returns how many there were. */
 export async function endRecorded(folder: string): Promise<number> {
-  const stored = await readState(join(folder, 'instances.json'), isInstancesFile);
-  const alive = await Promise.all((stored?.instances ?? []).map(async ({ pid, identity }) => (
+  const alive = await runningIn(folder);
+  await Promise.all(alive.map((pid) => endSession(pid)));
+  return alive.length;
+}
+
+/** Shims of the service in this folder that run: those on record, or where no record can be read those that are found among the processes. */
+export async function runningIn(folder: string): Promise<readonly number[]> {
+  const stored = await readState(join(folder, INSTANCES_FILE), isInstancesFile).catch((error: unknown) => {
+    if (error instanceof DeployError) return undefined;
+    throw error;
+  });
+  const records = stored?.instances ?? await findInstances(join(folder, 'logs'));
+  const alive = await Promise.all(records.map(async ({ pid, identity }) => (
     pid !== undefined && identity !== undefined && await isAlive(pid, identity) ? [pid] : []
   )));
-  await Promise.all(alive.flat().map((pid) => endSession(pid)));
-  return alive.flat().length;
+  return alive.flat();
 }

@@ -1,5 +1,5 @@
 /** The agent's program. `launch` starts `run` so that it has no parent; `run` is the agent; `standby` becomes it when that is gone. */
-import { agentHome } from '../agent/home.js';
+import { agentHome, type Home } from '../agent/home.js';
 import { startAgent, type AgentOptions } from '../control/agent.js';
 import { inheritedListeners, waitForTurn } from '../control/heir.js';
 import { codeOf, shimBeside } from '../control/launch.js';
@@ -15,7 +15,7 @@ async function main(role: string | undefined): Promise<void> {
   }
   // A closed terminal or a reader that went away is no reason to end.
   process.on('SIGHUP', () => undefined);
-  const inheritance = role === 'standby' ? await standBy() : undefined;
+  const inheritance = role === 'standby' ? await standBy(home) : undefined;
   process.title = 'nx-deploy-agent';
   const agent = await startAgent({
     home, shim: shimBeside(__filename), version: String(PROTOCOL), code: codeOf(__filename), standby: { node: process.execPath, program: __filename },
@@ -31,11 +31,11 @@ async function main(role: string | undefined): Promise<void> {
 }
 
 /** Resolves when it is this process's turn. */
-async function standBy(): Promise<NonNullable<AgentOptions['inheritance']>> {
+async function standBy(home: Home): Promise<NonNullable<AgentOptions['inheritance']>> {
   process.title = 'nx-deploy-standby';
   const former = process.ppid;
   const listeners = inheritedListeners(process.argv[3]);
-  if (!await waitForTurn()) process.exit(0);
+  if (!await waitForTurn(home)) process.exit(0);
   return { former, listeners };
 }
 

@@ -130,6 +130,22 @@ test('with its standby killed too, the next command starts an agent that finds w
   expect((await bench.status()).instances).toMatchObject([{ pid: instance?.pid }]);
 });
 
+test('stop ends what a killed agent has left, for which it starts another; --keep-instances leaves it', async () => {
+  const { document } = await agent('start');
+  await bench.project();
+  await bench.deploy();
+  const [instance] = (await bench.status()).instances;
+  for (const pid of [await standby(), Number(document['pid'])]) process.kill(pid, 'SIGKILL');
+  await eventually(() => isGone(document['pid']), 'the agent to end');
+  expect(await agent('stop', { keepInstances: true })).toMatchObject({ document: { stopped: 0 }, output: { lines: ['no agent runs'] } });
+  expect(await isGone(instance?.pid)).toBe(false);
+  const { document: { stopped }, output } = await agent('stop');
+  expect(output.lines[0]).toBe('no agent runs, but instances that one has left; an agent is started to end them');
+  expect(stopped).toBe(1);
+  expect(await isGone(instance?.pid)).toBe(true);
+  expect(await agent('stop')).toMatchObject({ output: { lines: ['no agent runs'] } });
+});
+
 test('an agent that does not start is ND-AGENT-FAILED with the end of its log', async () => {
   const bundles = join(bench.folder, 'bundles');
   await mkdir(bundles);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { agentHome, type Home } from '../agent/home.js';
 import { connectAgent, takeOver } from '../control/launch.js';
 import { findAgent, type AgentClient } from '../control/client.js';
+import { leftRunning } from '../control/registry.js';
 import { identity } from '../shell/process-table.js';
 import { agentLines } from './text.js';
 import type { Output } from './output.js';
@@ -19,9 +20,10 @@ export interface AgentCommandOptions {
 export async function agentCommand(action: AgentAction, options: AgentCommandOptions, output: Output, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
   const home = agentHome(variables);
   if (action === 'stop' || action === 'restart') {
-    const running = await findAgent(home, { anyProtocol: true });
+    const instances = action === 'stop' && options.keepInstances !== true;
+    const running = await findAgent(home, { anyProtocol: true }) ?? (instances ? await heirOfTheDead(home, output) : undefined);
     const replaced = action === 'restart' && running !== undefined && await replace(home, running, output);
-    const stopped = replaced ? 0 : await stop(running, action === 'stop' && options.keepInstances !== true, output);
+    const stopped = replaced ? 0 : await stop(running, instances, output);
     if (action === 'stop') return done({ stopped });
   }
   const agent = action === 'status' ? await findAgent(home) : await connectAgent(home);
@@ -36,6 +38,13 @@ async function replace(home: Home, running: AgentClient, output: Output): Promis
   await gone(running.hello.pid);
   output.line(`agent restarted (process ${running.hello.pid} handed over), 0 instances ended`);
   return true;
+}
+
+/** Instances outlive an agent that was killed. Only an agent can end them in order. */
+async function heirOfTheDead(home: Home, output: Output): Promise<AgentClient | undefined> {
+  if (!await leftRunning(home)) return undefined;
+  output.line('no agent runs, but instances that one has left; an agent is started to end them');
+  return connectAgent(home);
 }
 
 async function stop(running: AgentClient | undefined, instances: boolean, output: Output): Promise<number> {

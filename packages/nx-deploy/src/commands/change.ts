@@ -76,7 +76,8 @@ interface Leaving {
 }
 
 /** Ctrl-C, SIGTERM and SIGHUP ask the agent to restore. It does so whether or not this command still watches. */
-function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { request }: RunRequest): Leaving {
+function cancelOnSignals({ output, projectName }: CommandContext, agent: AgentClient, { request }: RunRequest): Leaving {
+  const watch = `npx nx-deploy status ${projectName} -c ${request.environment} --follow`;
   const gone = new AbortController();
   let leave: (error: DeployError) => void = () => undefined;
   const left = new Promise<never>((_resolve, reject) => { leave = reject; });
@@ -84,11 +85,14 @@ function cancelOnSignals({ output }: CommandContext, agent: AgentClient, { reque
   let timer: NodeJS.Timeout | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (timer !== undefined) return;
-    output.line(leaving.recorded ? `${signal}: no longer watching; the agent goes on by itself` : `${signal}: asking the agent to restore what ran before`);
+    // Nx may end this command at any moment from here on, so this may be its last line.
+    output.line(leaving.recorded
+      ? `${signal}: no longer watching; the agent goes on by itself`
+      : `${signal}: asking the agent to restore what ran before; should this command end first, watch it: ${watch}`);
     agent.call('cancel', { run: request.run }).catch(() => undefined);
     timer = setTimeout(() => leave(new DeployError('ND-NOT-RESTORED', {
       what: `the restore after ${signal} is still under way`, why: 'this command was told to end before it was done',
-      next: `the agent goes on by itself; watch it with status (run ${request.run})`,
+      next: `the agent goes on by itself; to watch the run ${request.run}: ${watch}`,
     })), GRACE_MS);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,10 +1,10 @@
 /** Finds the workspace and the project that the bin was asked for. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type * as Devkit from '@nx/devkit';
 import type { ProjectGraph } from '@nx/devkit';
 import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
+import { rememberedRoot } from './remembered-root.js';
 
 /** The nearest folder upwards that has an nx.json. */
 export function findWorkspace(from: string): string {
@@ -18,10 +18,12 @@ export function findWorkspace(from: string): string {
 
 /** Root of the project, relative to the workspace. The graph is Nx's own, so that names and roots are what `nx run` knows. */
 export async function findProject(workspaceRoot: string, name: string): Promise<string> {
-  const { createProjectGraphAsync, readCachedProjectGraph } = await loadDevkit(workspaceRoot);
-  const remembered = rootIn(cached(readCachedProjectGraph), name);
+  // Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded.
+  process.chdir(workspaceRoot);
+  const remembered = rememberedRoot(workspaceRoot, name, process.env);
   // The graph that Nx made last may be older than the project. One that is still deployable where it was is where it was.
   if (remembered !== undefined && existsSync(join(workspaceRoot, remembered, 'deploy.json'))) return remembered;
+  const { createProjectGraphAsync } = await import('@nx/devkit');
   const graph = await createProjectGraphAsync({ exitOnError: false });
   const root = rootIn(graph, name);
   if (root !== undefined) return root;
@@ -35,20 +37,6 @@ export async function findProject(workspaceRoot: string, name: string): Promise<
   });
 }
 
-function rootIn(graph: ProjectGraph | undefined, name: string): string | undefined {
-  return graph !== undefined && Object.hasOwn(graph.nodes, name) ? graph.nodes[name]?.data.root : undefined;
-}
-
-function cached(read: () => ProjectGraph): ProjectGraph | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-/** Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded. */
-async function loadDevkit(workspaceRoot: string): Promise<Pick<typeof Devkit, 'createProjectGraphAsync' | 'readCachedProjectGraph'>> {
-  process.chdir(workspaceRoot);
-  return import('@nx/devkit');
+function rootIn(graph: ProjectGraph, name: string): string | undefined {
+  return Object.hasOwn(graph.nodes, name) ? graph.nodes[name]?.data.root : undefined;
 }

@@ -1,10 +1,9 @@
 import { connectAgent } from '../control/launch.js';
-import type { AgentClient } from '../control/client.js';
-import type { RunResult, ServiceStatus, ServiceTarget } from '../control/protocol.js';
+import type { ServiceStatus } from '../control/protocol.js';
 import { DeployError } from '../errors.js';
 import { shadowedTargets } from '../config/index.js';
 import { statusLines } from './status-text.js';
-import { followedLines } from './text.js';
+import { follow } from './follow.js';
 import { commandLines, projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
 import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
 
@@ -33,27 +32,4 @@ export function status(context: CommandContext, options: StatusOptions): Promise
     const exitCode = EXIT_CODES[outcome];
     return { exitCode, document: { outcome, exitCode, ...found, followed: { run, action, outcome, exitCode, ...(error === undefined ? {} : { error }) } } };
   }, 'look');
-}
-
-/** Shows a run that somebody else began. That this command ends changes nothing for it. */
-async function follow({ output }: CommandContext, agent: AgentClient, target: ServiceTarget): Promise<RunResult | undefined> {
-  const leave = new AbortController();
-  const stop = (): void => leave.abort();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, stop);
-  let result: RunResult | undefined;
-  let any = false;
-  try {
-    for await (const message of agent.stream('watch', target, leave.signal)) {
-      any = true;
-      if (message.type === 'result') ({ result } = message);
-      else output.event(message.event);
-    }
-  } finally {
-    for (const signal of signals) process.removeListener(signal, stop);
-  }
-  output.end();
-  for (const line of followedLines(result, leave.signal.aborted ? 'left' : any ? 'ended' : 'none')) output.line(line);
-  if (result?.error !== undefined) output.error(DeployError.fromJSON(result.error));
-  return result;
 }

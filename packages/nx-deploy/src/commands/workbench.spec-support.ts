@@ -7,6 +7,7 @@ import { agentHome, type Home } from '../agent/home.js';
 import { startAgent, type Agent } from '../control/agent.js';
 import { findAgent, type AgentClient } from '../control/client.js';
 import type { ServiceStatus } from '../control/protocol.js';
+import { leftRunning } from '../control/registry.js';
 import type { ChangeResult } from '../engine/request.js';
 import type { DeployError } from '../errors.js';
 import type { DeployEvent } from '../model/index.js';
@@ -105,8 +106,11 @@ export class Workbench {
 
   async close(): Promise<void> {
     await this.agent?.stop(true);
-    await endLeftovers(this.folder);
+    // What an agent that was given up or handed over to nobody has left is another's to end, as it is for `agent stop`.
+    if (await leftRunning(this.home)) await (await this.start()).stop(true);
+    const left = await endLeftovers(this.folder);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    if (left.length > 0) throw new Error(`processes were left: ${left.join(', ')}`);
   }
 
   /** Text as it is, anything else as JSON; the path is relative to the workspace. */
@@ -176,13 +180,17 @@ export async function eventually(condition: () => boolean | Promise<boolean>, wh
   }
 }
 
-/** Stopping the agent of the bench does not end what it does not hold (seen after specs of repair and handover): instances work in a folder of the bench, in their shim's group. */
-async function endLeftovers(folder: string): Promise<void> {
+/** Ends what works in the folder (an instance does, in its shim's group) and names it: the agent is to have ended it. */
+async function endLeftovers(folder: string): Promise<readonly string[]> {
+  const left: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '');
     if (!cwd.startsWith(`${folder}/`) || Number(pid) === process.pid) continue;
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    const group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-    if (group > 1) killGroup(group);
+    const [state = 'Z', , group = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (state === 'Z' || state === 'X') continue;
+    left.push(`${pid} in ${cwd}`);
+    if (Number(group) > 1) killGroup(Number(group));
   }
+  return left;
 }

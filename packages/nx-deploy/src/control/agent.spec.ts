@@ -201,9 +201,16 @@ test('releases beyond the ones to keep are removed, those that run or can be gon
   expect(await bench.rollback()).toMatchObject({ document: { outcome: 'done', release: ids[3] } });
 });
 
+test.each([['empty', ''], ['damaged', '{"pid":'], ['naming a process that is gone', '{"pid":2147483646,"identity":"x"}']])('a lock file that is %s is written anew, and the agent stays', async (_what, text) => {
+  await writeFile(bench.home.lockFile, text);
+  await eventually(async () => (await readFile(bench.home.lockFile, 'utf8')).includes(`"pid":${process.pid},`), 'the lock file to be written anew');
+  expect((await bench.client()).hello.pid).toBe(process.pid);
+});
+
 test('the agent leaves when another one has taken charge of its home', async () => {
-  await writeFile(bench.home.lockFile, JSON.stringify({ pid: process.ppid, identity: 'another' }));
+  const other = { pid: process.ppid, identity: await identity(process.ppid) };
+  await writeFile(bench.home.lockFile, JSON.stringify(other));
   await bench.agent?.left;
   bench.agent = undefined;
-  expect(JSON.parse(await readFile(bench.home.lockFile, 'utf8'))).toMatchObject({ identity: 'another' });
+  expect(JSON.parse(await readFile(bench.home.lockFile, 'utf8'))).toEqual(other);
 });

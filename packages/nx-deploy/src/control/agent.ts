@@ -12,10 +12,11 @@ import { baseEnvironment } from '../shell/environment.js';
 import { isAlive } from '../shell/process-table.js';
 import { createAgentLog, type AgentLog } from './agent-log.js';
 import { storedArtifacts, type StoredArtifacts } from './artifacts.js';
+import { versionOf } from './code-copies.js';
 import { gone } from './heir.js';
 import { PROTOCOL, type Calls, type Hello } from './protocol.js';
 import { Registry } from './registry.js';
-import { openControl } from './server.js';
+import { openControl, reopenControl, type Ended } from './server.js';
 import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
 import { StandbyKeeper, type AgentProgram } from './standby.js';
 import { UpkeepTimers } from './upkeep-timers.js';
@@ -70,6 +71,7 @@ class RunningAgent implements Agent {
   private server: Server | undefined;
   private over = false;
   private handedOver = false;
+  private leaving = false;
   private handing: Promise<Takeover['out']> | undefined;
   private resolveLeft: () => void = () => undefined;
 
@@ -103,7 +105,7 @@ class RunningAgent implements Agent {
     await this.registry.revive();
     this.registry.recover((message, facts) => this.log.info(message, { facts }));
     const hello: Hello = {
-      protocol: PROTOCOL, version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
+      protocol: PROTOCOL, version: (code === undefined ? undefined : versionOf(home, code)) ?? version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
     };
     this.server = await openControl({
       socket: home.socket, hello, registry: this.registry,
@@ -121,26 +123,30 @@ class RunningAgent implements Agent {
   async stop(instances: boolean): Promise<void> {
     // What is left after a handover is the requests in flight, and whoever asks for an end knows of them.
     if (this.handedOver) this.resolveLeft();
-    else (await this.end(instances))();
+    else (await this.end(instances)).leave();
     await this.left;
   }
 
-  /** Ends what is to end; what it resolves with is called when whoever asked has been told. */
-  private async end(instances: boolean): Promise<() => void> {
+  /** Ends what is to end, and says how many instances that was; `leave` is called when whoever asked has been told. */
+  private async end(instances: boolean): Promise<Ended> {
+    this.leaving = true;
     this.log.info('leaving', { instances });
     this.timers.stop();
     await this.keeper?.leave();
+    const known = this.registry.all().reduce((sum, { supervisor }) => sum + supervisor.all().length, 0);
+    const stopped = instances ? known + await this.registry.endUnreadable() : 0;
     await Promise.all(this.registry.all().map(async (service) => {
       if (instances) await Promise.all(service.supervisor.all().map((instance) => service.supervisor.stop(instance)));
       await service.forsake();
     }));
     const closed = this.router.close(instances ? 0 : ROUTER_CLOSE).then(() => this.endPredecessor());
-    return () => {
+    const leave = (): void => {
       this.server?.close();
       // Whoever follows logs is told now, not when the router has closed.
       this.server?.closeAllConnections();
       void closed.then(() => release(this.options.home)).then(this.resolveLeft);
     };
+    return { stopped, leave };
   }
 
   /** An agent that has handed over to this one may still have requests in flight. */
@@ -203,13 +209,34 @@ class RunningAgent implements Agent {
     await detach(standby.node, [standby.program, 'run'], { env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder }, output: 2 });
   }
 
+  private async stayReachable(): Promise<void> {
+    const { server, options: { home } } = this;
+    if (server === undefined || this.leaving) return;
+    await reopenControl(server, home.socket).catch((error: unknown) => this.log.warn('the socket is gone and could not be made again', error));
+  }
+
+  /** A lock file that is gone or damaged names nobody, which is no reason to leave what runs without an agent. False when it names another one that lives. */
+  private async chargeAgain(): Promise<boolean> {
+    try {
+      if (!await takeCharge(this.options.home.lockFile)) return false;
+      await this.keeper?.appointAgain();
+      this.log.warn('the lock file was gone or damaged, and was written anew');
+    } catch (error) {
+      this.log.warn('the lock file is gone or damaged, and could not be written anew', error);
+    }
+    return true;
+  }
+
   /** Should two have taken charge at the same moment after all, the one that the file does not name leaves. */
   private async leaveWhenReplaced(): Promise<void> {
     for (;;) {
       await sleep(CHARGE_POLL, undefined, { ref: false });
       const inCharge = await isInCharge(this.options.home.lockFile);
       if (this.over || this.handedOver) return;
-      if (inCharge) continue;
+      if (this.leaving || inCharge || await this.chargeAgain()) {
+        await this.stayReachable();
+        continue;
+      }
       this.log.warn('another agent is in charge of this home');
       await this.stop(false);
       return;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Recorder, Workbench } from '../commands/workbench.spec-support.js';
+import { eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
 import { agentCommand } from '../commands/agent.js';
 import { deploy } from '../commands/deploy.js';
 import type { CommandResult } from '../commands/result.js';
@@ -112,6 +112,25 @@ test('a call or a stream that is refused at once is the error that the agent nam
   expect(await deploy(bench.context(), {})).toMatchObject({ document: { error: { code: 'ND-DISK-FULL' } } });
 });
 
+test('an older command that the newer agent does not understand is told to update', async () => {
+  await pretend({ protocol: PROTOCOL + 1, version: '99.0.0' });
+  expect(await deploy(bench.context(), {})).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-AGENT-VERSION', next: expect.stringMatching(/^update nx-deploy in this workspace to 99\.0\.0/) } } });
+});
+
+test('a reader that leaves a stream ends it, and what happens to the connection then is no error', async () => {
+  const closed = jest.fn();
+  await pretend({}, { logs: (_request, response) => { response.on('close', closed); response.write('{"text":"one"}\n{"text":"two"}\n'); } });
+  const client = await findAgent(bench.home);
+  const leave = new AbortController();
+  for await (const line of client?.stream('logs', { key: { workspace: 'a', environment: 'b', service: 'c' }, owner: 'd', follow: true }, leave.signal) ?? []) {
+    expect(line.text).toBe('one');
+    break;
+  }
+  await eventually(() => closed.mock.calls.length === 1, 'the agent to see it', 2_000);
+  leave.abort();
+  await new Promise((resolve) => { setTimeout(resolve, 50); });
+});
+
 test('a stream that is aborted ends without an error', async () => {
   await pretend({}, { logs: (_request, response) => { response.write('{"text":"one"}\n'); } });
   const client = await findAgent(bench.home);
@@ -147,7 +166,7 @@ describe('a signal', () => {
     const result = await deploying;
     expect(process.listenerCount(signal)).toBe(before);
     expect(cancels).toEqual(['cancel']);
-    expect(output.lines[0]).toBe(`${signal}: asking the agent to restore what ran before`);
+    expect(output.lines[0]).toBe(`${signal}: asking the agent to restore what ran before; should this command end first, watch it: npx nx-deploy status api -c staging --follow`);
     return result;
   }
 
@@ -159,7 +178,7 @@ describe('a signal', () => {
 
   test('a command that cannot wait any longer says so with exit code 2', async () => {
     expect(await signalled('SIGTERM', () => undefined)).toMatchObject({
-      exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-NOT-RESTORED', next: expect.stringMatching(/run run-\d{8}T\d{6}-[0-9a-f]{6}/) } },
+      exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-NOT-RESTORED', next: expect.stringMatching(/run run-\d{8}T\d{6}-[0-9a-f]{6}: npx nx-deploy status api -c staging --follow$/) } },
     });
   });
 });

@@ -6,7 +6,8 @@ import { agentCommand } from '../commands/agent.js';
 import { identity } from '../shell/process-table.js';
 import { startAgent, type Agent } from './agent.js';
 import { findAgent } from './client.js';
-import { connectAgent, ownCopy } from './launch.js';
+import { ownCopy } from './code-copies.js';
+import { connectAgent, takeOver } from './launch.js';
 
 /** A successor that is ready and does nothing with what it gets. */
 const IDLE = 'process.send("ready"); process.once("disconnect", () => process.exit(0)); process.on("message", () => process.exit(0));';
@@ -143,9 +144,10 @@ test('an agent that has handed over ends when it is told to, whatever it still h
 describe('a command with another version', () => {
   afterEach(() => agentCommand('stop', {}, new Recorder(), bench.variables));
 
-  async function bundles(name: string, text: (program: string) => string): Promise<string> {
-    const folder = join(bench.folder, name);
-    await mkdir(folder);
+  async function bundles(name: string, text: (program: string) => string, version?: string): Promise<string> {
+    const folder = join(bench.folder, name, 'dist/bundles');
+    await mkdir(folder, { recursive: true });
+    if (version !== undefined) await writeFile(join(bench.folder, name, 'package.json'), JSON.stringify({ name: 'nx-deploy', version }));
     for (const file of ['agent.js', 'shim.js', 'walker.js']) {
       const whole = await readFile(join(BUNDLES, file), 'utf8');
       await writeFile(join(folder, file), file === 'agent.js' ? text(whole) : whole);
@@ -167,6 +169,24 @@ describe('a command with another version', () => {
     expect((await bench.status()).instances).toMatchObject(instances.map(({ id, pid }) => ({ id, pid })));
     await eventually(async () => await identity(first.hello.pid) === undefined, 'the first agent to leave');
     expect((await findAgent(bench.home))?.hello.pid).toBe(one.hello.pid);
+  });
+
+  test('that is older is served by the newer agent and does not replace it; a newer one does', async () => {
+    const same = (program: string): string => program;
+    const [newer, newest] = await Promise.all([bundles('newer', (program) => `${program}\n// 9\n`, '9.0.0'), bundles('newest', (program) => `${program}\n// 10\n`, '10.0.0-rc.1')]);
+    const older = await bundles('older', same, '8.9.9');
+    const first = await connectAgent(bench.home, newer);
+    expect(first.hello.version).toBe('9.0.0');
+    for (const folder of [older, BUNDLES, older]) expect((await connectAgent(bench.home, folder)).hello).toEqual(first.hello);
+    await bench.project();
+    expect((await bench.deploy()).document.outcome).toBe('done');
+    await expect(takeOver(bench.home, first, older)).rejects.toMatchObject({
+      code: 'ND-AGENT-VERSION', parts: { what: expect.stringMatching(/is of nx-deploy 9\.0\.0, this command of 8\.9\.9: an older version does not replace a newer one$/) },
+    });
+    const last = await connectAgent(bench.home, newest);
+    expect(last.hello).toMatchObject({ version: '10.0.0-rc.1' });
+    expect(last.hello.pid).not.toBe(first.hello.pid);
+    expect((await connectAgent(bench.home, newer)).hello).toEqual(last.hello);
   });
 
   test('that does not start is served by the agent that runs', async () => {

@@ -1,21 +1,62 @@
 /** The standby's own side: it does nothing until it is its turn. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Home } from '../agent/home.js';
 import type { Ms } from '../model/index.js';
-import { isAlive } from '../shell/process-table.js';
-import type { Claimant } from './sole.js';
+import { isAlive, isStopped } from '../shell/process-table.js';
+import { createAgentLog } from './agent-log.js';
+import { BEAT, Pulse } from './pulse.js';
+import { inherits, type Claimant } from './sole.js';
 
 const POLL: Ms = 50;
 /** 0 to 2 are the standard streams. */
 const FIRST_DESCRIPTOR = 3;
+/** An active agent that the system says is stopped answers nobody until somebody wakes it. */
+const STOPPED_LIMIT: Ms = 5_000;
+/** One that is not stopped may only be slow: far longer than any pause that a machine under heavy load was seen to make. */
+const SILENT_LIMIT: Ms = 20_000;
 
-/** Says that this process is ready, and resolves true when the active agent is gone or hands over, false when this process is to end. */
-export function waitForTurn(): Promise<boolean> {
+/**
+ * Says that this process is ready, and resolves true when the active agent, its parent, is gone or hands over, false when this process is to end.
+ * An active agent that does not run any more while this process does is ended.
+ */
+export function waitForTurn(home: Pick<Home, 'lockFile' | 'logs'>): Promise<boolean> {
+  const former = process.ppid;
+  const pulse = new Pulse();
   return new Promise((resolve) => {
-    process.on('message', (message) => { if (message === 'leave') resolve(false); });
-    process.once('disconnect', () => resolve(true));
-    if (process.connected) process.send?.('ready');
-    else resolve(true);
+    const watch = setInterval(() => {
+      if (pulse.silence() >= STOPPED_LIMIT) void endFrozen(home, former, pulse).catch(() => undefined);
+    }, BEAT);
+    const settle = (turn: boolean): void => {
+      clearInterval(watch);
+      resolve(turn);
+    };
+    process.on('message', (message) => {
+      if (message === 'leave') settle(false);
+      if (message !== 'beat') return;
+      pulse.heard();
+      tell('beat');
+    });
+    process.once('disconnect', () => settle(true));
+    if (process.connected) tell('ready');
+    else settle(true);
   });
+}
+
+/** An active agent that has just died cannot be told anything; its end is what tells. */
+function tell(message: string): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}
+
+/** By SIGKILL, which a stopped process obeys too. Its channel breaks, and that makes it this process's turn. */
+async function endFrozen({ lockFile, logs }: Pick<Home, 'lockFile' | 'logs'>, former: number, pulse: Pulse): Promise<void> {
+  const active = await inherits(lockFile, former);
+  if (active === undefined || !await isAlive(active.pid, active.identity)) return;
+  const stopped = await isStopped(active.pid);
+  // Asked again: it may have gone on meanwhile.
+  const silent = pulse.silence();
+  if (silent < (stopped ? STOPPED_LIMIT : SILENT_LIMIT) || !process.connected) return;
+  process.kill(active.pid, 'SIGKILL');
+  createAgentLog(logs).info('the active agent did not answer and was ended', { active: active.pid, silentMs: Math.round(silent), stopped });
 }
 
 /** The listeners that this process has inherited, by the names it was started with. Throws when they are no list of names. */

@@ -1,9 +1,10 @@
 /** Brings to an end what an agent that was killed had begun. */
 import { hostname } from 'node:os';
+import { closeOpenRuns } from '../engine/open-runs.js';
 import { recover } from '../engine/recover.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
-import type { Actor, LockHolder } from '../releases/index.js';
+import { openRuns, type Actor, type LockHolder } from '../releases/index.js';
 
 /** The agent itself, where it does something that nobody asked for. */
 export function agentActor(): Actor {
@@ -21,13 +22,16 @@ export async function recoverService(service: LocalService, log: (message: strin
   const { state, record } = service;
   try {
     const left = await state.journal.read();
-    if (left === undefined) return;
+    const begun = left ?? openRuns(await state.ledger.entries())[0];
+    if (begun === undefined) return;
+    const { run, action } = begun;
     const actor = agentActor();
-    const lease = await state.lock.acquire({ run: left.run, action: left.action, actor, since: new Date().toISOString() });
+    const lease = await state.lock.acquire({ run, action, actor, since: new Date().toISOString() });
     try {
       const platform = localPlatform(service, record.listen ?? { address: '127.0.0.1' });
-      const recovery = await recover({ platform, actor, emit: (event) => log('recovery', { run: left.run, event }) });
-      log('recovered', { run: left.run, way: recovery?.way, error: recovery?.error?.message });
+      const recovery = await recover({ platform, actor, lease, emit: (event) => log('recovery', { run, event }) });
+      for (const line of await closeOpenRuns({ platform, actor, lease })) log('recovery', { run, line });
+      log('recovered', { run, way: recovery?.way, error: recovery?.error?.message });
     } finally {
       await lease.release();
     }

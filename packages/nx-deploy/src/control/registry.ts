@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home } from '../agent/home.js';
-import { endRecorded } from '../agent/supervisor.js';
+import { endRecorded, runningIn } from '../agent/supervisor.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { Ms } from '../model/index.js';
 import { LocalService, type LocalHost } from '../platforms/local/service.js';
@@ -51,11 +51,7 @@ export class Registry {
    * in the log and does not stop the others.
    */
   async restore(): Promise<void> {
-    const folders = await readdir(this.options.home.services).catch((error: unknown) => {
-      if (isMissing(error)) return [];
-      throw error;
-    });
-    await Promise.all(folders.map(async (name) => {
+    await Promise.all((await foldersOf(this.options.home)).map(async (name) => {
       try {
         const service = await LocalService.restore(join(this.options.home.services, name), this.host);
         if (service !== undefined) this.keep(name, service);
@@ -107,6 +103,11 @@ export class Registry {
     for (const service of this.opened) this.recoveries.set(service, recoverService(service, log));
   }
 
+  /** Resolves when no service is still being recovered. */
+  async allSettled(): Promise<void> {
+    await Promise.all(this.recoveries.values());
+  }
+
   /** Resolves when nothing of an earlier agent is still being recovered for this service. */
   async settled(service: LocalService): Promise<void> {
     await this.recoveries.get(service);
@@ -136,9 +137,10 @@ export class Registry {
 
   private rebuilding: Promise<unknown> = Promise.resolve();
 
-  /** Ends what runs of services whose state cannot be read; returns how many instances. */
+  /** Ends what runs of services whose state cannot be read or whose record is gone; returns how many instances. */
   async endUnreadable(): Promise<number> {
-    const counts = await Promise.all([...this.broken.keys()].map((name) => endRecorded(join(this.options.home.services, name)).catch((error: unknown) => {
+    const strangers = (await foldersOf(this.options.home)).filter((name) => !this.services.has(name));
+    const counts = await Promise.all(strangers.map((name) => endRecorded(join(this.options.home.services, name)).catch((error: unknown) => {
       this.options.log(`what runs of ${name} could not be found`, error);
       return 0;
     })));
@@ -201,6 +203,19 @@ export class Registry {
   private listenPorts(): ReadonlySet<number> {
     return new Set(this.opened.flatMap((service) => service.record.listen?.port ?? []));
   }
+}
+
+/** Does anything run of the services of this home? For when no agent does. */
+export async function leftRunning(home: Pick<Home, 'services'>): Promise<boolean> {
+  const found = await Promise.all((await foldersOf(home)).map((name) => runningIn(join(home.services, name)).catch(() => [])));
+  return found.some((pids) => pids.length > 0);
+}
+
+async function foldersOf({ services }: Pick<Home, 'services'>): Promise<readonly string[]> {
+  return readdir(services).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
 }
 
 function assertOwner(service: LocalService, target: ServiceTarget): void {

@@ -1,5 +1,6 @@
 import { createServer, request } from 'node:http';
-import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { deployFile, eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
@@ -68,6 +69,17 @@ test('another workspace of the same name is refused', async () => {
   });
   await bench.write('nx.json', { plugins: [{ plugin: 'nx-deploy/plugin', options: { workspaceId: 'acme' } }] });
   expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-OWNER-CONFLICT' } } });
+});
+
+test('a dry run takes no ownership: who deploys first is the owner', async () => {
+  expect(await bench.deploy({ dryRun: true })).toMatchObject({ exitCode: 0 });
+  const client = await bench.client();
+  const context = bench.context();
+  const target = await serviceTarget(context, resolveProject(context));
+  const other = { ...target, owner: 'git:example.com/other' };
+  expect(await client.call('status', other)).toMatchObject({ deployed: false });
+  expect((await bench.deploy()).document.outcome).toBe('done');
+  await expect(client.call('status', other)).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
 });
 
 /** A deploy that stays under way until its hook is ended. */
@@ -168,6 +180,16 @@ test('the agent leaves even when whoever asked it to stop is gone before the ans
   bench.agent = undefined;
 });
 
+test('an agent whose socket was removed makes it again, and what is under way goes on', async () => {
+  await bench.write('apps/api/deploy.json', slow);
+  const { result, run } = await underWay();
+  await rm(bench.home.socket);
+  await eventually(() => existsSync(bench.home.socket), 'the socket');
+  expect((await stat(bench.home.socket)).mode & 0o777).toBe(0o600);
+  expect(await (await bench.client()).call('cancel', { run })).toEqual({ cancelled: true });
+  expect(await result).toMatchObject({ document: { error: { code: 'ND-HOOK-FAILED' } } });
+});
+
 test('an agent does not listen in a folder that others may write in, and makes its own for itself alone', async () => {
   const folder = join(bench.folder, 'planted');
   await mkdir(folder);
@@ -176,7 +198,7 @@ test('an agent does not listen in a folder that others may write in, and makes i
     socket: join(folder, 'agent.sock'), hello: (await bench.client()).hello, registry: new Registry({
       home: bench.home, router: createEmbeddedRouter(), shim: 'none', materialise: () => Promise.resolve(), log: () => undefined,
     }),
-    prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve(() => undefined), takeover: () => Promise.reject(new Error('none')),
+    prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve({ stopped: 0, leave: () => undefined }), takeover: () => Promise.reject(new Error('none')),
   };
   await expect(openControl(options)).rejects.toMatchObject({ code: 'ND-AGENT-FAILED', parts: { where: folder } });
   expect(await readdir(folder)).toEqual([]);

@@ -1,5 +1,6 @@
 /** The agent's side of its socket. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
 import { dirname } from 'node:path';
@@ -20,6 +21,12 @@ import { wantedSteering } from './steering.js';
 import { Tasks } from './tasks.js';
 import { Watches } from './watches.js';
 
+/** How many instances were ended; `leave` is called when the answer has been sent. */
+export interface Ended {
+  readonly stopped: number;
+  readonly leave: () => void;
+}
+
 export interface ControlOptions {
   readonly socket: string;
   readonly hello: Hello;
@@ -27,8 +34,8 @@ export interface ControlOptions {
   /** Removes stored content that no release needs any more. */
   readonly prune: (used: ReadonlySet<string>, dryRun?: boolean) => Promise<Swept>;
   readonly log: (message: string, facts?: object) => void;
-  /** Asked for by `agent stop`: ends what is to end; what it resolves with is called when the answer has been sent. */
-  readonly stop: (instances: boolean) => Promise<() => void>;
+  /** Asked for by `agent stop`: ends what is to end. */
+  readonly stop: (instances: boolean) => Promise<Ended>;
   readonly takeover: (wanted: Calls['takeover']['in']) => Promise<Calls['takeover']['out']>;
 }
 
@@ -53,12 +60,28 @@ export async function openControl(options: ControlOptions): Promise<Server> {
   await mkdir(dirname(options.socket), { recursive: true, mode: 0o700 });
   await assertPrivate(dirname(options.socket));
   await rm(options.socket, { force: true });
+  await listen(server, options.socket);
+  return server;
+}
+
+/** Somebody who tidies up (the folder for temporary files, say) may have removed the socket, and then nobody reaches the agent. What is under way goes on. */
+export async function reopenControl(server: Server, socket: string): Promise<void> {
+  if (existsSync(socket)) return;
+  server.close();
+  await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
+  await assertPrivate(dirname(socket));
+  await listen(server, socket);
+}
+
+async function listen(server: Server, socket: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.socket, resolve);
+    server.listen(socket, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
   });
-  await chmod(options.socket, 0o600);
-  return server;
+  await chmod(socket, 0o600);
 }
 
 function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions, watches: Watches): Handlers {
@@ -127,8 +150,8 @@ async function stopAll({ registry, stop }: ControlOptions, { runs, watches }: { 
   await watches.stop();
   for (const { cancel } of runs.values()) cancel.abort();
   await Promise.all([...runs.values()].map(({ ended }) => ended));
-  const stopped = instances ? registry.all().reduce((sum, service) => sum + service.supervisor.all().length, await registry.endUnreadable()) : 0;
-  const leave = await stop(instances);
+  await registry.allSettled();
+  const { stopped, leave } = await stop(instances);
   // Whoever asked may be gone by now.
   if (response.closed) {
     leave();

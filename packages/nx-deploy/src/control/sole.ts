@@ -64,6 +64,20 @@ export async function succeed(lockFile: string, former: number): Promise<Claiman
   return { pid: holder.pid, identity: holder.identity };
 }
 
+/** The one in charge, if it is `former` and this process is its named standby. */
+export async function inherits(lockFile: string, former: number): Promise<Claimant | undefined> {
+  const holder = await read(lockFile);
+  return holder?.pid === former && holder.standby?.pid === process.pid ? { pid: holder.pid, identity: holder.identity } : undefined;
+}
+
+/** The processes that the lock file names and that live: the one in charge and its standby. */
+export async function claimants(lockFile: string): Promise<readonly Claimant[]> {
+  const holder = await read(lockFile);
+  const named = holder === undefined ? [] : [holder, ...(holder.standby === undefined ? [] : [holder.standby])];
+  const living = await Promise.all(named.map(({ pid, identity }) => isAlive(pid, identity)));
+  return named.filter((_, index) => living[index]);
+}
+
 /** Does the lock file name a process that lives, as holder or as standby? Then an agent answers, or will in a moment. */
 export async function isClaimed(lockFile: string): Promise<boolean> {
   return lives(await read(lockFile));

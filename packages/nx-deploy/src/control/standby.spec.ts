@@ -162,6 +162,30 @@ describe('a standby', () => {
     expect(told(own)).toContain('standby [] ');
   });
 
+  it('that answered once and then no more is ended and replaced', async () => {
+    const own = program(`let beats = 0; process.on('message', (message) => { if (message === 'beat' && (beats += 1) === 1) process.send('beat'); }); ${READY}`);
+    const { keeper, log } = await made(own, [await listening()]);
+    keeper.start();
+    await until('it is ended', () => log.find(([message]) => message === 'the standby did not answer and was ended'), 20_000);
+    const [first = 0] = pidsOf(own);
+    expect(log[1]?.[1]).toMatchObject({ standby: first, silentMs: expect.any(Number) });
+    await until('another is ready', () => pidsOf(own).length === 2 && !lives(first));
+  }, 40_000);
+
+  it('that never says that it runs, as one of an earlier version, is left alone; so is one that was let go', async () => {
+    const [silent, successor] = [program(READY), program(`process.once('message', (message) => { if (message === 'beat') process.send('beat'); }); process.removeAllListeners('disconnect'); setInterval(() => {}, 1000); ${READY}`)];
+    const one = await made(silent, [await listening()]);
+    const other = await made(program(READY), [await listening()]);
+    one.keeper.start();
+    const next = await other.keeper.prepare({ node: process.execPath, program: successor });
+    await until('it has told that it runs', () => told(successor).includes('beat'));
+    const left = other.keeper.letGo();
+    await new Promise((resolve) => setTimeout(resolve, 12_500));
+    expect([pidsOf(silent).length, lives(pidsOf(silent)[0] ?? 0), lives(next)]).toEqual([1, true, true]);
+    process.kill(next, 'SIGKILL');
+    await left;
+  }, 40_000);
+
   it('that takes no notice of being told to leave is killed', async () => {
     const own = program(`process.removeAllListeners('message'); process.on('message', () => {}); ${READY}`);
     const { keeper, log } = await made(own, [await listening()]);

@@ -5,6 +5,7 @@ import type { Ms } from '../model/index.js';
 import type { Descriptor } from '../routers/embedded/index.js';
 import { baseEnvironment } from '../shell/environment.js';
 import { startHeir, type Heir } from '../shell/heir.js';
+import { BEAT, Pulse } from './pulse.js';
 import { nameStandby } from './sole.js';
 
 /** What runs as the standby: a Node and the agent's program. */
@@ -26,6 +27,8 @@ const COLLECT: Ms = 50;
 const UNHURRIED: Ms = 1_000;
 const READY_TIMEOUT: Ms = 15_000;
 const LEAVE_TIMEOUT: Ms = 2_000;
+/** A standby that does not tell for this long that it runs could not take charge either, and is replaced. */
+const SILENT_LIMIT: Ms = 10_000;
 const BACKOFF_FIRST: Ms = 250;
 const BACKOFF_LIMIT: Ms = 30_000;
 /** A standby that lived this long has not failed. */
@@ -138,6 +141,11 @@ export class StandbyKeeper {
     }
   }
 
+  /** The lock file was written anew. */
+  async appointAgain(): Promise<void> {
+    if (this.current !== undefined) await nameStandby(this.options.home.lockFile, this.current.pid);
+  }
+
   private async appoint(heir: Heir): Promise<void> {
     if (this.running.has(heir)) this.current = heir;
     await nameStandby(this.options.home.lockFile, heir.pid);
@@ -148,17 +156,35 @@ export class StandbyKeeper {
     const began = performance.now();
     const listeners = descriptors();
     let readied: (value: undefined) => void = () => undefined;
+    const pulse = new Pulse();
     const isReady = new Promise<undefined>((resolve) => { readied = resolve; });
     const heir = startHeir(node, [program, 'standby', JSON.stringify(listeners.map(({ name }) => name))], {
       env: { ...baseEnvironment(process.env), NX_DEPLOY_HOME: home.folder },
       output: 2,
       descriptors: listeners.map(({ fd }) => fd),
-      onMessage: (message) => { if (message === 'ready') readied(undefined); },
+      onMessage: (message) => {
+        if (message === 'ready') readied(undefined);
+        if (message === 'beat') pulse.heard();
+      },
     });
     this.running.add(heir);
+    this.watch(heir, pulse);
     void heir.ended.then((why) => this.onEnd(heir, why, performance.now() - began));
     const late = sleep(READY_TIMEOUT, 'it was not ready in time', { ref: false });
     return { heir, ready: Promise.race([isReady, heir.ended, late]) };
+  }
+
+  /** Both tell each other that they run. One that was let go is on its own, and in charge. */
+  private watch(heir: Heir, pulse: Pulse): void {
+    const beat = setInterval(() => {
+      if (this.over) return;
+      heir.tell('beat');
+      const silent = pulse.silence();
+      if (silent < SILENT_LIMIT) return;
+      this.options.log('the standby did not answer and was ended', { standby: heir.pid, silentMs: Math.round(silent) });
+      heir.kill();
+    }, BEAT).unref();
+    void heir.ended.then(() => { clearInterval(beat); });
   }
 
   private onEnd(heir: Heir, why: string, lived: Ms): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { identity } from '../shell/process-table.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { inheritedListeners } from './heir.js';
-import { isAbandoned, isClaimed, nameStandby, succeed, takeCharge } from './sole.js';
+import { claimants, inherits, isAbandoned, isClaimed, nameStandby, succeed, takeCharge } from './sole.js';
 
 const root = temporaryFolder('succession');
 const GONE = { pid: 2 ** 22 + 1, identity: 'gone' };
@@ -34,6 +34,20 @@ test('the one in charge names its standby, and nobody else does', async () => {
   const foreign = lock(other);
   await nameStandby(foreign, me.pid);
   expect(stored(foreign)).toEqual(other);
+});
+
+test('only the named standby of that very agent may end it', async () => {
+  expect(await inherits(lock({ ...other, standby: me }), other.pid)).toEqual(other);
+  expect(await inherits(lock({ ...other, standby: GONE }), other.pid)).toBeUndefined();
+  expect(await inherits(lock({ ...GONE, standby: me }), other.pid)).toBeUndefined();
+  expect(await inherits(lock(), other.pid)).toBeUndefined();
+});
+
+test('who is in charge or stands by, as far as it lives', async () => {
+  expect(await claimants(lock({ ...other, standby: me }))).toMatchObject([other, me]);
+  expect(await claimants(lock({ ...GONE, standby: me }))).toMatchObject([me]);
+  expect(await claimants(lock(GONE))).toEqual([]);
+  expect(await claimants(lock())).toEqual([]);
 });
 
 test('the named standby succeeds, and learns who was before it', async () => {

@@ -1,9 +1,10 @@
-/** What the agent looks after by itself from time to time: releases whose time without traffic is over are ended. */
+/** What the agent looks after by itself from time to time: releases whose time without traffic is over are ended, questions that nobody answered are taken back. */
+import { expirePause } from '../engine/decide.js';
 import { expireWarm } from '../engine/expire.js';
-import type { Ms } from '../model/index.js';
+import type { DeployEvent, Ms } from '../model/index.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
-import { newExpiry } from './recovery.js';
+import { agentActor, newExpiry } from './recovery.js';
 
 export interface UpkeepOptions {
   readonly services: () => readonly LocalService[];
@@ -13,17 +14,19 @@ export interface UpkeepOptions {
 }
 
 const PERIOD: Ms = 1_000;
+const QUESTIONS_EVERY = 10;
 /** What failed is tried again, but not each second. */
 const AFTER_FAILURE: Ms = 30_000;
 
 export class UpkeepTimers {
   private timer: NodeJS.Timeout | undefined;
   private readonly atWork = new Set<LocalService>();
+  private looks = 0;
   private readonly notBefore = new WeakMap<LocalService, Ms>();
 
   constructor(private readonly options: UpkeepOptions) {}
 
-  /** Looks at memory alone while nothing is due, and keeps no process alive. */
+  /** Looks at memory alone while nothing is due, but each tenth time for questions on record; keeps no process alive. */
   start(): void {
     this.timer ??= setInterval(() => this.look(), this.options.period ?? PERIOD).unref();
   }
@@ -34,14 +37,27 @@ export class UpkeepTimers {
   }
 
   private look(): void {
+    const questions = this.looks % QUESTIONS_EVERY === 0;
+    this.looks += 1;
     for (const service of this.options.services()) {
-      if (!service.warmth.due || service.forsaken || this.atWork.has(service) || performance.now() < (this.notBefore.get(service) ?? 0)) continue;
-      this.atWork.add(service);
-      this.expire(service).catch((error: unknown) => {
-        this.notBefore.set(service, performance.now() + AFTER_FAILURE);
-        this.options.log(`what is warm of ${service.routeKey} could not be ended`, { error: error instanceof Error ? error.message : String(error) });
-      }).finally(() => this.atWork.delete(service));
+      if (service.forsaken || this.atWork.has(service) || performance.now() < (this.notBefore.get(service) ?? 0)) continue;
+      if (service.warmth.due) this.work(service, `what is warm of ${service.routeKey} could not be ended`, () => this.expire(service));
+      else if (questions) this.work(service, `the question of ${service.routeKey} could not be taken back`, () => this.expireQuestion(service));
     }
+  }
+
+  private work(service: LocalService, failure: string, work: () => Promise<void>): void {
+    this.atWork.add(service);
+    work().catch((error: unknown) => {
+      this.notBefore.set(service, performance.now() + AFTER_FAILURE);
+      this.options.log(failure, { error: error instanceof Error ? error.message : String(error) });
+    }).finally(() => this.atWork.delete(service));
+  }
+
+  private async expireQuestion(service: LocalService): Promise<void> {
+    const platform = localPlatform(service, service.record.listen ?? { address: '127.0.0.1' });
+    const emit = (event: DeployEvent): void => this.options.log('expiry', { service: service.routeKey, event });
+    if (await expirePause({ platform, actor: agentActor(), emit })) this.options.log('a question expired', { service: service.routeKey });
   }
 
   /**

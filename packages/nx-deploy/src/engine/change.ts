@@ -6,8 +6,9 @@ import type { Platform } from '../platforms/platform.js';
 import type { Action } from '../releases/index.js';
 import { answer } from './decide.js';
 import { expireWarm } from './expire.js';
+import { closeOpenRuns, tellRecovered } from './open-runs.js';
 import { recordEnd, recordStart, type Part } from './record.js';
-import { recover } from './recover.js';
+import { recover, type Recovery } from './recover.js';
 import { describeChange } from './report.js';
 import type { Change, ChangeRequest, ChangeResult, Decision } from './request.js';
 import { interruptedChange, resume, type Interrupted } from './resume.js';
@@ -66,13 +67,22 @@ async function underLock(context: HeldChange, wanted: Change | Interrupted | Dec
     if (resumed !== undefined) return { ...await factsOf(platform, goal.release.id, previous), ...await describeChange(platform, goal.release, previous).catch(() => ({})), ...resumed };
   }
   // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
-  const recovery = request.dryRun ? undefined : await recover({ platform, actor: request.actor, emit, ...(lease === undefined ? {} : { lease }) });
+  const recovery = request.dryRun ? undefined : await recoverFirst(context);
   if (!request.dryRun) await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
   const observed = await platform.list();
   const live = liveRelease(observed);
   // Whoever asks to go back from a change that was interrupted wants what ran before it, and that is what the recovery brought back.
   if (recovery?.way === 'back' && live !== undefined && wanted.action === 'rollback' && !('goal' in wanted) && wanted.to === undefined) return { outcome: 'done', ...await factsOf(platform, live, undefined) };
   return change(context, observed, 'goal' in wanted ? wanted.goal : await goalOf(platform, { service: request.service, change: wanted }, observed));
+}
+
+async function recoverFirst({ platform, request, emit, lease }: HeldChange): Promise<Recovery | undefined> {
+  const { actor } = request;
+  const recovery = await recover({ platform, actor, emit, ...(lease === undefined ? {} : { lease }) });
+  if (recovery !== undefined) return recovery;
+  for (const text of await closeOpenRuns({ platform, actor, lease })) emit({ type: 'note', text });
+  await tellRecovered(platform, emit);
+  return undefined;
 }
 
 async function change(context: HeldChange, observed: Observed, goal: Goal): Promise<Part> {

@@ -52,6 +52,13 @@ async function outcomes(): Promise<readonly unknown[]> {
 
 const half = { runs: fleet({ [OLD]: [1, 50], [NEW]: [1, 50] }), from: fleet({ [OLD]: [2, 100] }), to: fleet({ [NEW]: [2, 100] }) };
 
+test('a clock that was set back since makes no time negative', async () => {
+  jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-01-30T12:00:00.000Z'));
+  await after(half);
+  jest.restoreAllMocks();
+  expect((await temp.state.ledger.entries()).at(-1)).toMatchObject({ kind: 'end', recovered: true, durationMs: 0 });
+});
+
 test('nothing was interrupted: nothing is done', async () => {
   platform = new StatefulPlatform(temp.state, fleet({ [OLD]: [2, 100] }));
   expect(await recoverNow()).toBeUndefined();

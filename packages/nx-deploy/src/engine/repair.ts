@@ -2,8 +2,9 @@
 import { apply } from '../apply/index.js';
 import { shortfalls } from '../apply/difference.js';
 import { asDesired, reached, WEB, type Desired, type Observed, type ReleaseId } from '../model/index.js';
-import { lastSuccess, openRuns, STATE_SCHEMA } from '../releases/index.js';
+import { lastSuccess, STATE_SCHEMA } from '../releases/index.js';
 import { pausedError, waiting } from './decide.js';
+import { closeOpenRuns } from './open-runs.js';
 import { mostTraffic, recover } from './recover.js';
 import type { HeldTask, TaskPart } from './task.js';
 
@@ -22,8 +23,9 @@ export async function repair(task: HeldTask): Promise<TaskPart> {
   if (asked === undefined) {
     if (await finishInterrupted(task)) found += 1;
     for (const line of await mendFleet(task)) put(line);
+    // No journal is left by now: what a run without an end came to is seen by what runs.
+    for (const line of await closeOpenRuns({ platform, actor: task.request.actor, lease: task.lease })) put(line);
   } else say(`left as it is: ${pausedError(asked).message}; approve or reject it`);
-  for (const line of await closeRecords(task)) put(line);
   await lookAtLedger(task);
   const url = await platform.url();
   return { outcome: found === 0 ? 'unchanged' : 'done', ...(url === undefined ? {} : { url }) };
@@ -57,11 +59,15 @@ async function mendFleet(task: HeldTask): Promise<readonly string[]> {
  * The release of the last success, if it can serve; else the healthy one with the most traffic; else that of the last success again, to be started. A
  * release that is kept warm stays.
  */
-async function wantedFleet({ platform }: HeldTask, observed: Observed): Promise<Desired | undefined> {
+async function wantedFleet({ platform, say }: HeldTask, observed: Observed): Promise<Desired | undefined> {
   const last = lastSuccess(await platform.state.ledger.entries());
   const able = (id: ReleaseId): boolean => (observed[id]?.processes[WEB]?.ready ?? 0) > 0;
   const id = last !== undefined && able(last.release) ? last.release : mostTraffic(observed) ?? last?.release;
   if (id === undefined) return undefined;
+  if (!able(id) && await platform.state.releases.get(id) === undefined) {
+    say(`release ${id} should run, and cannot be started, for its record is gone: deploy again`);
+    return undefined;
+  }
   const fleet = asDesired(observed);
   const processes = id === last?.release ? last.processes : fleet[id]?.processes ?? {};
   const warm = Object.entries(fleet).filter(([other, { until }]) => other !== id && until !== undefined).map(([other, release]) => [other, { ...release, weight: 0 }] as const);
@@ -107,25 +113,6 @@ async function walkTo({ platform, request, emit, begin, lease }: HeldTask, obser
   await lease?.assert();
   await journal.clear();
   if ('error' in result) throw result.error;
-}
-
-/** Runs that have no end in the ledger, and no journal any more from which it would be known. */
-async function closeRecords({ platform, request, lease }: HeldTask): Promise<readonly string[]> {
-  const { ledger } = platform.state;
-  const asked = await waiting(platform);
-  const open = openRuns(await ledger.entries()).filter(({ run }) => run !== asked?.run);
-  if (open.length === 0) return [];
-  const fleet = await platform.list();
-  const lines: string[] = [];
-  for (const { run, action, release, at } of open) {
-    const outcome = (fleet[release]?.weight ?? 0) === 100 ? 'done' : 'restored';
-    await lease?.assert();
-    await ledger.append({
-      kind: 'end', run, action, release, outcome, at: new Date().toISOString(), actor: request.actor, durationMs: Math.max(0, Date.now() - Date.parse(at)), recovered: true,
-    });
-    lines.push(`the ${action} ${run} had no end on record; it is closed as ${outcome}`);
-  }
-  return lines;
 }
 
 /** A broken chain is evidence: it is told, and left as it is. */

@@ -42,6 +42,8 @@ describe('a disk without room', () => {
     ['ENOSPC', 'the disk is full, or it has no free inodes', /^free space there, then run the command again/],
     ['EDQUOT', 'the quota of this user is used up', /^free space there, then/],
     ['EROFS', 'the file system is mounted read-only', /^make it writable again .*, then/],
+    ['EACCES', 'the user of this process may not write there', /^give it back to that user.*, then/],
+    ['EPERM', 'the user of this process may not write there', /^give it back to that user.*, then/],
   ])('is said to be so (%s), and the former file stays', async (code, why, next) => {
     const file = join(fresh(), 'state.json');
     await writeAtomically(file, 'before');

@@ -33,7 +33,7 @@ describe('fileLedger', () => {
   it('gives back what was appended, chained, in segments', async () => {
     const folder = await ledgerOf(7, 3);
     const entries = await fileLedger(folder, 3).entries();
-    expect(await readdir(folder)).toEqual(['000001.jsonl', '000002.jsonl', '000003.jsonl']);
+    expect(await readdir(folder)).toEqual(['000001.jsonl', '000002.jsonl', '000003.jsonl', 'head.json']);
     expect(entries.map(({ schema: _schema, seq: _seq, prev: _prev, hash: _hash, ...rest }) => rest)).toEqual([1, 2, 3, 4, 5, 6, 7].map(body));
     expect(entries.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(entries.map(({ prev }) => prev)).toEqual([GENESIS, ...entries.slice(0, -1).map(({ hash }) => hash)]);
@@ -131,6 +131,8 @@ describe('fileLedger', () => {
     await truncate(file, text.length - gone);
     const ledger = fileLedger(folder);
     const [, second] = await ledger.entries();
+    // The head is written behind its entry, so a crash within an entry finds it at the one before.
+    await writeFile(join(folder, 'head.json'), JSON.stringify({ schema: 1, seq: 2, hash: second?.hash }));
     expect(await ledger.verify()).toEqual({ ok: true, entries: 2, head: second?.hash, torn: `${file}:3` });
     expect(await ledger.append(body(4))).toMatchObject({ seq: 3, prev: second?.hash });
     expect((await ledger.entries()).map(({ run }) => run)).toEqual(['run-1', 'run-2', 'run-4']);
@@ -159,7 +161,7 @@ describe('fileLedger', () => {
     const ledger = fileLedger(folder);
     const broken = { ok: false, entries: 2, broken: `${file}:3: the line is not an entry` };
     expect(await ledger.verify()).toMatchObject(broken);
-    expect(await ledger.append(body(4))).toMatchObject({ seq: 3 });
+    expect(await ledger.append(body(4))).toMatchObject({ seq: 4 });
     expect((await ledger.entries()).map(({ run }) => run)).toEqual(['run-1', 'run-2', 'run-4']);
     expect(await ledger.verify()).toMatchObject(broken);
     expect((await readFile(file, 'utf8')).startsWith(left)).toBe(true);
@@ -171,6 +173,7 @@ describe('fileLedger', () => {
     await truncate(first ?? '', (await readFile(first ?? '')).length - 20);
     expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: false, broken: `${first ?? ''}:2: the line is not an entry` });
     await unlink(second ?? '');
+    await unlink(join(folder, 'head.json'));
     expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: true, entries: 1, torn: `${first ?? ''}:2` });
   });
 

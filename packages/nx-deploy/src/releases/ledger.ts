@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DeployError } from '../errors.js';
+import { asDeployError, DeployError, errorCode } from '../errors.js';
 import { canonicalJson } from '../model/index.js';
 import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, syncFolder, writeError } from './atomic-file.js';
+import { headFile, readHead, writeHead, type LedgerHead } from './ledger-head.js';
 import { STATE_SCHEMA, type Ledger, type LedgerBody, type LedgerEntry, type LedgerVerdict } from './state-store.js';
 
 export const GENESIS = '0'.repeat(64);
@@ -43,7 +44,10 @@ export function fileLedger(folder: string, segmentEntries = SEGMENT_ENTRIES): Le
 /** Rejects with ND-DISK-FULL when there is no room; the ledger is then as it was. */
 async function append(folder: string, body: LedgerBody, segmentEntries: number): Promise<LedgerEntry> {
   const { last, unended } = await end(folder);
-  const rest = { ...body, schema: STATE_SCHEMA, seq: (last?.seq ?? 0) + 1, prev: last?.hash ?? GENESIS } as const;
+  const head = await headIfWhole(folder);
+  // Behind entries that were lost the numbers go on, so that the gap stays in sight.
+  const before = head !== undefined && head.seq > (last?.seq ?? 0) ? head : last;
+  const rest = { ...body, schema: STATE_SCHEMA, seq: (before?.seq ?? 0) + 1, prev: before?.hash ?? GENESIS } as const;
   const entry: LedgerEntry = { ...rest, hash: entryHash(rest) };
   const file = join(folder, segmentName(rest.seq, segmentEntries));
   try {
@@ -53,7 +57,16 @@ async function append(folder: string, body: LedgerBody, segmentEntries: number):
   } catch (error) {
     throw writeError(error, file);
   }
+  await writeHead(folder, entry);
   return entry;
+}
+
+/** A head that is damaged is no reason to stop: the next one takes its place. */
+async function headIfWhole(folder: string): Promise<LedgerHead | undefined> {
+  return readHead(folder).catch((error: unknown) => {
+    if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
+    return undefined;
+  });
 }
 
 /** A beginning of an entry, which a crash cut short, is taken away. Whatever else lacks its line feed gets one, and stays in sight. */
@@ -155,9 +168,22 @@ function parseEntry(line: Line): LedgerEntry | undefined {
 }
 
 async function verify(folder: string): Promise<LedgerVerdict> {
+  const all = await lines(folder);
+  const chain = verifyChain(all);
+  if (!chain.ok) return chain;
+  try {
+    const head = await readHead(folder);
+    const broken = head === undefined ? undefined : cutOff(folder, head, chain, all);
+    return broken === undefined ? chain : { ok: false, entries: chain.entries, head: chain.head, broken };
+  } catch (error) {
+    if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
+    return { ok: false, entries: chain.entries, head: chain.head, broken: `${headFile(folder)}: ${asDeployError(error).message}` };
+  }
+}
+
+function verifyChain(all: readonly Line[]): LedgerVerdict {
   let prev = GENESIS;
   let count = 0;
-  const all = await lines(folder);
   for (const [index, line] of all.entries()) {
     const entry = parseEntry(line);
     if (entry === undefined && !line.whole && index === all.length - 1 && isBeginning(line.text)) return { ok: true, entries: count, head: prev, torn: line.where };
@@ -167,6 +193,16 @@ async function verify(folder: string): Promise<LedgerVerdict> {
     count += 1;
   }
   return { ok: true, entries: count, head: prev };
+}
+
+/** What the head knows and the chain, whole as it is, does not have. */
+function cutOff(folder: string, head: LedgerHead, { entries }: LedgerVerdict, all: readonly Line[]): string | undefined {
+  if (head.seq > entries) {
+    const newest = all.at(-1)?.where.replace(/:\d+$/, '') ?? join(folder, segmentName(entries + 1, SEGMENT_ENTRIES));
+    return `${newest}: its end was cut off, ${head.seq} entries were written and ${entries} are there`;
+  }
+  const line = all[head.seq - 1];
+  return line === undefined || parseEntry(line)?.hash === head.hash ? undefined : `${line.where}: it is not the entry that was written`;
 }
 
 function fault(line: Line, entry: LedgerEntry, prev: string, seq: number): string | undefined {

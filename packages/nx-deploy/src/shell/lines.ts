@@ -3,13 +3,15 @@
 export interface LineOptions {
   /** Characters of the longest line that is given out. */
   readonly limit: number;
-  /** `pieces`: a longer line is given out in several parts. `cut`: what is over the limit is dropped. */
+  /** `pieces`: a longer line is given out in several parts. `cut`: what is over the limit is dropped, and {@link CUT} in its place says so. */
   readonly long: 'pieces' | 'cut';
   /** Applied to the text before it is parted. */
   readonly replace?: (text: string) => string;
   /** Characters of the longest text that `replace` looks for: a part never ends within one. */
   readonly longest?: number;
 }
+
+export const CUT = ' [cut]';
 
 export interface LineSplitter {
   push(chunk: Buffer): void;
@@ -24,21 +26,23 @@ export function lineSplitter(options: LineOptions, onLine: (line: string) => voi
   let rest = '';
   /** The rest of a line that was cut is passed over. */
   let passing = false;
+  const first = (text: string): string => (long === 'cut' && text.length > limit ? `${text.slice(0, limit)}${CUT}` : text.slice(0, limit));
   const whole = (line: string): void => {
     if (!passing) {
       const text = replace(line.endsWith('\r') ? line.slice(0, -1) : line);
-      onLine(text.slice(0, limit));
+      onLine(first(text));
       if (long === 'pieces') for (let from = limit; from < text.length; from += limit) onLine(text.slice(from, from + limit));
     }
     passing = false;
   };
   const part = (): void => {
-    while (rest.length >= limit + longest) {
-      // All that could still be the beginning of something to replace lies behind the limit.
+    while (rest.length > limit + longest) {
       if (!passing) rest = replace(rest);
-      if (!passing && rest.length >= limit) onLine(rest.slice(0, limit));
+      // What was replaced may be shorter: the end may then hold the beginning of something to replace, too near to the limit.
+      if (rest.length <= limit + longest) return;
+      if (!passing) onLine(first(rest));
       if (long === 'cut') passing = true;
-      rest = rest.slice(limit);
+      rest = passing ? '' : rest.slice(limit);
     }
   };
   return {

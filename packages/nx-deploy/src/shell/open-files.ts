@@ -23,3 +23,9 @@ export async function startedWith(pid: number, variable: string): Promise<string
   const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
   return text.split('\0').find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
 }
+
+/** How each live process was started, its arguments joined by blanks. */
+export async function commandLines(): Promise<readonly string[]> {
+  const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  return Promise.all(names.map(async (name) => (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')));
+}

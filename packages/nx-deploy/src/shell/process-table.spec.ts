@@ -54,7 +54,7 @@ function on(platform: NodeJS.Platform): typeof Table {
 
 // The ways of macOS (ps, lsof) work here too.
 describe.each(['linux', 'darwin'] as const)('process table by the means of %s', (platform) => {
-  const { identity, isAlive, listenerOf, sessionMembers, sessionMemory } = on(platform);
+  const { identity, isAlive, isStopped, listenerOf, sessionMembers, sessionMemory } = on(platform);
   const family = 'const { spawn } = require("child_process"); const c = spawn("sleep", ["60"]); setInterval(() => {}, 1000); console.log(c.pid);';
 
   it('tells the same process by the same text, and another by another', async () => {
@@ -67,6 +67,15 @@ describe.each(['linux', 'darwin'] as const)('process table by the means of %s', 
     expect(await identity(2 ** 22 + 1)).toBeUndefined();
     const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
     expect(await identity(pid)).not.toBe(platform === 'linux' ? mine : undefined);
+  });
+
+  it('tells a stopped process from one that runs', async () => {
+    const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
+    expect([await isStopped(pid), await isStopped(2 ** 22 + 1)]).toEqual([false, false]);
+    process.kill(pid, 'SIGSTOP');
+    await until('it is stopped', () => isStopped(pid));
+    process.kill(pid, 'SIGCONT');
+    await until('it goes on', async () => !await isStopped(pid));
   });
 
   it('takes a zombie for gone', async () => {

@@ -34,6 +34,12 @@ function boot(): Promise<string> {
   return bootId;
 }
 
+/** Was it stopped (SIGSTOP, a frozen terminal job), so that it does nothing until it is told to go on? */
+export async function isStopped(pid: number): Promise<boolean> {
+  if (LINUX) return (await readStat(pid))?.state === 'T';
+  return (await readLine(['ps', '-o', 'state=', '-p', String(pid)], '/', PS_TIMEOUT))?.trim().startsWith('T') === true;
+}
+
 /** Is this very process alive? */
 export async function isAlive(pid: number, wanted: string): Promise<boolean> {
   return (await identity(pid)) === wanted;

@@ -10,7 +10,7 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly timeout: Ms;
   readonly signal?: AbortSignal;
-  /** Called for each line of either stream; a line is cut at 2,000 characters. */
+  /** Called for each line of either stream; a line is cut behind 2,000 characters, and ends with ` [cut]` then. */
   readonly onLine?: (line: string) => void;
   /** Applied before a line is cut, so that no part of a secret is left at its end. */
   readonly redact?: Redactor;

@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { localTask, type LocalOrder } from '../control/local-task.js';
 import type { Platform } from '../platforms/platform.js';
 import { walkerProgram } from './program.js';
+import { die, recorded, type Step } from './recorded.spec-support.js';
 
 export interface Kill {
   /** Counts writes of the journal and the ledger from 1. */
@@ -15,15 +16,9 @@ export interface Kill {
 
 export type KilledOrder = LocalOrder & { readonly kill: Kill };
 
-/** Never returns. */
-async function die(): Promise<never> {
-  process.kill(process.pid, 'SIGKILL');
-  return new Promise<never>(() => undefined);
-}
-
 function killing(platform: Platform, { at, when, steps }: Kill): Platform {
   let count = 0;
-  const step = async <T>(label: string, write: () => Promise<T>): Promise<T> => {
+  const step: Step = async (label, write) => {
     count += 1;
     const now = count === at;
     appendFileSync(steps, `${count} ${label}\n`);
@@ -33,19 +28,7 @@ function killing(platform: Platform, { at, when, steps }: Kill): Platform {
     if (now && typeof when === 'number') setTimeout(() => void die(), when);
     return written;
   };
-  const { journal, ledger } = platform.state;
-  return {
-    ...platform,
-    state: {
-      ...platform.state,
-      journal: {
-        ...journal,
-        write: (record) => step(`journal ${record.effect.kind} ${record.effect.key}`, () => journal.write(record)),
-        clear: () => step('journal cleared', () => journal.clear()),
-      },
-      ledger: { ...ledger, append: (body) => step(`ledger ${body.kind}`, () => ledger.append(body)) },
-    },
-  };
+  return { ...platform, state: recorded(platform.state, step) };
 }
 
 walkerProgram((value) => {

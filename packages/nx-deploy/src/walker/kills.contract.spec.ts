@@ -1,7 +1,7 @@
 /** SIGKILL of the walker at every write of its record: before it, after it (before its effect), and a moment later (within its effect). */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, processesOf } from '../../../../e2e/support/processes.js';
+import { isRunning } from '../../../../e2e/support/processes.js';
 import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
 import { Supervisor } from '../agent/supervisor.js';
 import { get } from '../commands/workbench.spec-support.js';
@@ -11,6 +11,7 @@ import { targetId } from '../platforms/local/targets.js';
 import type * as embedded from '../routers/embedded/index.js';
 import type { Router } from '../routers/router.js';
 import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
+import { inConsistentFleet, settled, SETTLE_LIMIT, Tally } from './aftermath.spec-support.js';
 import type { Kill } from './killed.spec-support.js';
 import { readWalker } from './run-folder.js';
 import { messages, ROLLING, World, type WalkedService } from './world.spec-support.js';
@@ -29,13 +30,9 @@ const folder = temporaryFolder('kills');
 const program = bundleFile('walker/killed.spec-support.ts', join(folder, 'killed.js'));
 const WITHIN: Kill['when'] = 40;
 const LOCK_LIMIT = 500;
-const SETTLE_LIMIT = 5_000;
 
-let kills = 0;
-/** Cases in which something did not hold. */
-const failed: string[] = [];
-/** Cases after which the next command did not reach the fleet that was wanted. */
-const stuck: string[] = [];
+const tally = new Tally();
+const { failed, stuck } = tally;
 /** Instances that were stopped while the router sent them traffic. */
 let violations: string[] = [];
 
@@ -53,7 +50,7 @@ beforeAll(() => {
   });
 });
 afterAll(() => {
-  process.stdout.write(`${kills} kills, ${failed.length} failed, ${stuck.length} stuck\n`);
+  process.stdout.write(`${String(tally)}, of walkers\n`);
   expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
 });
 
@@ -80,40 +77,13 @@ async function killed(service: WalkedService, order: RunRequest, at: number, whe
   return lines.length < at ? 'none' : 'over';
 }
 
-/** Waits until nothing more is wrong, or gives what is. */
-async function settled(limit: number, problems: () => Promise<readonly string[]> | readonly string[]): Promise<readonly string[]> {
-  const end = performance.now() + limit;
-  for (;;) {
-    const found = await problems();
-    if (found.length === 0 || performance.now() > end) return found;
-    await new Promise((wake) => setTimeout(wake, 20));
-  }
-}
-
-async function inConsistentFleet(world: World, service: WalkedService, release: string | undefined, instances: number): Promise<readonly string[]> {
-  return settled(SETTLE_LIMIT, async () => {
-    const status = await service.status();
-    const wanted = { [release ?? '']: { processes: { web: { running: instances, ready: instances, draining: 0 } }, weight: 100 } };
-    const answer = await get(status.url);
-    const processes = processesOf(world.bench.home.folder);
-    return [
-      ...(JSON.stringify(status.fleet) === JSON.stringify(wanted) ? [] : [`the fleet is ${JSON.stringify(status.fleet)}`]),
-      ...(status.interrupted === undefined ? [] : ['the journal was left']),
-      ...(status.ledger.ok ? [] : [`the ledger is broken: ${status.ledger.broken ?? ''}`]),
-      ...(answer.status === 200 ? [] : [`it answers ${answer.status}`]),
-      // Each instance is a shim and the service's process.
-      ...(processes.length === 2 * instances ? [] : [`${processes.length} processes: ${processes.map(({ command }) => command).join('; ')}`]),
-    ];
-  });
-}
-
 async function lockFree(service: WalkedService): Promise<readonly string[]> {
   return settled(LOCK_LIMIT, async () => ((await service.status()).lock === undefined ? [] : ['the lock is still held']));
 }
 
 /** What does not hold after a kill, the next command included. */
 async function afterKill(world: World, service: WalkedService, label: string, version: string, always: boolean): Promise<void> {
-  kills += 1;
+  tally.kills += 1;
   const problems = [...await lockFree(service)];
   const between = await service.status();
   if (always && (await get(between.url)).status !== 200) problems.push('no traffic flows');

@@ -43,6 +43,13 @@ export async function createRunFolder(runs: string, run: string): Promise<RunFol
   return made;
 }
 
+/** The folder of a run that a walker of this home does or did; undefined when there is none. */
+export async function findRun(runs: string, run: string): Promise<RunFolder | undefined> {
+  if (!RUN_NAME.test(run)) return undefined;
+  const found = runFolder(join(runs, run));
+  return await readWalker(found) === undefined ? undefined : found;
+}
+
 export async function recordWalker({ walker }: RunFolder, pid: number): Promise<void> {
   const record: WalkerRecord = { pid, identity: await identity(pid) ?? '', startedAt: new Date().toISOString() };
   await writeAtomically(walker, JSON.stringify(record));

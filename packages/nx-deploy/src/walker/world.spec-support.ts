@@ -7,6 +7,7 @@ import { collectFiles, openBlobStore } from '../archive/index.js';
 import { BUNDLES, Workbench } from '../commands/workbench.spec-support.js';
 import type { StrategyOptions } from '../config/resolved.js';
 import { storedArtifacts } from '../control/artifacts.js';
+import type { AgentClient } from '../control/client.js';
 import { connectAgent } from '../control/launch.js';
 import type { LocalOrder } from '../control/local-task.js';
 import type { RunMessage, RunRequest, ServiceStatus } from '../control/protocol.js';
@@ -39,7 +40,7 @@ export const waiting: PreparedHook = { run: [process.execPath, '-e', 'console.lo
 export class World {
   private readonly artifacts = new Map<string, Promise<ArtifactRef>>();
 
-  private constructor(readonly bench: Workbench) {}
+  private constructor(readonly bench: Workbench, readonly bundles = BUNDLES) {}
 
   static async open(): Promise<World> {
     const bench = await Workbench.open();
@@ -48,10 +49,15 @@ export class World {
   }
 
   /** With an agent that is a process of its own. */
-  static async apart(): Promise<World> {
-    const bench = await Workbench.open();
-    await connectAgent(bench.home, BUNDLES);
-    return new World(bench);
+  static async apart(bundles = BUNDLES): Promise<World> {
+    const world = new World(await Workbench.open(), bundles);
+    await world.connect();
+    return world;
+  }
+
+  /** The agent, started if none runs. */
+  connect(): Promise<AgentClient> {
+    return connectAgent(this.bench.home, this.bundles);
   }
 
   service(name: string): WalkedService {
@@ -59,7 +65,7 @@ export class World {
   }
 
   async close(): Promise<void> {
-    if (this.bench.agent === undefined) await (await connectAgent(this.bench.home, BUNDLES)).call('stop', { instances: true });
+    if (this.bench.agent === undefined) await (await this.connect()).call('stop', { instances: true });
     await this.bench.close();
   }
 
@@ -117,7 +123,7 @@ export class WalkedService {
   }
 
   localOrder(run: RunRequest): LocalOrder {
-    return { home: this.world.bench.home.folder, bundles: BUNDLES, run };
+    return { home: this.world.bench.home.folder, bundles: this.world.bundles, run };
   }
 
   /** Resolves when the walker has begun. `more` goes to test programs. */

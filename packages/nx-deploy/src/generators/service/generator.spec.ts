@@ -152,7 +152,8 @@ describe('the systemd unit', () => {
     }));
   });
 
-  const analyse = spawnSync('systemd-analyze', ['--version']).status === 0 ? it : it.skip;
+  // In CI it is there, and a test that is left out there would never run.
+  const analyse = process.env['CI'] === 'true' || spawnSync('systemd-analyze', ['--version']).status === 0 ? it : it.skip;
   analyse('is accepted by systemd-analyze', () => {
     const odd = join(base, 'no $d${e} %h%%');
     symlinkSync(process.execPath, odd);

@@ -33,6 +33,8 @@ export interface ServiceUnderTest {
   readonly platform: Platform;
   deploy(order: ServiceOrder): Promise<ChangeResult>;
   rollback(to?: ReleaseId, strategy?: StrategyOptions): Promise<ChangeResult>;
+  /** Answers a change that waits. */
+  decide(action: 'approve' | 'reject', note?: string): Promise<ChangeResult>;
   /** Where the public reaches it. */
   url(): Promise<string>;
   release(id: ReleaseId): Promise<Release>;

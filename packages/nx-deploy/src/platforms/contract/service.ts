@@ -7,7 +7,7 @@ import { collectFiles } from '../../archive/index.js';
 import type { StoredArtifacts } from '../../control/artifacts.js';
 import type { StrategyOptions } from '../../config/resolved.js';
 import { runChange } from '../../engine/change.js';
-import type { Change, ChangeRequest, ChangeResult } from '../../engine/request.js';
+import type { ChangeRequest, ChangeResult } from '../../engine/request.js';
 import type { RunSpec } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { Platform } from '../platform.js';
@@ -23,7 +23,7 @@ export interface FileSubject {
 }
 
 export function serviceUnderTest({ key, artifacts, platform }: FileSubject): ServiceUnderTest {
-  const run = (change: Change, order: Partial<ServiceOrder>): Promise<ChangeResult> => {
+  const run = (change: ChangeRequest['change'], order: Partial<ServiceOrder>): Promise<ChangeResult> => {
     const request: ChangeRequest = {
       run: randomUUID(), actor: { user: 'tester', host: 'here', pid: process.pid }, service: key.service, environment: key.environment,
       change, strategy: order.strategy ?? ROLLING, hooks: { before: order.before ?? [], after: order.after ?? [] },
@@ -41,6 +41,7 @@ export function serviceUnderTest({ key, artifacts, platform }: FileSubject): Ser
       return run({ action: 'deploy', deployable: { artifact, config, spec: specOf(order) }, processes: { web: { fixed: order.instances } } }, order);
     },
     rollback: (to, strategy) => run({ action: 'rollback', ...(to === undefined ? {} : { to }) }, strategy === undefined ? {} : { strategy }),
+    decide: (action, note) => run({ action, ...(note === undefined ? {} : { note }) }, {}),
     async url() {
       const url = await platform().url();
       if (url === undefined) throw new Error('the service has no address yet');
@@ -54,7 +55,7 @@ export function serviceUnderTest({ key, artifacts, platform }: FileSubject): Ser
   };
 }
 
-function specOf({ health, limits, drain, stopTimeout }: ServiceOrder): RunSpec {
+export function specOf({ health, limits, drain, stopTimeout }: Pick<ServiceOrder, 'health' | 'limits' | 'drain' | 'stopTimeout'>): RunSpec {
   return {
     processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0,
     health: { path: '/health', timeout: 30_000, interval: 50, passes: 2, ...health },
@@ -62,8 +63,8 @@ function specOf({ health, limits, drain, stopTimeout }: ServiceOrder): RunSpec {
   };
 }
 
-/** The fixture with its version beside it, as a build would put it out. */
-async function stored(artifacts: StoredArtifacts, { fixture, version }: ServiceOrder): ReturnType<StoredArtifacts['store']> {
+/** Stores the fixture with its version beside it, as a build would put it out. */
+export async function stored(artifacts: StoredArtifacts, { fixture, version }: Pick<ServiceOrder, 'fixture' | 'version'>): ReturnType<StoredArtifacts['store']> {
   const path = await mkdtemp(join(tmpdir(), 'nx-deploy-fixture-'));
   try {
     await cp(join(FIXTURES, fixture), path, { recursive: true });

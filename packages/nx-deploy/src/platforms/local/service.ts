@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Supervisor } from '../../agent/supervisor.js';
 import { DeployError } from '../../errors.js';
 import type { Ms, Release, ReleaseId } from '../../model/index.js';
-import { fileStateStore, memoryLock, PRIVATE_FOLDER, type Lock, type StateStore } from '../../releases/index.js';
+import { fileStateStore, memoryLock, PRIVATE_FOLDER, type StateStore } from '../../releases/index.js';
 import type { Listen, Router } from '../../routers/router.js';
+import { Leftover } from './leftover.js';
 import { processOrder } from './process-order.js';
 import { readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
 import { routeKey, routeOf } from './route.js';
@@ -27,6 +28,8 @@ export interface LocalHost {
   readonly listenPorts: () => ReadonlySet<number>;
   /** Settled when no earlier agent forwards requests any more: instances that it may forward to are not stopped before. */
   readonly predecessorGone?: Promise<void>;
+  /** How long work of a dead walker may take on top of draining; default a minute. */
+  readonly patience?: Ms;
   /** Told what goes on in the background and has nobody to tell. */
   readonly log: (message: string, error?: unknown) => void;
 }
@@ -45,13 +48,14 @@ export class LocalService {
   forsaken = false;
   /** The record is on disk: somebody has deployed. */
   private kept = false;
-  private leftover: Promise<unknown> = Promise.resolve();
+  private readonly leftover: Leftover;
   private readonly queues = new Map<ReleaseId, Promise<void>>();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
     this.warmth.keep(current.warm ?? {});
-    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.settling(memoryLock(`${service} (${environment})`)) });
+    this.leftover = new Leftover({ service: `${service} (${environment})`, longest: () => this.longestEnd(), patience: host.patience });
+    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.leftover.settling(memoryLock(`${service} (${environment})`)) });
     this.supervisor = new Supervisor({
       folder,
       shim: host.shim,
@@ -219,20 +223,16 @@ export class LocalService {
     return next;
   }
 
-  /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended. */
+  /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended, or is refused when it does not end. */
   leave(work: readonly Promise<unknown>[]): void {
-    this.leftover = Promise.allSettled([this.leftover, ...work]);
+    this.leftover.leave(work);
   }
 
-  private settling(lock: Lock): Lock {
-    return {
-      ...lock,
-      acquire: async (holder) => {
-        const lease = await lock.acquire(holder);
-        await this.leftover;
-        return lease;
-      },
-    };
+  /** Draining takes as long as a release allows. */
+  private async longestEnd(): Promise<Ms> {
+    const ids = [...new Set(this.supervisor.all().map(({ record }) => record.release))];
+    const releases = await Promise.all(ids.map((id) => this.state.releases.get(id).catch(() => undefined)));
+    return Math.max(0, ...releases.map((release) => (release === undefined ? 0 : release.spec.drain + release.spec.stopTimeout)));
   }
 
   private serially(change: () => Promise<void>): Promise<void> {

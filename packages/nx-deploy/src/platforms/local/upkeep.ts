@@ -7,12 +7,15 @@ import type { Upkeep } from '../platform.js';
 import { readRecord, recordFile, writeRecord } from './record.js';
 import type { LocalService } from './service.js';
 
+const LOST_KEY = 'another one takes its place, and values that were sealed under it cannot be read: what runs goes on, but starts again only when every service here was deployed again';
+
 export function localUpkeep(service: LocalService): Upkeep {
-  const { folder, supervisor, state } = service;
+  const { folder, supervisor, state, host } = service;
   return {
     async mend() {
       const lines = [
         await mendRecord(service),
+        await asideIfDamaged(host.targetKey, () => state.config.ref({ values: {}, secrets: [] }), LOST_KEY),
         await asideIfDamaged(join(folder, 'journal.json'), () => state.journal.read(), 'what was under way is read off what runs'),
         ...await mendReleases(service),
         await supervisor.mend(),

@@ -1,0 +1,44 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { rememberedRoot } from './remembered-root.js';
+
+let root: string;
+beforeEach(async () => { root = await mkdtemp(join(tmpdir(), 'nx-deploy-remembered-')); });
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function graph(folder: string, content: unknown): Promise<void> {
+  const file = join(root, folder, 'project-graph.json');
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
+}
+
+const node = (folder: unknown): object => ({ nodes: { api: { name: 'api', type: 'app', data: { root: folder } } }, errors: [] });
+
+test('the root of a project that Nx wrote down', async () => {
+  await graph('.nx/workspace-data', node('services/api'));
+  expect(rememberedRoot(root, 'api', {})).toBe('services/api');
+  expect(rememberedRoot(root, 'web', {})).toBeUndefined();
+  expect(rememberedRoot(root, 'constructor', {})).toBeUndefined();
+});
+
+test('it lies where the variables of Nx say, and the newer name wins', async () => {
+  await graph('.nx/workspace-data', node('default'));
+  await graph('elsewhere', node('relative'));
+  await graph('older', node('old'));
+  const older = { NX_PROJECT_GRAPH_CACHE_DIRECTORY: join(root, 'older') };
+  expect(rememberedRoot(root, 'api', older)).toBe('old');
+  expect(rememberedRoot(root, 'api', { ...older, NX_WORKSPACE_DATA_DIRECTORY: 'elsewhere' })).toBe('relative');
+  expect(rememberedRoot(root, 'api', { NX_WORKSPACE_DATA_DIRECTORY: 'nowhere' })).toBeUndefined();
+});
+
+test.each([
+  ['no JSON', '{ "nodes": '],
+  ['another form', []],
+  ['no text as root', node(1)],
+  ['a graph with errors', { ...node('services/api'), errors: [{ message: 'a plugin failed' }] }],
+  ['null', 'null'],
+])('nothing is remembered from %s', async (_, content) => {
+  await graph('.nx/workspace-data', content);
+  expect(rememberedRoot(root, 'api', {})).toBeUndefined();
+});

@@ -1,0 +1,34 @@
+/** The project graph that Nx wrote down last, read without loading Nx, which alone takes longer than everything else that `status` does. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+/** Where Nx keeps it; the variables are Nx's own, and the later one is their older name. */
+function graphFile(workspaceRoot: string, variables: NodeJS.ProcessEnv): string {
+  const folder = variables['NX_WORKSPACE_DATA_DIRECTORY'] ?? variables['NX_PROJECT_GRAPH_CACHE_DIRECTORY'] ?? '.nx/workspace-data';
+  return resolve(workspaceRoot, folder, 'project-graph.json');
+}
+
+/**
+ * Root of the project, relative to the workspace, as Nx knew it last; it may be out of date. Undefined when Nx has written no whole graph
+ * down, when the project is not in it, or when the file has another form: whoever asks then asks Nx itself.
+ */
+export function rememberedRoot(workspaceRoot: string, name: string, variables: NodeJS.ProcessEnv): string | undefined {
+  const graph = read(graphFile(workspaceRoot, variables));
+  const errors = child(graph, 'errors');
+  if (Array.isArray(errors) && errors.length > 0) return undefined;
+  const root = child(child(child(child(graph, 'nodes'), name), 'data'), 'root');
+  return typeof root === 'string' ? root : undefined;
+}
+
+function read(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function child(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Readonly<Record<string, unknown>>)[key];
+}

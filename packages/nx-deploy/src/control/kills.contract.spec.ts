@@ -1,0 +1,133 @@
+/** SIGKILL of the agent at every write of the record of its own walk; its standby, or the next command, brings things to an end. */
+import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
+import { get } from '../commands/workbench.spec-support.js';
+import { temporaryFolder } from '../shell/programs.spec-support.js';
+import { Tally } from '../walker/aftermath.spec-support.js';
+import { ROLLING, type WalkedService } from '../walker/world.spec-support.js';
+import type { AgentKill } from './kills-order.spec-support.js';
+import { bundlesWith, KillWorld, randomly, type KilledStrategy, type When } from './kills-world.spec-support.js';
+
+/** One line per strategy is all it takes. */
+const STRATEGIES: readonly KilledStrategy[] = [
+  { name: 'rolling', strategy: ROLLING, whole: true, unbroken: true, least: 12 },
+  { name: 'recreate', strategy: { type: 'recreate' }, whole: false, unbroken: false, least: 8 },
+];
+const WHENS: readonly When[] = ['before', 'after', 40];
+const SAMPLE = 4;
+const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
+const SEED = Number(process.env['NX_DEPLOY_SEED'] ?? Date.now() % 100_000);
+/** Requests in flight when an agent is killed, at 100 a second, with room for a slow machine. */
+const LOST_PER_KILL = 6;
+
+const bundles = bundlesWith(temporaryFolder('agent-kills'), 'control/kills-agent.spec-support.ts');
+const random = randomly(SEED);
+const tally = new Tally();
+afterAll(() => {
+  process.stdout.write(`${String(tally)}, of agents (NX_DEPLOY_SEED=${SEED})\n`);
+  expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
+});
+
+/** All kills of a run with so many writes, or some of them. */
+function points(writes: number, whole: boolean): readonly Pick<AgentKill, 'at' | 'when'>[] {
+  const all = WHENS.flatMap((when) => Array.from({ length: writes }, (_, index) => ({ at: index + 1, when })));
+  if (whole || SOAK) return all;
+  return Array.from({ length: SAMPLE }, () => all.splice(random(all.length), 1)).flat();
+}
+
+const versionOf = async (service: WalkedService): Promise<'1' | '2'> => ((await get((await service.status()).url)).body.includes('"1"') ? '1' : '2');
+const other = (version: '1' | '2'): '1' | '2' => (version === '1' ? '2' : '1');
+const nothingBroke = (): void => expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
+
+/** None refused, no wrong answer: only what was in flight when an agent ended. */
+function onlyInFlight(report: LoadReport, kills: number): void {
+  const { kinds, failures, firstFailures } = report;
+  const others = Object.values(kinds).reduce((sum, { wrong, duplicated, misrouted }) => sum + wrong + duplicated + misrouted, 0);
+  expect({ others, refused: firstFailures.filter(({ message }) => /ECONNREFUSED|time/i.test(message)) }).toEqual({ others: 0, refused: [] });
+  process.stdout.write(`${kills} kills of the active agent under load: ${failures} requests in flight lost of ${report.sent}, longest gap ${Math.round(report.longestGapMs)} ms\n`);
+  expect(failures).toBeLessThanOrEqual(kills * LOST_PER_KILL);
+}
+
+describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy, whole, unbroken, least }) => {
+  let kills: KillWorld;
+  let service: WalkedService;
+  beforeAll(async () => {
+    kills = await KillWorld.open(bundles, tally);
+    service = kills.service(name);
+    for (const version of ['2', '1']) await service.inAgent(await service.order({ version, strategy }));
+  });
+  afterAll(() => kills.close());
+
+  const deploy = async (version: string): ReturnType<WalkedService['order']> => service.order({ version, strategy });
+
+  test('a deploy, its standby takes over', async () => {
+    const load = unbroken ? await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } }) : undefined;
+    const before = tally.kills;
+    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    expect(writes).toBeGreaterThanOrEqual(least);
+    for (const point of points(writes, whole)) {
+      const version = other(await versionOf(service));
+      const ending = await kills.killed(service, await deploy(version), point);
+      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
+    }
+    const report = await load?.stop();
+    if (report !== undefined) onlyInFlight(report, tally.kills - before);
+    nothingBroke();
+  }, 900_000);
+
+  test('a rollback', async () => {
+    const back = (): ReturnType<WalkedService['run']> => service.run({ action: 'rollback' }, { strategy });
+    const writes = await kills.count(service, back());
+    for (const point of points(writes, false)) {
+      const version = other(await versionOf(service));
+      await service.inAgent(await deploy(version));
+      const ending = await kills.killed(service, back(), point);
+      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(other(version)), unbroken);
+    }
+    nothingBroke();
+  }, 600_000);
+
+  test('a deploy, with the standby: the next command takes up what runs', async () => {
+    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    for (const point of points(writes, false)) {
+      const version = other(await versionOf(service));
+      const ending = await kills.killed(service, await deploy(version), { ...point, both: true });
+      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
+    }
+    nothingBroke();
+  }, 600_000);
+
+  test('a deploy, and the agent that recovers it as well', async () => {
+    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    for (const { at, when } of points(writes - 3, false)) {
+      const version = other(await versionOf(service));
+      const ending = await kills.killed(service, await deploy(version), { at: at + 1, when, next: { at: 1 + random(3), when: 'before', steps: '' } });
+      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
+    }
+    nothingBroke();
+  }, 600_000);
+});
+
+/** Each on a machine of its own. What has the traffic by the time of the kill keeps it. */
+test('an agent killed in a first deploy', async () => {
+  const writes = await first();
+  expect(writes).toBeGreaterThanOrEqual(7);
+  for (const point of points(writes, false)) await first(point);
+  // The route and the commit lie in the last third.
+  if (!SOAK) await first({ at: writes - 2, when: 'after' });
+  nothingBroke();
+}, 600_000);
+
+async function first(point?: Pick<AgentKill, 'at' | 'when'>): Promise<number> {
+  const kills = await KillWorld.open(bundles, tally);
+  try {
+    const service = kills.service('first');
+    if (point === undefined) return await kills.count(service, await service.order());
+    const ending = await kills.killed(service, await service.order(), point);
+    if (typeof ending === 'number') return ending;
+    const { live } = await service.status();
+    await kills.aftermath(service, ending, await service.order(), live !== undefined, live);
+    return 0;
+  } finally {
+    await kills.close();
+  }
+}

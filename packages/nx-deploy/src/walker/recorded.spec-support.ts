@@ -1,0 +1,24 @@
+/** A state store each write of whose journal and ledger is seen before it happens. For tests only: the product has no switch for it. */
+import type { StateStore } from '../releases/index.js';
+
+/** Gets each write with what it is; does it, or not. */
+export type Step = <T>(label: string, write: () => Promise<T>) => Promise<T>;
+
+export function recorded(state: StateStore, step: Step): StateStore {
+  const { journal, ledger } = state;
+  return {
+    ...state,
+    journal: {
+      ...journal,
+      write: (record) => step(`journal ${record.effect.kind} ${record.effect.key}`, () => journal.write(record)),
+      clear: () => step('journal cleared', () => journal.clear()),
+    },
+    ledger: { ...ledger, append: (body) => step(`ledger ${body.kind}`, () => ledger.append(body)) },
+  };
+}
+
+/** By SIGKILL. Never returns. */
+export async function die(): Promise<never> {
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise<never>(() => undefined);
+}
