@@ -48,6 +48,17 @@ async function standby(): Promise<number> {
   return pid;
 }
 
+/** An agent that has deployed, and its standby, are killed; pids of the agent and of the instance that is left. */
+async function bothKilled(): Promise<{ readonly agent: unknown; readonly instance: number | undefined }> {
+  const { document: { pid } } = await agent('start');
+  await bench.project();
+  await bench.deploy();
+  const [instance] = (await bench.status()).instances;
+  for (const victim of [await standby(), Number(pid)]) process.kill(victim, 'SIGKILL');
+  await eventually(() => isGone(pid), 'the agent to end');
+  return { agent: pid, instance: instance?.pid };
+}
+
 test('without an agent status and stop say so and start none', async () => {
   expect(await agent('status')).toMatchObject({ document: { outcome: 'done', running: false, services: [] }, output: { lines: [`no agent runs (home ${bench.home.folder})`] } });
   expect(await agent('stop')).toMatchObject({ document: { stopped: 0 }, output: { lines: ['no agent runs'] } });
@@ -119,30 +130,20 @@ test('an agent that was killed is replaced, and what it ran is found again', asy
 });
 
 test('with its standby killed too, the next command starts an agent that finds what ran', async () => {
-  const { document } = await agent('start');
-  await bench.project();
-  await bench.deploy();
-  const [instance] = (await bench.status()).instances;
-  for (const pid of [await standby(), Number(document['pid'])]) process.kill(pid, 'SIGKILL');
-  await eventually(() => isGone(document['pid']), 'the agent to end');
+  const { agent: killed, instance } = await bothKilled();
   expect((await agent('status')).document).toMatchObject({ running: false });
-  expect((await agent('start')).document['pid']).not.toBe(document['pid']);
-  expect((await bench.status()).instances).toMatchObject([{ pid: instance?.pid }]);
+  expect((await agent('start')).document['pid']).not.toBe(killed);
+  expect((await bench.status()).instances).toMatchObject([{ pid: instance }]);
 });
 
 test('stop ends what a killed agent has left, for which it starts another; --keep-instances leaves it', async () => {
-  const { document } = await agent('start');
-  await bench.project();
-  await bench.deploy();
-  const [instance] = (await bench.status()).instances;
-  for (const pid of [await standby(), Number(document['pid'])]) process.kill(pid, 'SIGKILL');
-  await eventually(() => isGone(document['pid']), 'the agent to end');
+  const { instance } = await bothKilled();
   expect(await agent('stop', { keepInstances: true })).toMatchObject({ document: { stopped: 0 }, output: { lines: ['no agent runs'] } });
-  expect(await isGone(instance?.pid)).toBe(false);
+  expect(await isGone(instance)).toBe(false);
   const { document: { stopped }, output } = await agent('stop');
   expect(output.lines[0]).toBe('no agent runs, but instances that one has left; an agent is started to end them');
   expect(stopped).toBe(1);
-  expect(await isGone(instance?.pid)).toBe(true);
+  expect(await isGone(instance)).toBe(true);
   expect(await agent('stop')).toMatchObject({ output: { lines: ['no agent runs'] } });
 });
 

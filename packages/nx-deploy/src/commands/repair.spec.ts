@@ -4,29 +4,13 @@ import { join } from 'node:path';
 import { identity } from '../shell/process-table.js';
 import { repair } from './repair.js';
 import { done, folderOf, interrupt, namesIn, stateOf, type Done } from './tasks.spec-support.js';
-import { deployFile, eventually, get, unusedPort, Workbench } from './workbench.spec-support.js';
+import { benchPerTest, deployFile, eventually, get, unusedPort, type Workbench } from './workbench.spec-support.js';
 
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project(deployFile({ environments: { staging: { instances: 2 } } }));
-});
-afterEach(() => bench.close());
+benchPerTest((made) => { bench = made; }, deployFile({ environments: { staging: { instances: 2 } } }));
 
 function mend(): Promise<Done> {
   return done(bench, (context) => repair(context, {}));
-}
-
-async function restart(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-  await bench.agent?.stop(false);
-  bench.agent = undefined;
-  await between();
-  await bench.start();
-}
-
-async function pids(): Promise<readonly (number | undefined)[]> {
-  return (await bench.status()).instances.map(({ pid }) => pid).sort();
 }
 
 const file = (name: string): string => join(folderOf(bench), name);
@@ -34,11 +18,11 @@ const file = (name: string): string => join(folderOf(bench), name);
 test('what was never deployed is refused, what is whole has nothing to repair', async () => {
   expect(await mend()).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-NOT-DEPLOYED' } } });
   const { document: { url } } = await bench.deploy();
-  const running = await pids();
+  const running = await bench.pids();
   const whole = await mend();
   expect(whole).toMatchObject({ exitCode: 0, document: { outcome: 'unchanged', action: 'repair', service: 'api', environment: 'staging', notes: [], url } });
   expect(whole.output.lines).toEqual(['nothing to repair: api staging']);
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
   expect((await bench.status()).ledger).toMatchObject({ ok: true, entries: 2 });
 });
 
@@ -83,7 +67,7 @@ test('a journal of a newer version is left alone', async () => {
 
 test('damaged and missing records of a service that the agent knows are written anew; what was unfinished is removed', async () => {
   const { document: { url } } = await bench.deploy();
-  const running = await pids();
+  const running = await bench.pids();
   const record = await readFile(file('service.json'), 'utf8');
   await writeFile(file('service.json'), '');
   await writeFile(file('instances.json'), 'null');
@@ -99,8 +83,8 @@ test('damaged and missing records of a service that the agent knows are written 
   await rm(file('service.json'));
   await rm(file('instances.json'));
   expect((await mend()).document.notes).toEqual([expect.stringMatching(/^service\.json was gone/), expect.stringMatching(/^instances\.json was gone/)]);
-  await restart();
-  expect(await pids()).toEqual(running);
+  await bench.restart();
+  expect(await bench.pids()).toEqual(running);
   expect(await get(url)).toMatchObject({ status: 200 });
 });
 
@@ -108,23 +92,23 @@ test('an agent that could not read service.json gets it back from what runs', as
   const port = await unusedPort();
   await bench.write('apps/api/deploy.json', deployFile({ environments: { staging: { instances: 2, listen: port } } }));
   const { document: { url, release } } = await bench.deploy();
-  const running = await pids();
-  await restart(() => writeFile(file('service.json'), '{"schema":1'));
+  const running = await bench.pids();
+  await bench.restart(() => writeFile(file('service.json'), '{"schema":1'));
   expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-STATE-DAMAGED' } } });
   const [mended, second] = await Promise.all([mend(), mend()]);
   const outcomes = [mended, second].map(({ document: { outcome } }) => outcome).sort();
   expect(outcomes[0]).toBe('done');
   expect(['refused', 'unchanged']).toContain(outcomes[1]);
   expect(await get(url)).toMatchObject({ status: 200 });
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
   expect(await bench.status()).toMatchObject({ live: release, url: `http://127.0.0.1:${port}` });
   expect((await bench.deploy()).document.outcome).toBe('unchanged');
 });
 
 test('all records lost at once: the instances are found by their processes, and what can no longer be managed is named', async () => {
   const { document: { release: first = '' } } = await bench.deploy();
-  const running = await pids();
-  await restart(async () => {
+  const running = await bench.pids();
+  await bench.restart(async () => {
     await writeFile(file('service.json'), '');
     await writeFile(file('instances.json'), '{');
   });
@@ -134,10 +118,10 @@ test('all records lost at once: the instances are found by their processes, and 
     expect.stringMatching(/^instances\.json was damaged .*; 2 instances were found again among the processes$/),
     expect.stringMatching(/^its public port stood in service\.json alone/),
   ]));
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
   expect(JSON.parse((await get(mended.document.url)).body)).toMatchObject({ release: first });
 
-  await restart(() => writeFile(file(`releases/${first}.json`), 'no record'));
+  await bench.restart(() => writeFile(file(`releases/${first}.json`), 'no record'));
   await expect(bench.status()).rejects.toMatchObject({ code: 'ND-STATE-DAMAGED' });
   const lost = await mend();
   expect(lost.document.notes).toEqual(expect.arrayContaining([
@@ -155,15 +139,15 @@ test('all records lost at once: the instances are found by their processes, and 
 test('state that a newer version wrote is not repaired', async () => {
   await bench.deploy();
   const newer = (await readFile(file('service.json'), 'utf8')).replace('"schema":1', '"schema":2');
-  await restart(() => writeFile(file('service.json'), newer));
+  await bench.restart(() => writeFile(file('service.json'), newer));
   expect(await mend()).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-STATE-NEWER' } } });
   expect(await readFile(file('service.json'), 'utf8')).toBe(newer);
 });
 
 test('instances that should run and do not are started, and a route without instances is put right', async () => {
   const { document: { url, release = '' } } = await bench.deploy();
-  const [first, second] = await pids();
-  await restart(async () => {
+  const [first, second] = await bench.pids();
+  await bench.restart(async () => {
     await writeFile(file('instances.json'), JSON.stringify({ schema: 1, instances: [] }));
     for (const pid of [first, second]) process.kill(-(pid ?? 0), 'SIGKILL');
     await eventually(async () => await identity(first ?? 0) === undefined && await identity(second ?? 0) === undefined, 'both to end');
@@ -182,7 +166,7 @@ test('a port that another program has is no success, and repairs itself once it 
   await bench.write('apps/api/deploy.json', deployFile({ environments: { staging: { listen: port } } }));
   await bench.deploy();
   const thief = createServer((_request, response) => { response.end('thief'); });
-  await restart(async () => {
+  await bench.restart(async () => {
     await eventually(() => new Promise<boolean>((resolve) => { thief.once('error', () => resolve(false)); thief.listen(port, '127.0.0.1', () => resolve(true)); }), 'the port to be free');
   });
   expect(await mend()).toMatchObject({ exitCode: 2, document: { outcome: 'not-restored', error: { code: 'ND-PORT-TAKEN' } } });

@@ -1,15 +1,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileStateStore, keyName, memoryLock, STATE_SCHEMA, type StateStore } from '../releases/index.js';
-import { get, Workbench } from './workbench.spec-support.js';
+import { benchPerTest, get, type Workbench } from './workbench.spec-support.js';
 
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project();
-});
-afterEach(() => bench.close());
+benchPerTest((made) => { bench = made; });
 
 function folder(): string {
   return join(bench.home.services, keyName({ workspace: 'acme', environment: 'staging', service: 'api' }));

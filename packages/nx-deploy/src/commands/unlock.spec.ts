@@ -1,4 +1,4 @@
-import { eventually, deployFile, get, Recorder, Workbench } from './workbench.spec-support.js';
+import { benchPerTest, deployFile, eventually, get, Recorder, type Workbench } from './workbench.spec-support.js';
 import { done, type Done } from './tasks.spec-support.js';
 import { repair } from './repair.js';
 import { resolveProject, serviceTarget } from './context.js';
@@ -6,12 +6,7 @@ import { status } from './status.js';
 import { unlock, type UnlockOptions } from './unlock.js';
 
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project();
-});
-afterEach(() => bench.close());
+benchPerTest((made) => { bench = made; });
 
 const slowHook = deployFile({ hooks: { preDeploy: [['node', '-e', 'console.log("waiting"); setTimeout(() => {}, 60000)']] } });
 

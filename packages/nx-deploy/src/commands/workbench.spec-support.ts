@@ -98,6 +98,14 @@ export class Workbench {
     return agent;
   }
 
+  /** The agent leaves, and the next one takes over its state after that. */
+  async restart(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.agent?.stop(false);
+    this.agent = undefined;
+    await between();
+    await this.start();
+  }
+
   async client(): Promise<AgentClient> {
     const client = await findAgent(this.home);
     if (client === undefined) throw new Error('no agent runs');
@@ -152,6 +160,11 @@ export class Workbench {
     return (await this.client()).call('status', await serviceTarget(context, resolveProject(context)));
   }
 
+  /** Of its instances, in order. */
+  async pids(place: Place = {}): Promise<readonly (number | undefined)[]> {
+    return (await this.status(place)).instances.map(({ pid }) => pid).sort();
+  }
+
   async json(file: string): Promise<unknown> {
     return JSON.parse(await readFile(file, 'utf8'));
   }
@@ -193,4 +206,16 @@ async function endLeftovers(folder: string): Promise<readonly string[]> {
     if (Number(group) > 1) killGroup(Number(group));
   }
   return left;
+}
+
+/** For each test of the file a bench whose agent runs, with a project. */
+export function benchPerTest(take: (bench: Workbench) => void, deployJson?: object): void {
+  let bench: Workbench | undefined;
+  beforeEach(async () => {
+    bench = await Workbench.open();
+    take(bench);
+    await bench.start();
+    await bench.project(deployJson);
+  });
+  afterEach(() => bench?.close());
 }

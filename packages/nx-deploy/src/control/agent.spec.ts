@@ -2,32 +2,16 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { agentHome } from '../agent/home.js';
-import { deployFile, eventually, get, unusedPort, Workbench } from '../commands/workbench.spec-support.js';
+import { benchPerTest, deployFile, eventually, get, unusedPort, type Workbench } from '../commands/workbench.spec-support.js';
 import { fileStateStore, keyName, memoryLock, STATE_SCHEMA, type JournalRecord } from '../releases/index.js';
 import { identity } from '../shell/process-table.js';
 import { startAgent } from './agent.js';
 
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project(deployFile({ environments: { staging: { instances: 2 } } }));
-});
-afterEach(() => bench.close());
+benchPerTest((made) => { bench = made; }, deployFile({ environments: { staging: { instances: 2 } } }));
 
 function folderOf(service: string): string {
   return join(bench.home.services, keyName({ workspace: 'acme', environment: 'staging', service }));
-}
-
-async function pids(project = 'api'): Promise<readonly (number | undefined)[]> {
-  return (await bench.status({ project })).instances.map(({ pid }) => pid).sort();
-}
-
-async function restart(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-  await bench.agent?.stop(false);
-  bench.agent = undefined;
-  await between();
-  await bench.start();
 }
 
 test('an agent leaves at once when another process is in charge of the home', async () => {
@@ -41,28 +25,28 @@ test('an agent leaves at once when another process is in charge of the home', as
 test('the next agent finds instances, route, releases and history again, and can go on with them', async () => {
   const { document } = await bench.deploy();
   const before = await bench.status();
-  const running = await pids();
-  await restart();
-  expect(await pids()).toEqual(running);
+  const running = await bench.pids();
+  await bench.restart();
+  expect(await bench.pids()).toEqual(running);
   expect(await get(document.url)).toMatchObject({ status: 200 });
   expect(await bench.status()).toMatchObject({ live: before.live, url: before.url, releases: before.releases, ledger: before.ledger });
   expect(await (await bench.client()).call('services', {})).toEqual([{ key: { workspace: 'acme', environment: 'staging', service: 'api' }, url: document.url, instances: 2 }]);
   expect((await bench.deploy()).document.outcome).toBe('unchanged');
   await bench.build('2');
   expect((await bench.deploy()).document).toMatchObject({ outcome: 'done', url: document.url });
-  expect(await pids()).not.toEqual(running);
+  expect(await bench.pids()).not.toEqual(running);
 });
 
 test('an instance that ended while no agent ran is started afresh', async () => {
   await bench.deploy();
-  const [first, second] = await pids();
-  await restart(async () => {
+  const [first, second] = await bench.pids();
+  await bench.restart(async () => {
     process.kill(-(first ?? 0), 'SIGKILL');
     await eventually(async () => await identity(first ?? 0) === undefined, 'the instance to end');
   });
   await eventually(async () => (await bench.status()).instances.every(({ state }) => state === 'ready'), 'both to be ready');
-  expect(await pids()).toContain(second);
-  expect(await pids()).not.toContain(first);
+  expect(await bench.pids()).toContain(second);
+  expect(await bench.pids()).not.toContain(first);
 });
 
 test('a service whose record is damaged does not stop the others, says so, and is found again once it is repaired', async () => {
@@ -71,38 +55,38 @@ test('a service whose record is damaged does not stop the others, says so, and i
   const { document } = await bench.deploy({}, { project: 'other' });
   const file = join(folderOf('api'), 'service.json');
   const whole = await readFile(file, 'utf8');
-  const running = await pids();
-  await restart(() => writeFile(file, whole.slice(0, 40)));
+  const running = await bench.pids();
+  await bench.restart(() => writeFile(file, whole.slice(0, 40)));
   expect(await get(document.url)).toMatchObject({ status: 200 });
   expect(await readFile(bench.agent?.log.file ?? '', 'utf8')).toContain('could not be restored');
   await expect(bench.status()).rejects.toMatchObject({ code: 'ND-STATE-DAMAGED', parts: { where: file } });
   expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-STATE-DAMAGED' } } });
   await writeFile(file, whole);
   expect(await bench.deploy()).toMatchObject({ document: { outcome: 'unchanged' } });
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
 });
 
 test('a public port that another program took meanwhile leaves the instances known; the next deploy that can have it serves again', async () => {
   const port = await unusedPort();
   await bench.write('apps/api/deploy.json', deployFile({ environments: { staging: { listen: port } } }));
   await bench.deploy();
-  const running = await pids();
+  const running = await bench.pids();
   const thief = createServer((_request, response) => { response.end('thief'); });
-  await restart(async () => {
+  await bench.restart(async () => {
     await eventually(() => new Promise<boolean>((resolve) => { thief.once('error', () => resolve(false)); thief.listen(port, '127.0.0.1', () => resolve(true)); }), 'the port to be free');
   });
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
   expect((await bench.status()).live).toBeUndefined();
   thief.closeAllConnections();
   await new Promise((resolve) => { thief.close(resolve); });
   const again = await bench.deploy();
   expect(again).toMatchObject({ exitCode: 0, document: { outcome: 'done' } });
   expect(await get(again.document.url)).toMatchObject({ status: 200, body: expect.stringContaining('"service":"api"') });
-  expect(await pids()).toEqual(running);
+  expect(await bench.pids()).toEqual(running);
 });
 
 test('what is no service among the services is passed over', async () => {
-  await restart(async () => {
+  await bench.restart(async () => {
     await mkdir(bench.home.services);
     await writeFile(join(bench.home.services, 'stray'), 'no folder');
   });
@@ -163,7 +147,7 @@ test('what a killed agent left is finished by the next one, and stands in the le
   const state = fileStateStore({ folder: folderOf('api'), keyFile: bench.home.targetKey, lock: memoryLock('api') });
   const record = await state.releases.get(release);
   if (record === undefined) throw new Error('no record');
-  await restart(async () => {
+  await bench.restart(async () => {
     const common = { run: 'run-killed', action: 'deploy', actor, release: 'r000000000000' } as const;
     await state.ledger.append({ kind: 'start', at: '2026-01-31T12:00:00.000Z', strategy: 'rolling', processes: { web: { fixed: 2 } }, ...common });
     await state.journal.write({
@@ -180,7 +164,7 @@ test('what a killed agent left is finished by the next one, and stands in the le
 
 test('a recovery that fails stays on record and does not stop the agent', async () => {
   await bench.deploy();
-  await restart(() => writeFile(join(folderOf('api'), 'journal.json'), '{'));
+  await bench.restart(() => writeFile(join(folderOf('api'), 'journal.json'), '{'));
   await eventually(async () => (await readFile(bench.agent?.log.file ?? '', 'utf8')).includes('a recovery failed'), 'the log');
   expect(await readFile(join(folderOf('api'), 'journal.json'), 'utf8')).toBe('{');
   expect(await bench.deploy()).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-STATE-DAMAGED' } } });

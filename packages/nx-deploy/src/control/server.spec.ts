@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { deployFile, eventually, Recorder, Workbench } from '../commands/workbench.spec-support.js';
+import { benchPerTest, deployFile, eventually, Recorder, type Workbench } from '../commands/workbench.spec-support.js';
 import { resolveProject, serviceTarget } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
 import { createEmbeddedRouter } from '../routers/embedded/index.js';
@@ -12,12 +12,7 @@ import { Registry } from './registry.js';
 import { openControl, type ControlOptions } from './server.js';
 
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project();
-});
-afterEach(() => bench.close());
+benchPerTest((made) => { bench = made; });
 
 /** Sends bytes as they are. */
 function raw(path: string, body: string): Promise<{ readonly status: number | undefined; readonly body: unknown }> {

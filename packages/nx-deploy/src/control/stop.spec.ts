@@ -1,24 +1,12 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deployFile, eventually, Workbench } from '../commands/workbench.spec-support.js';
+import { benchPerTest, deployFile, eventually, type Workbench } from '../commands/workbench.spec-support.js';
 import { folderOf } from '../commands/tasks.spec-support.js';
 import { identity } from '../shell/process-table.js';
 
 /** What `agent stop` ends, and that nothing begins behind it. */
 let bench: Workbench;
-beforeEach(async () => {
-  bench = await Workbench.open();
-  await bench.start();
-  await bench.project();
-});
-afterEach(() => bench.close());
-
-async function restart(between: () => Promise<void>): Promise<void> {
-  await bench.agent?.stop(false);
-  bench.agent = undefined;
-  await between();
-  await bench.start();
-}
+benchPerTest((made) => { bench = made; });
 
 async function stop(): Promise<number> {
   const { stopped } = await (await bench.client()).call('stop', { instances: true });
@@ -52,7 +40,7 @@ test.each([
 ])('instances are ended although %s', async (_why, damage) => {
   await bench.deploy();
   const pid = (await bench.status()).instances[0]?.pid ?? 0;
-  await restart(() => damage(folderOf(bench)));
+  await bench.restart(() => damage(folderOf(bench)));
   expect(await identity(pid)).toBeDefined();
   expect(await stop()).toBe(1);
   expect(await identity(pid)).toBeUndefined();

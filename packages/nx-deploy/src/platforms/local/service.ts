@@ -34,7 +34,8 @@ export interface LocalHost {
   readonly log: (message: string, error?: unknown) => void;
 }
 
-const REOPEN_TRIES = 5;
+/** A standby of the killed agent that was about to start has the listeners too, and goes when it has started: seconds, on a busy machine. */
+const REOPEN_TRIES = 60;
 const REOPEN_PAUSE: Ms = 50;
 
 export class LocalService {

@@ -12,7 +12,13 @@ export function describeDisk(subject: FaultSubject): void {
     test('that is full from the middle of a deploy: restored, and the next deploy works when there is room again', () => onSmallDisk(subject, async (disk, place) => {
       const { service, first, next } = await deployed(place, strategy);
       await underTraffic(service, strategy, async (traffic) => {
-        const full = await traffic.during(() => service.deploy({ ...next, watch: (event) => { if (event.type === 'step' && event.index === 1) disk.fill(); } }));
+        let begun = false;
+        const watch: FaultOrder['watch'] = (event) => {
+          begun ||= event.type === 'step' && event.index === 1;
+          // Again and again: what is removed meanwhile makes room.
+          if (begun) disk.fill();
+        };
+        const full = await traffic.during(() => service.deploy({ ...next, watch }));
         expect(full).toMatchObject({ outcome: 'restored', error: { code: 'ND-DISK-FULL', where: expect.stringContaining(place.folder), next: expect.stringMatching(/^free space there/) } });
         expect((await service.status()).live).toBe(first);
         disk.free();
