@@ -27,8 +27,7 @@ async function running(deployJson = asks()): Promise<string> {
   return document.release ?? '';
 }
 
-async function answered(command: typeof approve, options: AnswerOptions = {}): Promise<Ran> {
-  const output = new Recorder();
+async function answered(command: typeof approve, options: AnswerOptions = {}, output = new Recorder()): Promise<Ran> {
   return { ...await command(bench.context({ project }, output), options), output } as Ran;
 }
 
@@ -62,7 +61,16 @@ test('a deploy that asks ends with 4 and says how to answer; status tells the sa
   expect(waits.text).toContain(`  approve   nx run ${project}:approve --configuration=staging`);
   expect(await bench.deploy({}, { project })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-PAUSED' } } });
 
-  const done = await answered(approve, { note: ' fine \u001b[31m' });
+  const output = new Recorder();
+  const meanwhile: Promise<ServiceStatus>[] = [];
+  output.onEvent = ({ type }) => {
+    if (type === 'step') meanwhile.push(bench.status({ project }));
+  };
+  const done = await answered(approve, { note: ' fine \u001b[31m' }, output);
+  // It has the lock in its own name and goes on with the record of the deploy: neither waits nor is interrupted.
+  const [going] = await Promise.all(meanwhile);
+  expect(going?.lock).toBeDefined();
+  expect([going?.paused, going?.interrupted]).toEqual([undefined, undefined]);
   expect(done.output.errors).toEqual([]);
   expect(done).toMatchObject({ exitCode: 0, document: { outcome: 'done', action: 'deploy', decision: 'approved', release: second, previous: first } });
   expect(done.output.lines[0]).toMatch(new RegExp(`^deployed: ${project} staging in `));
