@@ -189,6 +189,23 @@ describe('a watch', () => {
     expect(text).toContain(`${left.document.release ?? ''} is watched until 20`);
   });
 
+  test('is left by a signal, and goes on by itself: the deploy stands', async () => {
+    await running(deployFile());
+    const before = process.listeners('SIGTERM');
+    const output = new Recorder();
+    output.onEvent = ({ type }) => {
+      // As a signal would call it; those of the tests' own runner are left alone.
+      if (type === 'waiting' && output.events.some((event) => event.type === 'stage' && event.stage === 'record')) {
+        for (const listener of process.listeners('SIGTERM').filter((each) => !before.includes(each))) listener('SIGTERM', 15);
+      }
+    };
+    const left = await bench.deploy({ watch: '1h' }, { project }, output);
+    expect(left).toMatchObject({ exitCode: 0, document: { outcome: 'done' } });
+    expect(output.lines[0]).toBe('SIGTERM: no longer watching; the agent goes on by itself');
+    expect((await shown()).document).toMatchObject({ live: left.document.release, watch: { release: left.document.release } });
+    expect(process.listeners('SIGTERM')).toEqual(before);
+  });
+
   test('that is no duration is refused', async () => {
     await running();
     expect(await bench.deploy({ watch: 'long' }, { project })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-OPTION-INVALID', what: '--watch=long is no duration' } } });
