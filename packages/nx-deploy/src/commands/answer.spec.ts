@@ -196,7 +196,7 @@ describe('a watch', () => {
     output.onEvent = ({ type }) => {
       // As a signal would call it; those of the tests' own runner are left alone.
       if (type === 'waiting' && output.events.some((event) => event.type === 'stage' && event.stage === 'record')) {
-        for (const listener of process.listeners('SIGTERM').filter((each) => !before.includes(each))) listener('SIGTERM', 15);
+        for (const listener of process.listeners('SIGTERM').filter((each) => !before.includes(each))) listener('SIGTERM');
       }
     };
     const left = await bench.deploy({ watch: '1h' }, { project }, output);
