@@ -27,8 +27,7 @@ async function running(deployJson = asks()): Promise<string> {
   return document.release ?? '';
 }
 
-async function answered(command: typeof approve, options: AnswerOptions = {}): Promise<Ran> {
-  const output = new Recorder();
+async function answered(command: typeof approve, options: AnswerOptions = {}, output = new Recorder()): Promise<Ran> {
   return { ...await command(bench.context({ project }, output), options), output } as Ran;
 }
 
@@ -62,7 +61,16 @@ test('a deploy that asks ends with 4 and says how to answer; status tells the sa
   expect(waits.text).toContain(`  approve   nx run ${project}:approve --configuration=staging`);
   expect(await bench.deploy({}, { project })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-PAUSED' } } });
 
-  const done = await answered(approve, { note: ' fine \u001b[31m' });
+  const output = new Recorder();
+  const meanwhile: Promise<ServiceStatus>[] = [];
+  output.onEvent = ({ type }) => {
+    if (type === 'step') meanwhile.push(bench.status({ project }));
+  };
+  const done = await answered(approve, { note: ' fine \u001b[31m' }, output);
+  // It has the lock in its own name and goes on with the record of the deploy: neither waits nor is interrupted.
+  const [going] = await Promise.all(meanwhile);
+  expect(going?.lock).toBeDefined();
+  expect([going?.paused, going?.interrupted]).toEqual([undefined, undefined]);
   expect(done.output.errors).toEqual([]);
   expect(done).toMatchObject({ exitCode: 0, document: { outcome: 'done', action: 'deploy', decision: 'approved', release: second, previous: first } });
   expect(done.output.lines[0]).toMatch(new RegExp(`^deployed: ${project} staging in `));
@@ -179,6 +187,23 @@ describe('a watch', () => {
     const { document, text } = await shown();
     expect(document.watch).toEqual({ release: left.document.release, until: expect.any(String) });
     expect(text).toContain(`${left.document.release ?? ''} is watched until 20`);
+  });
+
+  test('is left by a signal, and goes on by itself: the deploy stands', async () => {
+    await running(deployFile());
+    const before = process.listeners('SIGTERM');
+    const output = new Recorder();
+    output.onEvent = ({ type }) => {
+      // As a signal would call it; those of the tests' own runner are left alone.
+      if (type === 'waiting' && output.events.some((event) => event.type === 'stage' && event.stage === 'record')) {
+        for (const listener of process.listeners('SIGTERM').filter((each) => !before.includes(each))) listener('SIGTERM');
+      }
+    };
+    const left = await bench.deploy({ watch: '1h' }, { project }, output);
+    expect(left).toMatchObject({ exitCode: 0, document: { outcome: 'done' } });
+    expect(output.lines[0]).toBe('SIGTERM: no longer watching; the agent goes on by itself');
+    expect((await shown()).document).toMatchObject({ live: left.document.release, watch: { release: left.document.release } });
+    expect(process.listeners('SIGTERM')).toEqual(before);
   });
 
   test('that is no duration is refused', async () => {

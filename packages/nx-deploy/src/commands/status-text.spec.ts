@@ -89,6 +89,16 @@ describe('statusLines', () => {
       expect(lines.join('\n')).not.toContain('interrupted');
     });
 
+    test('shares the traffic, and its release is not gone', () => {
+      const web = { web: { running: 1, ready: 1, draining: 0 } };
+      const lines = statusLines({
+        ...status, live: release, paused, fleet: { rba9876543210: { weight: 25, processes: web }, [release]: { weight: 75, processes: web } }, url: 'http://here',
+        releases: [{ id: 'rba9876543210', at: '2026-01-31T12:00:00.123Z', action: 'deploy', outcome: 'waiting', by: 'ann@there', available: false }],
+      }, facts);
+      expect(lines[0]).toBe(`api staging on local: ${release} has 75%, rba9876543210 has 25% of the traffic at http://here`);
+      expect(lines.join('\n')).not.toContain('gone');
+    });
+
     test('in vain, offers no answer any more', () => {
       const lines = statusLines({ ...status, live: release, paused }, { ...facts, now: Date.UTC(2026, 0, 31, 14) });
       expect(lines[1]).toContain('until 2026-01-31T13:30:00Z, which is over: it is taken back');

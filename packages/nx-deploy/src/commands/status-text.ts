@@ -15,12 +15,15 @@ export interface StatusFacts {
   readonly now: Ms;
 }
 
+/** Outcomes of a change that has not ended: nothing of it is gone. */
+const UNDER_WAY: ReadonlySet<string> = new Set(['waiting', 'unfinished']);
+
 export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly string[] {
   const head = `${status.service} ${status.environment} on ${status.platform}`;
   const warnings = facts.shadowed.map((name) => `warning: the script ${name} of package.json replaces the target ${name} of nx-deploy; rename one of them`);
   if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
   return [
-    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${status.live === undefined ? 'no release has traffic' : `${status.live} is live`}${status.url === undefined ? '' : ` at ${status.url}`}`,
+    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${liveText(status)}${status.url === undefined ? '' : ` at ${status.url}`}`,
     ...(status.lock === undefined ? [] : [`${status.lock.action} ${status.lock.run} is under way, by ${status.lock.actor.user}@${status.lock.actor.host} since ${status.lock.since}; status --follow watches it`]),
     ...(status.interrupted === undefined ? [] : [
       `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; ${status.interrupted.action === 'destroy' ? 'run destroy again' : 'repair, or the next deploy or rollback, brings it to an end'}`,
@@ -51,6 +54,13 @@ function pausedLines({ run, action, by, gate, since, expires }: PausedStatus, { 
     `  asked     ${sanitize(gate)}`,
     ...(left > 0 ? [`  approve   ${command('approve')}`, `  reject    ${command('reject')}`] : []),
   ];
+}
+
+/** In the middle of a change the traffic is shared. */
+function liveText({ live, fleet }: ServiceStatus): string {
+  if (live === undefined) return 'no release has traffic';
+  const shares = Object.entries(fleet).filter(([, { weight }]) => weight > 0).sort(([, a], [, b]) => b.weight - a.weight);
+  return shares.length < 2 ? `${live} is live` : `${shares.map(([id, { weight }]) => `${id} has ${weight}%`).join(', ')} of the traffic`;
 }
 
 /** Without the fraction, which nobody compares by eye. */
@@ -84,7 +94,7 @@ function releaseTable({ releases, live }: ServiceStatus): readonly string[] {
     [{ title: 'when' }, { title: 'release' }, { title: 'action' }, { title: 'outcome' }, { title: 'version' }, { title: 'commit' }, { title: 'by' }, { title: '' }],
     releases.flatMap((row) => {
       const { at, id, action, outcome, version = '', commit = '', by, available, reason = '', decisions = [] } = row;
-      const mark = row === current ? 'live' : available ? '' : 'gone';
+      const mark = row === current ? 'live' : available || UNDER_WAY.has(outcome) ? '' : 'gone';
       return [
         ...decisions.toReversed().map((decision) => decisionRow(row, decision)),
         [seconds(at), id, action, outcome, version, commit.slice(0, 10), by, [mark, reason].filter((text) => text !== '').join(': ')],

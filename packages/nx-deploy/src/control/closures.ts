@@ -30,6 +30,8 @@ export interface ClosureAnswer {
 /** Rejects with ND-NOT-DEPLOYED when the service has no address to be closed at. */
 export async function changeClosure(registry: Registry, { closure, by, ...target }: ClosureRequest): Promise<ClosureAnswer> {
   const service = await registry.known(target);
+  // Its record is another agent's by now.
+  if (service.forsaken) throw new DeployError('ND-INTERRUPTED', { what: 'a newer agent takes over just now', next: 'run the command again' });
   const { closed, listen, key } = service.record;
   const url = urlOf(listen);
   if (url === undefined) throw new DeployError('ND-NOT-DEPLOYED', { what: `${key.service} (${key.environment}) has no address here`, next: 'deploy it first' });

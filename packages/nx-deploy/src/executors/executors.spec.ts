@@ -6,9 +6,12 @@ import approveExecutor from './approve/executor.js';
 import deployExecutor from './deploy/executor.js';
 import destroyExecutor from './destroy/executor.js';
 import logsExecutor from './logs/executor.js';
+import maintenanceExecutor from './maintenance/executor.js';
+import pauseExecutor from './pause/executor.js';
 import pruneExecutor from './prune/executor.js';
 import rejectExecutor from './reject/executor.js';
 import repairExecutor from './repair/executor.js';
+import resumeExecutor from './resume/executor.js';
 import rollbackExecutor from './rollback/executor.js';
 import statusExecutor from './status/executor.js';
 import unlockExecutor from './unlock/executor.js';
@@ -88,6 +91,20 @@ test('a deploy that asks is no success, so that nothing goes on that depends on 
     expect(await answer({ outputFile }, context)).toEqual({ success: false });
     expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', exitCode: 3, error: { code: 'ND-NOT-PAUSED' } });
   }
+});
+
+test('the executors that close the service to its public and open it again', async () => {
+  const outputFile = join(bench.folder, 'closure.json');
+  const context = contextOf('staging');
+  await bench.write('page.html', '<p>closed</p>');
+  expect(await maintenanceExecutor({ outputFile, page: 'page.html', retryAfter: '1m' }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', exitCode: 0, action: 'maintenance', now: { type: 'maintenance' } });
+  expect(await pauseExecutor({ outputFile, wait: '1s' }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', action: 'pause', now: { type: 'paused' } });
+  expect(await resumeExecutor({ outputFile }, context)).toEqual({ success: true });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', action: 'resume', before: { type: 'paused' } });
+  expect(await resumeExecutor({}, context)).toEqual({ success: true });
+  expect(printed).toMatch(/nothing to end: api staging is open at http/);
 });
 
 test('the executors for trouble: status, repair, unlock, prune and destroy, each with its document', async () => {

@@ -246,6 +246,6 @@ export class LocalService {
   async forsake(): Promise<void> {
     this.forsaken = true;
     await this.supervisor.forsake();
-    await this.routing;
+    await Promise.all([this.routing, this.writing]);
   }
 }
