@@ -9,11 +9,11 @@ const packages = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'];
  * Programs in one file each: those that must go on when node_modules is deleted under them, and the bin, which spends most of its time
  * on loading. What stays outside is loaded only when it is needed.
  */
-const bundles: readonly { readonly entry: string; readonly out: string; readonly outside?: readonly string[]; readonly dense?: true }[] = [
+const bundles: readonly { readonly entry: string; readonly out: string; readonly outside?: readonly string[] }[] = [
   { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
   { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
   { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
-  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit'], dense: true },
+  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit'] },
 ];
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     copyAssets(source, dist);
   }
   const deploy = join(root, 'packages/nx-deploy');
-  for (const { entry, out, outside = [], dense = false } of bundles) {
+  for (const { entry, out, outside = [] } of bundles) {
     await build({
       entryPoints: [join(deploy, 'src', entry)],
       outfile: join(deploy, 'dist', out),
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
       mainFields: ['module', 'main'],
       external: [...outside],
       // Names stay, for the stack of an internal error.
-      minifyWhitespace: dense,
+      minifyWhitespace: true,
       sourcemap: true,
       legalComments: 'inline',
       logLevel: 'warning',

@@ -11,7 +11,7 @@ const page = (file: string): string => readFileSync(join(docs, file), 'utf8');
 
 /** A command in a block of code or between backticks, its words apart. */
 function commands(start: string): readonly (readonly [file: string, command: string])[] {
-  const pattern = new RegExp(`(?:^|\`)(?:npx )?(${start} [^\`\\n]*)`, 'gm');
+  const pattern = new RegExp(`(?:^|\`)(?:npx )?(${start} (?! )[^\`\\n]*)`, 'gm');
   return files.flatMap((file) => [...page(file).matchAll(pattern)].map(([, command = '']) => [file, command.trim()] as const));
 }
 

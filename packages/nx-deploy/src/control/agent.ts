@@ -1,6 +1,5 @@
 /** The agent: one background process per user that runs instances, routes their traffic and walks deploys. */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
@@ -9,9 +8,9 @@ import type { Home } from '../agent/home.js';
 import { createEmbeddedRouter, type InheritableRouter } from '../routers/embedded/index.js';
 import { detach } from '../shell/detach.js';
 import { baseEnvironment } from '../shell/environment.js';
-import { isAlive } from '../shell/process-table.js';
 import { createAgentLog, type AgentLog } from './agent-log.js';
 import { storedArtifacts, type StoredArtifacts } from './artifacts.js';
+import { release, terminate } from './charge.js';
 import { versionOf } from './code-copies.js';
 import { gone } from './heir.js';
 import { PROTOCOL, type Calls, type Hello } from './protocol.js';
@@ -242,15 +241,4 @@ class RunningAgent implements Agent {
       return;
     }
   }
-}
-
-/** From here on another agent may take charge. */
-async function release(home: Home): Promise<void> {
-  if (!await isInCharge(home.lockFile)) return;
-  await rm(home.socket, { force: true });
-  await rm(home.lockFile, { force: true });
-}
-
-async function terminate({ pid, identity }: Claimant): Promise<void> {
-  if (await isAlive(pid, identity)) process.kill(pid, 'SIGTERM');
 }

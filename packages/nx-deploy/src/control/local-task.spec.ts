@@ -16,7 +16,7 @@ test('reaches the agent that runs', async () => {
 
 test('starts the agent when it has ended', async () => {
   const bench = await Workbench.open();
-  const run = { key: { workspace: 'acme', service: 'api', environment: 'test' }, owner: 'acme', node: process.execPath, request: { change: { action: 'deploy' }, dryRun: true } };
+  const run = { key: { workspace: 'acme', service: 'api', environment: 'test' }, owner: 'acme', node: process.execPath, request: { change: { action: 'deploy' }, strategy: { type: 'recreate' }, dryRun: true } };
   const { platform, close } = await localTask({ home: bench.home.folder, bundles: BUNDLES, run: run as never }).open(() => undefined);
   try {
     expect(await platform.list()).toEqual({});

@@ -8,6 +8,7 @@ import type { Ms, Release, ReleaseId } from '../../model/index.js';
 import { fileStateStore, memoryLock, PRIVATE_FOLDER, type StateStore } from '../../releases/index.js';
 import type { Listen, Router } from '../../routers/router.js';
 import { Leftover } from './leftover.js';
+import { Queues } from './queues.js';
 import { processOrder } from './process-order.js';
 import { readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
 import { routeKey, routeOf } from './route.js';
@@ -50,7 +51,7 @@ export class LocalService {
   /** The record is on disk: somebody has deployed. */
   private kept = false;
   private readonly leftover: Leftover;
-  private readonly queues = new Map<ReleaseId, Promise<void>>();
+  private readonly queues = new Queues();
 
   private constructor(readonly folder: string, private current: ServiceRecord, readonly host: LocalHost) {
     const { service, environment } = current.key;
@@ -215,13 +216,7 @@ export class LocalService {
 
   /** One change of the instances of a release at a time: a call that was given up may still be at work. */
   queue(release: ReleaseId, change: () => Promise<void>): Promise<void> {
-    const next = (this.queues.get(release) ?? Promise.resolve()).then(change);
-    const settled = next.catch(() => undefined);
-    this.queues.set(release, settled);
-    void settled.then(() => {
-      if (this.queues.get(release) === settled) this.queues.delete(release);
-    });
-    return next;
+    return this.queues.add(release, change);
   }
 
   /** Work of a run whose walker is gone: whoever gets the lock next has it only when that has ended, or is refused when it does not end. */
