@@ -58,5 +58,7 @@ test('a repair says that the release which should run cannot be started, when it
   await succeeded(NEW);
   await temp.state.releases.remove(NEW);
   const platform = new StatefulPlatform(temp.state, {});
-  expect(await task(platform, { action: 'repair' })).toMatchObject({ outcome: 'unchanged', notes: [`release ${NEW} should run, and cannot be started, for its record is gone: deploy again`] });
+  expect(await task(platform, { action: 'repair' })).toMatchObject({
+    outcome: 'not-restored', error: { code: 'ND-RELEASE-UNKNOWN', what: `release ${NEW} should run and cannot be started`, why: 'its record is gone', next: 'deploy again' },
+  });
 });

@@ -1,7 +1,9 @@
 /** Finds what is not as it should be, and puts it right. What carries traffic goes on carrying it. */
 import { apply } from '../apply/index.js';
 import { shortfalls } from '../apply/difference.js';
+import { DeployError } from '../errors.js';
 import { asDesired, reached, WEB, type Desired, type Observed, type ReleaseId } from '../model/index.js';
+import type { Platform } from '../platforms/platform.js';
 import { lastSuccess, STATE_SCHEMA } from '../releases/index.js';
 import { pausedError, waiting } from './decide.js';
 import { closeOpenRuns } from './open-runs.js';
@@ -20,13 +22,19 @@ export async function repair(task: HeldTask): Promise<TaskPart> {
   };
   for (const line of await platform.mend()) put(line);
   const asked = await waiting(platform);
+  let lost: DeployError | undefined;
   if (asked === undefined) {
     if (await finishInterrupted(task)) found += 1;
-    for (const line of await mendFleet(task)) put(line);
+    lost = await lostRelease(task);
+    if (lost === undefined) for (const line of await mendFleet(task)) put(line);
     // No journal is left by now: what a run without an end came to is seen by what runs.
     for (const line of await closeOpenRuns({ platform, actor: task.request.actor, lease: task.lease })) put(line);
   } else say(`left as it is: ${pausedError(asked).message}; approve or reject it`);
   await lookAtLedger(task);
+  if (lost !== undefined) {
+    begin();
+    throw lost;
+  }
   const url = await platform.url();
   return { outcome: found === 0 ? 'unchanged' : 'done', ...(url === undefined ? {} : { url }) };
 }
@@ -59,19 +67,31 @@ async function mendFleet(task: HeldTask): Promise<readonly string[]> {
  * The release of the last success, if it can serve; else the healthy one with the most traffic; else that of the last success again, to be started. A
  * release that is kept warm stays.
  */
-async function wantedFleet({ platform, say }: HeldTask, observed: Observed): Promise<Desired | undefined> {
+async function wantedFleet({ platform }: HeldTask, observed: Observed): Promise<Desired | undefined> {
   const last = lastSuccess(await platform.state.ledger.entries());
-  const able = (id: ReleaseId): boolean => (observed[id]?.processes[WEB]?.ready ?? 0) > 0;
-  const id = last !== undefined && able(last.release) ? last.release : mostTraffic(observed) ?? last?.release;
+  const id = await wantedRelease(platform, observed);
   if (id === undefined) return undefined;
-  if (!able(id) && await platform.state.releases.get(id) === undefined) {
-    say(`release ${id} should run, and cannot be started, for its record is gone: deploy again`);
-    return undefined;
-  }
   const fleet = asDesired(observed);
   const processes = id === last?.release ? last.processes : fleet[id]?.processes ?? {};
   const warm = Object.entries(fleet).filter(([other, { until }]) => other !== id && until !== undefined).map(([other, release]) => [other, { ...release, weight: 0 }] as const);
   return { ...Object.fromEntries(warm), [id]: { processes, weight: 100 } };
+}
+
+async function wantedRelease(platform: Platform, observed: Observed): Promise<ReleaseId | undefined> {
+  const last = lastSuccess(await platform.state.ledger.entries());
+  return last !== undefined && isAble(observed, last.release) ? last.release : mostTraffic(observed) ?? last?.release;
+}
+
+function isAble(observed: Observed, id: ReleaseId): boolean {
+  return (observed[id]?.processes[WEB]?.ready ?? 0) > 0;
+}
+
+/** Why what should run cannot be brought back; everything else is put right all the same. */
+async function lostRelease({ platform }: HeldTask): Promise<DeployError | undefined> {
+  const observed = await platform.list();
+  const id = await wantedRelease(platform, observed);
+  if (id === undefined || isAble(observed, id) || await platform.state.releases.get(id) !== undefined) return undefined;
+  return new DeployError('ND-RELEASE-UNKNOWN', { what: `release ${id} should run and cannot be started`, why: 'its record is gone', next: 'deploy again' });
 }
 
 function faults(wanted: Desired, observed: Observed): readonly string[] {
