@@ -70,6 +70,13 @@ describe('the bundled program', () => {
     expect(service.lines()).toEqual([expect.objectContaining({ level: 60, msg: 'invalid environment', problems: [expect.stringContaining('PORT'), expect.stringContaining('SHUTDOWN_TIMEOUT')] })]);
   });
 
+  it('crashes when that fault is switched on, after it has listened', async () => {
+    const service = run({ PORT: '0', FAULT_CRASH_AFTER: '1' });
+    await listening(service);
+    expect(await service.exit).toEqual([70, null]);
+    expect(service.lines().map(({ msg }) => msg)).toEqual(['listening', 'a fault that was switched on: crash']);
+  });
+
   it('exits 1 when its port is taken', async () => {
     const first = run({ PORT: '0' });
     const { port } = new URL(await listening(first));

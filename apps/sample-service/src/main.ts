@@ -1,4 +1,4 @@
-import { destination, pino } from 'pino';
+import { destination, pino, type Logger } from 'pino';
 import { createService } from './server.js';
 import { readSettings, SettingsError, type Settings } from './settings.js';
 import { shutDown } from './shutdown.js';
@@ -14,6 +14,11 @@ function settingsOrExit(): Settings {
     pino(stdout).fatal({ problems: error.problems }, 'invalid environment');
     return process.exit(1);
   }
+}
+
+function crash(log: Logger): void {
+  log.fatal('a fault that was switched on: crash');
+  process.exit(70);
 }
 
 async function main(): Promise<void> {
@@ -33,6 +38,7 @@ async function main(): Promise<void> {
   try {
     const { address, port } = await service.listen();
     log.info({ address, port }, 'listening');
+    if (settings.faults.crashAfter > 0) setTimeout(() => crash(log), settings.faults.crashAfter).unref();
   } catch (error) {
     log.fatal({ err: error }, 'cannot listen');
     process.exit(1);

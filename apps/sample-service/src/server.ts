@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import { FaultSwitch } from './faults.js';
 import { routes } from './routes/index.js';
 import { sendJson } from './routes/route.js';
 import { EchoSockets } from './routes/socket.js';
@@ -22,6 +23,7 @@ export function createService(settings: Settings, log: Logger): Service {
   const { service, release, instance } = settings.identity;
   const identity = { 'x-service': service, 'x-release': release, 'x-instance': instance };
   const traffic = new Traffic();
+  const faults = new FaultSwitch(settings.faults);
   const sockets = new EchoSockets(settings.identity, identity);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1000 }, (request, response) => {
     const start = performance.now();
@@ -33,7 +35,7 @@ export function createService(settings: Settings, log: Logger): Service {
       const ms = Math.round(performance.now() - start);
       log.debug({ method: request.method, path: pathOf(request), status: response.statusCode, ms, complete: response.writableFinished }, 'request');
     });
-    answer(request, response, settings, traffic).catch((error: unknown) => fail(request, response, log, error));
+    answer(request, response, { settings, traffic, faults }).catch((error: unknown) => fail(request, response, log, error));
   });
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head, traffic.draining));
   return { server, traffic, sockets, listen: () => listen(server, settings) };
@@ -44,8 +46,18 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] ?? '/';
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, settings: Settings, traffic: Traffic): Promise<void> {
+interface State {
+  readonly settings: Settings;
+  readonly traffic: Traffic;
+  readonly faults: FaultSwitch;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, { settings, traffic, faults }: State): Promise<void> {
   const path = pathOf(request);
+  if (await faults.hits(path)) {
+    sendJson(response, 500, { error: 'a fault that was switched on' });
+    return;
+  }
   const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (methods === undefined) {
     sendJson(response, 404, { error: 'not found' });

@@ -1,4 +1,5 @@
 /** The service's configuration, read once at the start. */
+import type { Faults } from './faults.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -21,6 +22,7 @@ export interface Settings {
   readonly apiToken: string | undefined;
   /** ms that requests in flight get to finish after the signal. */
   readonly shutdownTimeout: number;
+  readonly faults: Faults;
   readonly identity: Identity;
 }
 
@@ -61,6 +63,11 @@ export function readSettings(env: Environment): Settings {
     logLevel: logLevel ?? 'info',
     apiToken: present(env['API_TOKEN']) ? env['API_TOKEN'] : undefined,
     shutdownTimeout: whole('SHUTDOWN_TIMEOUT', 10, 1, 600) * 1000,
+    faults: {
+      errors: whole('FAULT_ERRORS', 0, 0, 100),
+      latency: whole('FAULT_LATENCY', 0, 0, 60_000),
+      crashAfter: whole('FAULT_CRASH_AFTER', 0, 0, 86_400) * 1000,
+    },
     identity: {
       service: text('NX_DEPLOY_SERVICE', 'sample-service'),
       release: text('NX_DEPLOY_RELEASE', 'unreleased'),
