@@ -71,7 +71,17 @@ Supervisor.prototype.stop = function (this: Supervisor, instance) {
   const route = service?.host.router.route(service.routeKey);
   const carries = (route?.weights[instance.record.release] ?? 0) > 0 && route?.targets.some((target) => target.id === targetId(instance)) === true;
   if (carries) appendFileSync(join(home.folder, VIOLATIONS_FILE), `${service?.routeKey ?? ''} ${targetId(instance)}\n`);
-  return stop.call(this, instance);
+  return stopping(`stop ${targetId(instance)}`, () => stop.call(this, instance));
+};
+
+/** Counted where that is ordered: what ends without a journal. */
+function stopping<T>(label: string, work: () => Promise<T>): Promise<T> {
+  return ordered()?.stops === true ? step(label, work) : work();
+}
+
+const keep = Reflect.get(LocalService.prototype, 'keep');
+LocalService.prototype.keep = function (this: LocalService, warm) {
+  return stopping('keep', () => keep.call(this, warm));
 };
 
 void import('../bin/agent.js');

@@ -6,6 +6,8 @@ export interface AgentKill {
   readonly when: 'before' | 'after' | number;
   /** File that takes a line for each write. */
   readonly steps: string;
+  /** The ends of instances and the times of warm releases count as writes too. */
+  readonly stops?: true;
   /** The standby is killed as well, just before. */
   readonly both?: boolean;
   /** What is to happen to the recovery. */

@@ -15,6 +15,7 @@ import { KILL_FILE, VIOLATIONS_FILE, type AgentKill } from './kills-order.spec-s
 export type When = AgentKill['when'];
 
 const SECOND_KILL = 2_000;
+const WORK_LIMIT = 30_000;
 
 /** Folder of an agent's bundles whose agent is the given program. */
 export function bundlesWith(folder: string, program: string): string {
@@ -54,11 +55,20 @@ export interface Killed {
   readonly run: string;
 }
 
-export class KillWorld {
-  private constructor(readonly world: World, private readonly tally: Tally) {}
+interface Armed {
+  readonly active: number;
+  readonly standby: number;
+  readonly kill: Omit<AgentKill, 'steps'>;
+  /** One for each write so far. */
+  lines(): readonly string[];
+}
 
-  static async open(bundles: string, tally: Tally): Promise<KillWorld> {
-    return new KillWorld(await World.apart(bundles), tally);
+export class KillWorld {
+  private constructor(readonly world: World, private readonly tally: Tally, private readonly warm: number) {}
+
+  /** `warm`: releases that a change keeps beside the one that it wants. */
+  static async open(bundles: string, tally: Tally, warm = 0): Promise<KillWorld> {
+    return new KillWorld(await World.apart(bundles), tally, warm);
   }
 
   async close(): Promise<void> {
@@ -78,27 +88,51 @@ export class KillWorld {
 
   /** Runs until the agent ends itself; the number of writes when it does not. `carried`: the strategy leaves no moment without an instance. */
   async killed(service: WalkedService, order: RunRequest, kill: Omit<AgentKill, 'steps'>, carried = false): Promise<Killed | number> {
-    const { folder } = this.world.bench.home;
-    const { active, standby } = await pair(this.world);
-    const steps = join(folder, `${order.request.run}.steps`);
-    const lines = (): readonly string[] => readFileSync(steps, 'utf8').trim().split('\n');
-    writeFileSync(steps, '');
-    writeFileSync(join(folder, KILL_FILE), JSON.stringify({ ...kill, steps, ...(kill.next === undefined ? {} : { next: { ...kill.next, steps: `${steps}.next` } }) }));
+    const armed = await this.arm(order.request.run, kill);
     const result = await service.inAgent(order).catch((error: unknown) => {
       if (asDeployError(error).code === 'ND-INTERRUPTED') return undefined;
       throw error;
     });
-    if (result !== undefined && lines().length < kill.at) {
-      writeFileSync(join(folder, KILL_FILE), '');
-      return lines().length;
-    }
-    await eventually(() => !agentsOf(this.world).some(({ pid }) => pid === active), 'the agent to end');
+    if (result !== undefined && armed.lines().length < kill.at) return this.disarm(armed);
+    return this.fallen(service, order.request.run, armed, carried);
+  }
+
+  /** The same for what an agent does by itself. `over`: it was done, and no agent was killed. */
+  async killedAtWork(service: WalkedService, name: string, kill: Omit<AgentKill, 'steps'>, begin: () => Promise<void>, over: () => Promise<boolean>): Promise<Killed | number> {
+    const armed = await this.arm(name, kill);
+    await begin();
+    let done = false;
+    await eventually(async () => !this.lives(armed.active) || (done = await over().catch(() => false)), name, WORK_LIMIT);
+    if (done && this.lives(armed.active)) return this.disarm(armed);
+    return this.fallen(service, name, armed, true);
+  }
+
+  private async arm(name: string, kill: Omit<AgentKill, 'steps'>): Promise<Armed> {
+    const { folder } = this.world.bench.home;
+    const steps = join(folder, `${name}.steps`);
+    const agents = await pair(this.world);
+    writeFileSync(steps, '');
+    writeFileSync(join(folder, KILL_FILE), JSON.stringify({ ...kill, steps, ...(kill.next === undefined ? {} : { next: { ...kill.next, steps: `${steps}.next` } }) }));
+    return { ...agents, kill, lines: () => readFileSync(steps, 'utf8').trim().split('\n') };
+  }
+
+  private disarm({ lines }: Armed): number {
+    writeFileSync(join(this.world.bench.home.folder, KILL_FILE), '');
+    return lines().length;
+  }
+
+  private lives(agent: number): boolean {
+    return agentsOf(this.world).some(({ pid }) => pid === agent);
+  }
+
+  private async fallen(service: WalkedService, run: string, { kill, lines, active, standby }: Armed, carried: boolean): Promise<Killed> {
+    await eventually(() => !this.lives(active), 'the agent to end');
     const { when, both = false } = kill;
     const label = `${service.target.key.service}, ${both ? 'both' : 'agent'} killed ${typeof when === 'number' ? 'within' : when} ${lines()[kill.at - 1] ?? ''}`;
     if (both) await this.adopt(label, carried);
     else if (kill.next !== undefined) await this.again();
     else if ((await hello(this.world)).pid !== standby) this.tally.failed.push(`${label}: the standby did not take over`);
-    return { label, steps: lines(), when, run: order.request.run };
+    return { label, steps: lines(), when, run };
   }
 
   /** The one that took over is killed as well, maybe before it had a standby; a recovery may have fewer writes than that. */
@@ -121,16 +155,23 @@ export class KillWorld {
 
   /** What does not hold after a kill, the next command included. `keeps`: the release that had the traffic and has to keep it. */
   async aftermath(service: WalkedService, killed: Killed, next: RunRequest, carried: boolean, keeps?: string): Promise<void> {
-    const { label } = killed;
+    await this.ending(service, killed.label, { carried, warm: this.warm }, async (problems) => {
+      const { live } = await service.status();
+      if (keeps !== undefined && live !== keeps) problems.push(`what had the traffic was taken back to ${live ?? 'nothing'}`);
+      const { result, messages: told } = await service.inAgent(next);
+      if (mustBeTold(killed) && !mentions(told, killed.run)) problems.push('the next command did not tell what was found');
+      return result;
+    });
+  }
+
+  /** What does not hold once an agent has recovered by itself, and after the work that leads to what was wanted. `carried`: there is traffic in between. */
+  async ending(service: WalkedService, label: string, { carried, warm }: { readonly carried: boolean; readonly warm: number }, finish: (problems: string[]) => Promise<ChangeResult>): Promise<void> {
     this.tally.kills += 1;
     const problems = [...await recovered(service)];
-    const between = await service.status();
-    if (keeps !== undefined && between.live !== keeps) problems.push(`what had the traffic was taken back to ${between.live ?? 'nothing'}`);
-    if (carried && (await get(between.url)).status !== 200) problems.push('no traffic flows');
-    const { result, messages: told } = await service.inAgent(next);
+    if (carried && (await get((await service.status()).url)).status !== 200) problems.push('no traffic flows');
+    const result = await finish(problems);
     if (result.outcome !== 'done' && result.outcome !== 'unchanged') this.tally.stuck.push(`${label}: ${reason(result)}`);
-    if (mustBeTold(killed) && !mentions(told, killed.run)) problems.push('the next command did not tell what was found');
-    problems.push(...await inConsistentFleet(this.world, service, result.release, 2), ...this.violations());
+    problems.push(...await inConsistentFleet(this.world, service, result.release, 2, warm), ...this.violations());
     if (problems.length > 0) this.tally.failed.push(`${label}: ${problems.join(', ')}`);
   }
 
@@ -172,21 +213,14 @@ function reason({ outcome, error }: ChangeResult): string {
   return `${outcome}, ${error?.code ?? ''} ${error?.what ?? ''} ${error?.why ?? ''}`;
 }
 
-/** A strategy that must hold. `whole`: killed at every write, not at a sample. `unbroken`: no request fails but those in flight. */
+/** A strategy that must hold. `each`: killed at every write, not at a sample. `unbroken`: no request fails but those in flight. */
 export interface KilledStrategy {
   readonly name: string;
   readonly strategy: StrategyOptions;
-  readonly whole: boolean;
+  readonly each: boolean;
   readonly unbroken: boolean;
   /** The fewest writes that a deploy of it can have. */
   readonly least: number;
-}
-
-/** The same numbers for the same seed. */
-export function randomly(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
+  /** Releases that a change keeps beside the one that it wants. */
+  readonly warm: number;
 }

@@ -1,16 +1,17 @@
 /** SIGKILL of the agent at every write of the record of its own walk; its standby, or the next command, brings things to an end. */
 import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
-import { get } from '../commands/workbench.spec-support.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { Tally } from '../walker/aftermath.spec-support.js';
-import { ROLLING, type WalkedService } from '../walker/world.spec-support.js';
+import { blueGreen, canary, liveVersion, nextVersion, randomly, ROLLING, type WalkedService } from '../walker/world.spec-support.js';
 import type { AgentKill } from './kills-order.spec-support.js';
-import { bundlesWith, KillWorld, randomly, type KilledStrategy, type When } from './kills-world.spec-support.js';
+import { bundlesWith, KillWorld, type KilledStrategy, type When } from './kills-world.spec-support.js';
 
 /** One line per strategy is all it takes. */
 const STRATEGIES: readonly KilledStrategy[] = [
-  { name: 'rolling', strategy: ROLLING, whole: true, unbroken: true, least: 12 },
-  { name: 'recreate', strategy: { type: 'recreate' }, whole: false, unbroken: false, least: 8 },
+  { name: 'rolling', strategy: ROLLING, each: true, unbroken: true, least: 12, warm: 0 },
+  { name: 'recreate', strategy: { type: 'recreate' }, each: false, unbroken: false, least: 8, warm: 0 },
+  { name: 'blue-green', strategy: blueGreen(), each: true, unbroken: true, least: 11, warm: 1 },
+  { name: 'canary', strategy: canary(), each: true, unbroken: true, least: 15, warm: 1 },
 ];
 const WHENS: readonly When[] = ['before', 'after', 40];
 const SAMPLE = 3;
@@ -27,15 +28,14 @@ afterAll(() => {
   expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
 });
 
-/** All kills of a run with so many writes, or some of them. */
-function points(writes: number, whole: boolean): readonly Pick<AgentKill, 'at' | 'when'>[] {
+/** All kills of a run with so many writes, one for each write, or some of them. */
+function points(writes: number, each: boolean): readonly Pick<AgentKill, 'at' | 'when'>[] {
   const all = WHENS.flatMap((when) => Array.from({ length: writes }, (_, index) => ({ at: index + 1, when })));
-  if (whole || SOAK) return all;
+  if (SOAK) return all;
+  if (each) return Array.from({ length: writes }, (_, index) => ({ at: index + 1, when: WHENS[random(WHENS.length)] ?? 'before' }));
   return Array.from({ length: SAMPLE }, () => all.splice(random(all.length), 1)).flat();
 }
 
-const versionOf = async (service: WalkedService): Promise<'1' | '2'> => ((await get((await service.status()).url)).body.includes('"1"') ? '1' : '2');
-const other = (version: '1' | '2'): '1' | '2' => (version === '1' ? '2' : '1');
 const nothingBroke = (): void => expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
 
 /** None refused, no wrong answer: only what was in flight when an agent ended. */
@@ -47,13 +47,13 @@ function onlyInFlight(report: LoadReport, kills: number): void {
   expect(failures).toBeLessThanOrEqual(kills * LOST_PER_KILL);
 }
 
-describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy, whole, unbroken, least }) => {
+describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy, each, unbroken, least, warm }) => {
   let kills: KillWorld;
   let service: WalkedService;
   beforeAll(async () => {
-    kills = await KillWorld.open(bundles, tally);
+    kills = await KillWorld.open(bundles, tally, warm);
     service = kills.service(name);
-    for (const version of ['2', '1']) await service.inAgent(await service.order({ version, strategy }));
+    for (const version of ['3', '1']) await service.inAgent(await service.order({ version, strategy }));
   });
   afterAll(() => kills.close());
 
@@ -62,10 +62,10 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   test('a deploy, its standby takes over', async () => {
     const load = unbroken ? await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } }) : undefined;
     const before = tally.kills;
-    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    const writes = await kills.count(service, await deploy(await nextVersion(service)));
     expect(writes).toBeGreaterThanOrEqual(least);
-    for (const point of points(writes, whole)) {
-      const version = other(await versionOf(service));
+    for (const point of points(writes, each)) {
+      const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), point);
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
     }
@@ -77,19 +77,19 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   test('a rollback', async () => {
     const back = (): ReturnType<WalkedService['run']> => service.run({ action: 'rollback' }, { strategy });
     const writes = await kills.count(service, back());
-    for (const point of points(writes, false)) {
-      const version = other(await versionOf(service));
-      await service.inAgent(await deploy(version));
+    for (const point of points(writes, strategy.type === 'blue-green')) {
+      const before = await liveVersion(service);
+      await service.inAgent(await deploy(await nextVersion(service)));
       const ending = await kills.killed(service, back(), point);
-      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(other(version)), unbroken);
+      if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(before), unbroken);
     }
     nothingBroke();
   }, 600_000);
 
   test('a deploy, with the standby: the next command takes up what runs', async () => {
-    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    const writes = await kills.count(service, await deploy(await nextVersion(service)));
     for (const point of points(writes, false)) {
-      const version = other(await versionOf(service));
+      const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), { ...point, both: true }, unbroken);
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
     }
@@ -97,9 +97,9 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   }, 600_000);
 
   test('a deploy, and the agent that recovers it as well', async () => {
-    const writes = await kills.count(service, await deploy(other(await versionOf(service))));
+    const writes = await kills.count(service, await deploy(await nextVersion(service)));
     for (const { at, when } of points(writes - 3, false)) {
-      const version = other(await versionOf(service));
+      const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), { at: at + 1, when, next: { at: 1 + random(3), when: 'before', steps: '' } });
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
     }

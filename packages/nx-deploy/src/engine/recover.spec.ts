@@ -26,14 +26,16 @@ interface Left {
   readonly begun?: boolean;
   /** Artifacts that are gone. */
   readonly gone?: readonly string[];
+  /** It was a rollback, by a watch where there is a reason. */
+  readonly rollback?: { readonly reason?: string };
 }
 
-async function after({ runs, from, to, committed = false, begun = true, gone = [] }: Left, resume?: boolean): Promise<Recovery | undefined> {
+async function after({ runs, from, to, committed = false, begun = true, gone = [], rollback }: Left, resume?: boolean): Promise<Recovery | undefined> {
   platform = new StatefulPlatform(temp.state, runs);
   for (const id of [OLD, NEW]) platform.staged.add(id);
   for (const id of gone) platform.staged.delete(id);
-  const common = { run: 'run-killed', action: 'deploy', actor } as const;
-  if (begun) await temp.state.ledger.append({ kind: 'start', at: '2026-01-31T12:00:00.000Z', strategy: 'rolling', processes: {}, release: NEW, ...common });
+  const common = { run: 'run-killed', action: rollback === undefined ? 'deploy' : 'rollback', actor } as const;
+  if (begun) await temp.state.ledger.append({ ...rollback, kind: 'start', at: '2026-01-31T12:00:00.000Z', strategy: 'rolling', processes: {}, release: NEW, ...common });
   const journal: JournalRecord = {
     schema: STATE_SCHEMA, ...common, startedAt: '2026-01-31T12:00:00.000Z', epoch: 7, effect: { kind: 'scale', key: NEW }, from, to,
     releases: { [OLD]: releaseNamed(OLD), [NEW]: releaseNamed(NEW) }, committed,
@@ -80,6 +82,12 @@ test.each([['after its commit', { committed: true }, undefined], ['asked to resu
   expect(await after({ ...half, ...extra }, resume)).toEqual({ way: 'forward', run: 'run-killed' });
   expect(Object.keys(platform.observed())).toEqual([NEW]);
   expect(await outcomes()).toEqual(['start', [NEW, 'done', true]]);
+});
+
+test.each([['by a watch goes on, away from what did badly', { reason: 'release did badly' }, [], 'forward'], ['that somebody asked for is taken back', {}, [], 'back'], ['by a watch to what is gone is taken back', { reason: 'release did badly' }, [NEW], 'back']] as const)('a rollback %s', async (_what, rollback, gone, way) => {
+  expect(await after({ ...half, rollback, gone })).toEqual({ way, run: 'run-killed' });
+  expect(Object.keys(platform.observed())).toEqual([way === 'forward' ? NEW : OLD]);
+  expect(await outcomes()).toEqual(['start', [NEW, way === 'forward' ? 'done' : 'restored', true]]);
 });
 
 test('a change that never began in the ledger gets no end there', async () => {

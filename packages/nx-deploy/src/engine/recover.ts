@@ -6,7 +6,7 @@ import type { Platform } from '../platforms/platform.js';
 import type { Actor, JournalRecord, LedgerOutcome, Lease } from '../releases/index.js';
 
 /**
- * forward: the change had passed its commit (or was asked to be resumed) and was brought to its end. back: the fleet from before runs again. healthiest: the
+ * forward: the change had passed its commit, was asked to be resumed, or takes back what did badly, and was brought to its end. back: the fleet from before runs again. healthiest: the
  * fleet from before was empty or its artifacts are gone; the healthy release with the most traffic got all of it. stuck: nothing was touched, or the way failed.
  */
 export type Way = 'forward' | 'back' | 'healthiest' | 'stuck';
@@ -43,7 +43,7 @@ export async function recover(context: RecoverContext): Promise<Recovery | undef
   const why = context.because?.message ?? `was interrupted at ${left.effect.kind} ${left.effect.key}`;
   emit({ type: 'note', text: context.because === undefined ? `the ${left.action} ${left.run} of ${left.startedAt} ${why}` : why });
   const observed = await platform.list();
-  const choice = await choose(platform, left, observed, context.resume === true);
+  const choice = await choose(platform, left, observed, context.resume === true || await takesBack(platform, left));
   if (choice === undefined) {
     await finish(context, left, 'not-restored');
     emit({ type: 'note', text: 'nothing was touched: neither what ran before nor what was to run can be brought back' });
@@ -74,6 +74,14 @@ async function choose(platform: Platform, left: JournalRecord, observed: Observe
   if (healthiest === undefined) return undefined;
   const processes = left.to[healthiest]?.processes ?? left.from[healthiest]?.processes ?? asDesired(observed)[healthiest]?.processes ?? {};
   return { way: 'healthiest', target: { [healthiest]: { processes, weight: 100 } } };
+}
+
+/** Nobody asked for such a rollback: a watch began it, and the release that it leaves is known to be bad. */
+async function takesBack(platform: Platform, { run, action, to }: JournalRecord): Promise<boolean> {
+  if (action !== 'rollback') return false;
+  const entries = await platform.state.ledger.entries().catch(() => []);
+  if (!entries.some((entry) => entry.kind === 'start' && entry.run === run && entry.reason !== undefined)) return false;
+  return (await Promise.all(Object.keys(to).filter((id) => (to[id]?.weight ?? 0) > 0).map((id) => platform.exists(id)))).every((exists) => exists);
 }
 
 /** Among the releases that have a ready instance. */

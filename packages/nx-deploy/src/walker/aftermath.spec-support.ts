@@ -1,4 +1,5 @@
 /** What has to hold after a kill. For tests only. */
+import { isDeepStrictEqual } from 'node:util';
 import { processesOf, type Found } from '../../../../e2e/support/processes.js';
 import { get } from '../commands/workbench.spec-support.js';
 import type { WalkedService, World } from './world.spec-support.js';
@@ -39,22 +40,24 @@ export function instanceProcesses(world: World): readonly Found[] {
   return processesOf(world.bench.home.folder).filter(({ command }) => !AGENT.test(command));
 }
 
-/** Exactly this release runs, has all of the traffic, and nothing is left of anything else. */
-export function inConsistentFleet(world: World, service: WalkedService, release: string | undefined, instances: number): Promise<readonly string[]> {
+/** Exactly this release runs, has all of the traffic, and nothing is left of anything else, except for so many releases that are kept warm. */
+export function inConsistentFleet(world: World, service: WalkedService, release: string | undefined, instances: number, warm = 0): Promise<readonly string[]> {
   return settled(SETTLE_LIMIT, async () => {
     const status = await service.status();
-    const wanted = { [release ?? '']: { processes: { web: { running: instances, ready: instances, draining: 0 } }, weight: 100 } };
+    const processesOfEach = { web: { running: instances, ready: instances, draining: 0 } };
+    const kept = Object.entries(status.fleet).filter(([, { weight, until }]) => weight === 0 && Date.parse(until ?? '') > Date.now());
+    const wanted = { [release ?? '']: { processes: processesOfEach, weight: 100 }, ...Object.fromEntries(kept.map(([id, release]) => [id, { ...release, processes: processesOfEach }])) };
     const answer = await get(status.url);
     const processes = instanceProcesses(world);
     const agents = agentsOf(world);
     return [
-      ...(JSON.stringify(status.fleet) === JSON.stringify(wanted) ? [] : [`the fleet is ${JSON.stringify(status.fleet)}`]),
+      ...(kept.length === warm && isDeepStrictEqual(status.fleet, wanted) ? [] : [`the fleet is ${JSON.stringify(status.fleet)}, ${warm} warm wanted`]),
       ...(status.interrupted === undefined ? [] : ['the journal was left']),
       ...(status.releases.every(({ outcome }) => outcome !== 'unfinished') ? [] : ['a run has no end']),
       ...(status.ledger.ok ? [] : [`the ledger is broken: ${status.ledger.broken ?? ''}`]),
       ...(answer.status === 200 ? [] : [`it answers ${answer.status}`]),
       // Each instance is a shim and the service's process.
-      ...(processes.length === 2 * instances ? [] : [`${processes.length} processes: ${processes.map(({ command }) => command).join('; ')}`]),
+      ...(processes.length === 2 * instances * (1 + warm) ? [] : [`${processes.length} processes: ${processes.map(({ command }) => command).join('; ')}`]),
       ...(agents.length <= 2 ? [] : [`${agents.length} agents`]),
     ];
   });

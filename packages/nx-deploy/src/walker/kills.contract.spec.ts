@@ -5,7 +5,8 @@ import { isRunning } from '../../../../e2e/support/processes.js';
 import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
 import { Supervisor } from '../agent/supervisor.js';
 import { get } from '../commands/workbench.spec-support.js';
-import type { RunRequest, ServiceStatus } from '../control/protocol.js';
+import type { StrategyOptions } from '../config/resolved.js';
+import type { RunRequest } from '../control/protocol.js';
 import { asDeployError } from '../errors.js';
 import { targetId } from '../platforms/local/targets.js';
 import type * as embedded from '../routers/embedded/index.js';
@@ -14,7 +15,7 @@ import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
 import { inConsistentFleet, settled, SETTLE_LIMIT, Tally } from './aftermath.spec-support.js';
 import type { Kill } from './killed.spec-support.js';
 import { readWalker } from './run-folder.js';
-import { messages, ROLLING, World, type WalkedService } from './world.spec-support.js';
+import { blueGreen, canary, messages, nextVersion, randomly, ROLLING, World, type WalkedService } from './world.spec-support.js';
 
 const mockRouters = new Set<Router>();
 jest.mock('../routers/embedded/index.js', () => {
@@ -28,8 +29,32 @@ jest.mock('../routers/embedded/index.js', () => {
 
 const folder = temporaryFolder('kills');
 const program = bundleFile('walker/killed.spec-support.ts', join(folder, 'killed.js'));
-const WITHIN: Kill['when'] = 40;
 const LOCK_LIMIT = 500;
+const WHENS: readonly Kill['when'][] = ['before', 'after', 40];
+const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
+const SEED = Number(process.env['NX_DEPLOY_SEED'] ?? Date.now() % 100_000);
+const random = randomly(SEED);
+
+interface KilledWalk {
+  readonly name: string;
+  readonly strategy: StrategyOptions;
+  /** Each write in each way; otherwise each write in one way. */
+  readonly whole: boolean;
+  /** No request fails. */
+  readonly unbroken: boolean;
+  /** The fewest writes that a deploy of it can have. */
+  readonly least: number;
+  /** Releases that are kept beside the one that is wanted. */
+  readonly warm: number;
+}
+const STRATEGIES: readonly KilledWalk[] = [
+  { name: 'rolling', strategy: ROLLING, whole: true, unbroken: true, least: 12, warm: 0 },
+  { name: 'recreate', strategy: { type: 'recreate' }, whole: false, unbroken: false, least: 8, warm: 0 },
+  { name: 'blue-green', strategy: blueGreen(), whole: false, unbroken: true, least: 11, warm: 1 },
+  { name: 'canary', strategy: canary(), whole: false, unbroken: true, least: 15, warm: 1 },
+];
+/** Of a first deploy the strategy does not matter. */
+const FIRST: KilledWalk = { name: 'first', strategy: ROLLING, whole: true, unbroken: true, least: 7, warm: 0 };
 
 const tally = new Tally();
 const { failed, stuck } = tally;
@@ -41,7 +66,7 @@ beforeAll(() => {
   jest.spyOn(Supervisor.prototype, 'stop').mockImplementation(function (this: Supervisor, instance) {
     const id = targetId(instance);
     for (const router of mockRouters) {
-      for (const key of ['rolling (test, acme)', 'recreate (test, acme)', 'first (test, acme)']) {
+      for (const key of [...STRATEGIES.map(({ name }) => name), 'first'].map((name) => `${name} (test, acme)`)) {
         const route = router.route(key);
         if ((route?.weights[instance.record.release] ?? 0) > 0 && route?.targets.some((target) => target.id === id) === true) violations.push(`${key} ${id}`);
       }
@@ -50,7 +75,7 @@ beforeAll(() => {
   });
 });
 afterAll(() => {
-  process.stdout.write(`${String(tally)}, of walkers\n`);
+  process.stdout.write(`${String(tally)}, of walkers (NX_DEPLOY_SEED=${SEED})\n`);
   expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
 });
 
@@ -82,54 +107,49 @@ async function lockFree(service: WalkedService): Promise<readonly string[]> {
 }
 
 /** What does not hold after a kill, the next command included. */
-async function afterKill(world: World, service: WalkedService, label: string, version: string, always: boolean): Promise<void> {
+async function afterKill(world: World, service: WalkedService, { strategy, warm }: KilledWalk, label: string, version: string, always: boolean): Promise<void> {
   tally.kills += 1;
   const problems = [...await lockFree(service)];
   const between = await service.status();
   if (always && (await get(between.url)).status !== 200) problems.push('no traffic flows');
-  const next = await service.walk(await service.order({ version, strategy: strategyOf(service) }));
+  const next = await service.walk(await service.order({ version, strategy }));
   if (next.outcome !== 'done' && next.outcome !== 'unchanged') stuck.push(`${label}: ${next.outcome}, ${next.error?.code ?? ''} ${next.error?.what ?? ''} ${next.error?.why ?? ''}`);
-  problems.push(...await inConsistentFleet(world, service, next.release, 2), ...violations.map((what) => `stopped under traffic: ${what}`));
+  problems.push(...await inConsistentFleet(world, service, next.release, 2, warm), ...violations.map((what) => `stopped under traffic: ${what}`));
   violations = [];
   if (problems.length > 0) failed.push(`${label}: ${problems.join(', ')}`);
 }
 
-function strategyOf(service: WalkedService): typeof ROLLING {
-  return service.target.key.service === 'recreate' ? { type: 'recreate' } : ROLLING;
-}
-
 /** Every write of a deploy over one that runs; the last one is the first that is not there any more. */
-async function series(world: World, service: WalkedService, when: Kill['when'], always: boolean): Promise<number> {
+async function series(world: World, service: WalkedService, walked: KilledWalk, when: () => Kill['when']): Promise<number> {
   for (let at = 1; ; at += 1) {
-    const status: ServiceStatus = await service.status();
-    const version = (await get(status.url)).body.includes('"1"') ? '2' : '1';
-    const ending = await killed(service, await service.order({ version, strategy: strategyOf(service) }), at, when);
+    const version = await nextVersion(service);
+    const ending = await killed(service, await service.order({ version, strategy: walked.strategy }), at, when());
     if (ending === 'none') return at - 1;
-    if (ending !== 'over') await afterKill(world, service, ending.label, version, always);
+    if (ending !== 'over') await afterKill(world, service, walked, ending.label, version, walked.unbroken);
   }
 }
 
-describe.each(['rolling', 'recreate'] as const)('a walker killed at every write of a %s deploy', (name) => {
+describe.each(STRATEGIES)('a walker killed at every write of a $name deploy', (walked) => {
+  const { name, strategy, whole, unbroken, least } = walked;
   let world: World;
   let load: Awaited<ReturnType<typeof startLoad>> | undefined;
-  let report: LoadReport | undefined;
   beforeAll(async () => {
     world = await World.open();
     const service = world.service(name);
-    for (const version of ['2', '1']) await service.walk(await service.order({ version, strategy: strategyOf(service) }));
-    if (name === 'rolling') load = await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } });
+    for (const version of ['3', '1']) await service.walk(await service.order({ version, strategy }));
+    if (unbroken) load = await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } });
   });
   afterAll(async () => {
-    report = await load?.stop();
+    const report: LoadReport | undefined = await load?.stop();
     await close(world);
     if (report === undefined) return;
     expect(report).toMatchObject({ failures: 0, firstFailures: [] });
     expect(report.ok).toBeGreaterThan(1_000);
   });
 
-  test.each([['before', 'before'], ['after', 'after'], ['within', WITHIN]] as const)('%s', async (_, when) => {
-    const steps = await series(world, world.service(name), when, name === 'rolling');
-    expect(steps).toBeGreaterThanOrEqual(name === 'rolling' ? 12 : 8);
+  const ways = whole || SOAK ? WHENS.map((when) => [String(when), () => when] as const) : [['one way or another', () => WHENS[random(WHENS.length)] ?? 'before'] as const];
+  test.each(ways)('%s', async (_, when) => {
+    expect(await series(world, world.service(name), walked, when)).toBeGreaterThanOrEqual(least);
     expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
   }, 600_000);
 });
@@ -147,7 +167,7 @@ async function firstDeploy(at: number, when: Kill['when']): Promise<boolean> {
     await service.walk(service.run({ action: 'rollback' }));
     const after = await service.status();
     if (carried && (after.live !== before.live || (await get(after.url)).status !== 200)) failed.push(`${label}: what had the traffic was taken back to nothing`);
-    await afterKill(world, service, label, '1', carried);
+    await afterKill(world, service, FIRST, label, '1', carried);
     return true;
   } finally {
     await close(world);
@@ -157,6 +177,6 @@ async function firstDeploy(at: number, when: Kill['when']): Promise<boolean> {
 test.each([['before', 'before'], ['after', 'after']] as const)('a walker killed at every write of a first deploy, %s', async (_, when) => {
   let at = 1;
   while (await firstDeploy(at, when)) at += 1;
-  expect(at).toBeGreaterThanOrEqual(7);
+  expect(at).toBeGreaterThanOrEqual(FIRST.least);
   expect({ failed, stuck }).toEqual({ failed: [], stuck: [] });
 }, 600_000);

@@ -4,8 +4,8 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectFiles, openBlobStore } from '../archive/index.js';
-import { BUNDLES, Workbench } from '../commands/workbench.spec-support.js';
-import type { StrategyOptions } from '../config/resolved.js';
+import { BUNDLES, get, Workbench } from '../commands/workbench.spec-support.js';
+import type { ApprovalOption, StrategyOptions } from '../config/resolved.js';
 import { storedArtifacts } from '../control/artifacts.js';
 import type { AgentClient } from '../control/client.js';
 import { connectAgent } from '../control/launch.js';
@@ -29,10 +29,21 @@ export interface Wish {
   readonly after?: readonly PreparedHook[];
   readonly fixture?: string;
   readonly secret?: string;
+  readonly values?: Readonly<Record<string, string>>;
   readonly dryRun?: boolean;
 }
 
 export const ROLLING: StrategyOptions = { type: 'rolling', batch: 50 };
+const BESIDE = { smoke: [{ path: '/health', status: 200 }], soak: 100, keepWarm: 3_600_000 } as const;
+
+/** Warm for longer than any test takes, unless told otherwise. */
+export function blueGreen(keepWarm: number = BESIDE.keepWarm, approve?: ApprovalOption): StrategyOptions {
+  return { type: 'blue-green', ...BESIDE, keepWarm, ...(approve === undefined ? {} : { approve }) };
+}
+
+export function canary(soak = 100, approve?: ApprovalOption): StrategyOptions {
+  return { type: 'canary', ...BESIDE, steps: [{ weight: 10, soak }, { weight: 50, soak, ...(approve === undefined ? {} : { approve }) }], sticky: false };
+}
 
 /** A hook that waits until it is ended. */
 export const waiting: PreparedHook = { run: [process.execPath, '-e', 'console.log("waiting"); setTimeout(() => {}, 60000)'], env: {}, timeout: 60_000, cwd: '/' };
@@ -98,12 +109,12 @@ export class WalkedService {
   }
 
   async order(wish: Wish = {}): Promise<RunRequest> {
-    const { instances = 2, fixture = 'steady', version = '1' } = wish;
+    const { instances = 2, fixture = 'steady', version = '1', values = {} } = wish;
     return this.run({
       action: 'deploy', processes: { web: { fixed: instances } },
       deployable: {
         artifact: await this.world.artifact(fixture, version),
-        config: wish.secret === undefined ? { values: {}, secrets: [] } : { values: { TOKEN: wish.secret }, secrets: ['TOKEN'] },
+        config: wish.secret === undefined ? { values, secrets: [] } : { values: { ...values, TOKEN: wish.secret }, secrets: ['TOKEN'] },
         spec: {
           processes: { web: { command: ['node', 'main.js'] } }, cwd: '.', port: 0,
           health: { path: '/health', timeout: 15_000, interval: 30, passes: 1 }, drain: 10_000, stopTimeout: 2_000, limits: {},
@@ -148,6 +159,20 @@ export class WalkedService {
   }
 }
 
+/** Deployed one after the other, none of them runs when its turn comes: the one before it may still be warm. */
+const VERSIONS = ['1', '2', '3'] as const;
+
+export async function liveVersion(service: WalkedService): Promise<string> {
+  const { body } = await get((await service.status()).url);
+  return VERSIONS.find((version) => body.includes(`"version":"${version}"`)) ?? '';
+}
+
+/** The version to deploy over what answers now. */
+export async function nextVersion(service: WalkedService): Promise<string> {
+  const now = await liveVersion(service);
+  return VERSIONS[(VERSIONS.findIndex((version) => version === now) + 1) % VERSIONS.length] ?? '1';
+}
+
 export async function messages(run: RunFolder): Promise<readonly RunMessage[]> {
   const told: RunMessage[] = [];
   for await (const message of attachRun(run)) told.push(message);
@@ -158,4 +183,13 @@ export function resultOf(told: readonly RunMessage[]): ChangeResult {
   const last = told.at(-1);
   if (last?.type !== 'result') throw new Error('the run ended without a result');
   return last.result;
+}
+
+/** The same numbers for the same seed. */
+export function randomly(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
 }
