@@ -1,9 +1,8 @@
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
 import { startLoad } from '../tools/load/launch.js';
-import { Machine, repository } from './support/machine.js';
+import { Machine } from './support/machine.js';
 import { exited } from './support/program.js';
 import { askJson, freePort } from './support/request.js';
+import { addSampleService } from './support/sample-service.js';
 import type { Result, Status, Workspace } from './support/workspace.js';
 
 /** The way of a user with the sample service: deploy, deploy again, change it, look at it, go back. */
@@ -17,15 +16,7 @@ describe('deploying the sample service', () => {
     workspace = await machine.workspace();
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
-    const made = new Set(['dist', 'node_modules', '.nx']);
-    cpSync(join(repository, 'apps/sample-service'), workspace.path('apps/sample-service'), {
-      recursive: true, filter: (path) => !made.has(path.split('/').at(-1) ?? '') && !path.endsWith('.spec.ts') && !path.endsWith('.spec-support.ts'),
-    });
-    cpSync(join(repository, 'environments'), workspace.path('environments'), { recursive: true });
-    cpSync(join(repository, 'tsconfig.base.json'), workspace.path('tsconfig.base.json'));
-    const deploy = workspace.json<{ environments: { staging: { listen: number } } }>('apps/sample-service/deploy.json');
-    deploy.environments.staging.listen = port;
-    workspace.write('apps/sample-service/deploy.json', deploy);
+    addSampleService(workspace, { staging: { listen: port } });
     await workspace.commit('the sample service');
   });
   afterAll(() => machine.dispose());

@@ -10,15 +10,24 @@ export interface Answer {
   readonly release: string;
   readonly service: string;
   readonly instance: string;
+  /** As they came, one `Set-Cookie` each. */
+  readonly cookies: readonly string[];
 }
 
-export function ask(url: string, options: { readonly host?: string; readonly timeoutMs?: number } = {}): Promise<Answer> {
+export interface AskOptions {
+  readonly host?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+export function ask(url: string, options: AskOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = options.host === undefined ? {} : { host: options.host };
+    const headers = { ...options.headers, ...(options.host === undefined ? {} : { host: options.host }) };
     const outgoing = request(url, { agent: false, headers, signal: AbortSignal.timeout(options.timeoutMs ?? 5_000) }, (response) => {
       const header = (name: string): string => String(response.headers[name] ?? '');
       text(response).then((body) => resolve({
         status: response.statusCode ?? 0, body, release: header('x-release'), service: header('x-service'), instance: header('x-instance'),
+        cookies: response.headers['set-cookie'] ?? [],
       }), reject);
     });
     outgoing.once('error', reject);

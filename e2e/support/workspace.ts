@@ -23,9 +23,11 @@ export interface Status {
   readonly deployed: boolean;
   readonly url?: string;
   readonly live?: string;
-  readonly fleet: Readonly<Record<string, { readonly weight: number; readonly processes: Readonly<Record<string, { readonly running: number; readonly ready: number; readonly draining: number }>> }>>;
+  readonly fleet: Readonly<Record<string, { readonly weight: number; readonly until?: string; readonly processes: Readonly<Record<string, { readonly running: number; readonly ready: number; readonly draining: number }>> }>>;
   readonly instances: readonly { readonly id: string; readonly release: string; readonly state: string; readonly reason: string; readonly pid: number; readonly port: number }[];
-  readonly releases: readonly { readonly id: string; readonly action: string; readonly outcome: string; readonly available: boolean }[];
+  readonly releases: readonly { readonly id: string; readonly action: string; readonly outcome: string; readonly available: boolean; readonly reason?: string; readonly decisions?: readonly { readonly kind: string; readonly by: string; readonly gate: string; readonly note?: string }[] }[];
+  readonly paused?: { readonly release: string; readonly gate: string; readonly expires: string };
+  readonly watch?: { readonly release: string; readonly until: string };
   readonly interrupted?: object;
   readonly lock?: object;
   readonly ledger: { readonly ok: boolean; readonly entries: number; readonly head: string };
@@ -39,6 +41,8 @@ export interface Result {
   readonly previous?: string;
   readonly url?: string;
   readonly durationMs?: number;
+  readonly decision?: string;
+  readonly paused?: { readonly gate: string; readonly since: string; readonly expires: string };
   readonly error?: { readonly code: string; readonly what: string; readonly problems?: readonly string[]; readonly next?: string; readonly why?: string; readonly where?: string };
 }
 
