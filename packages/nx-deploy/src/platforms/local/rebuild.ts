@@ -39,6 +39,7 @@ async function newRecord(
   const live = await liveOf(state, instances);
   const { port = await freePort(host.takenPorts()), ...rest } = listen;
   if (listen.port === undefined) lines.push(`its public port stood in service.json alone and deploy.json names none; it is now ${port}`);
+  lines.push('what was kept warm and whether the service was closed to its public stood in service.json alone: close it again if it was');
   const weights: Record<ReleaseId, number> = live === undefined ? {} : { [live]: 100 };
   return { schema: STATE_SCHEMA, key, owner, node, weights, ...(live === undefined ? {} : { listen: { ...rest, port } }) };
 }

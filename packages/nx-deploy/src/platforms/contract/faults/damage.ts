@@ -8,7 +8,7 @@ import type { FaultPlace, FaultService, FaultSubject, StateFile } from './harnes
 import { answers, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
 
 const GARBAGE = Buffer.from([0, 255, 123, 10, 0, 34, 195, 40, 10, 125, 0, 7]);
-const WAYS: Readonly<Record<string, (content: Buffer) => Buffer>> = {
+export const WAYS: Readonly<Record<string, (content: Buffer) => Buffer>> = {
   truncated: (content) => content.subarray(0, Math.floor(content.length / 2)),
   emptied: () => Buffer.alloc(0),
   'filled with garbage': (content) => Buffer.concat(Array.from({ length: Math.ceil(content.length / GARBAGE.length) + 1 }, () => GARBAGE)),
@@ -106,7 +106,7 @@ async function lookAt({ service, file }: Case, consequence: StateFile['meanwhile
   expect(pidsOf(before).every(isRunning)).toBe(true);
 }
 
-function expectNamed(error: SerializedError, { path }: StateFile): void {
+export function expectNamed(error: SerializedError, { path }: Pick<StateFile, 'path'>): void {
   expect(error).toMatchObject({ code: 'ND-STATE-DAMAGED', where: expect.stringContaining(path), why: expect.any(String), next: expect.stringContaining('repair') });
 }
 

@@ -37,6 +37,10 @@ export interface FaultService {
   /** By a walker that is a process of its own. */
   deployElsewhere(order: FaultOrder): Promise<ChangeResult>;
   rollback(): Promise<ChangeResult>;
+  /** Answers a change that waits. */
+  decide(action: 'approve' | 'reject'): Promise<ChangeResult>;
+  /** The public gets this page, until it is opened again. */
+  close(page: string | undefined): Promise<void>;
   repair(): Promise<TaskResult>;
   /** Rejects with what a command would be refused with. */
   status(): Promise<ServiceStatus>;
