@@ -414,6 +414,31 @@ describe('the commit', () => {
   });
 });
 
+describe('what must succeed beside a commit in the middle of the walk', () => {
+  const switched = fleet({ rA: [4, 0], rB: [4, 100] });
+  const steps: readonly Step[] = [{ reach: switched, commit: true }, { reach: B4 }];
+
+  test('runs before that commit, with the old release still there, and takes everything back', async () => {
+    const platform = new FakePlatform(A4);
+    const seen: string[][] = [];
+    const { request, journal } = run(platform, walkOf(A4, B4, ...steps));
+    const afterWalk = () => { seen.push(Object.keys(platform.observed())); return Promise.reject(new DeployError('ND-HOOK-FAILED', { what: 'postDeploy failed' })); };
+    expect(await apply({ ...request, afterWalk })).toMatchObject({ outcome: 'restored', error: { code: 'ND-HOOK-FAILED' } });
+    expect(seen).toEqual([['rA', 'rB']]);
+    expect(journal.some((entry) => entry.startsWith('commit'))).toBe(false);
+    expect(asDesired(platform.observed())).toEqual(A4);
+  });
+
+  test('runs once', async () => {
+    const platform = new FakePlatform(A4);
+    let calls = 0;
+    const afterWalk = () => { calls += 1; return Promise.resolve(); };
+    expect(await apply({ ...run(platform, walkOf(A4, B4, ...steps)).request, afterWalk })).toEqual({ outcome: 'done' });
+    expect(calls).toBe(1);
+    expect(asDesired(platform.observed())).toEqual(B4);
+  });
+});
+
 describe('what is refused before anything begins', () => {
   test('a release without a record', async () => {
     const platform = new FakePlatform(A4);

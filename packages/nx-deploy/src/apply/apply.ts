@@ -64,11 +64,9 @@ async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Pr
     }
     const question = await take(request, hands, step);
     if (question !== undefined) return { ...question, steps: [...question.steps, ...steps.slice(index + 1)] };
-    if (step.commit === true) await commit(hands, progress, index);
+    if (step.commit === true) await settle(request, hands, progress, index);
   }
-  const { afterWalk } = request;
-  if (afterWalk !== undefined) await hands.bounds.change(afterWalk);
-  if (!progress.committed) await commit(hands, progress, steps.length - 1);
+  await settle(request, hands, progress, steps.length - 1);
   return undefined;
 }
 
@@ -92,6 +90,13 @@ async function leaveToPlatform(request: ApplyRequest, hands: Hands, step: Extrac
   await hands.perform({ kind: 'scale', key: `${step.native} ${step.release}` }, () => native(release, step.desired));
   // What a platform did by itself is read from its state; whatever is still missing is done here.
   await converge(hands, forward(request, step.desired));
+}
+
+/** What has to succeed for the change to stand comes before the commit, so that its failure takes the change back; once for each change. */
+async function settle({ afterWalk }: ApplyRequest, hands: Hands, progress: Progress, index: number): Promise<void> {
+  if (progress.committed) return;
+  if (afterWalk !== undefined) await hands.bounds.change(afterWalk);
+  await commit(hands, progress, index);
 }
 
 /** The record is written first: a crash right after it goes forward, and so does everything that fails from here on. */

@@ -36,8 +36,8 @@ export interface ApplyRequest {
   readonly signal: AbortSignal;
   readonly deadlines: Deadlines;
   /**
-   * What has to succeed once `to` is reached, before the end of the walk is committed (hooks): when it rejects, everything is undone;
-   * after a commit of the walk's own, it is told and the release stays. Journals its own effects, and listens to `signal` itself.
+   * What has to succeed before the walk is committed (hooks), by its own step or by its end: when it rejects, everything is undone. It is called once.
+   * Journals its own effects, and listens to `signal` itself.
    */
   readonly afterWalk?: () => Promise<void>;
   /** Monotonic, ms; default `performance.now`. */

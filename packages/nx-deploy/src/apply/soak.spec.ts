@@ -21,7 +21,7 @@ interface Soaked {
 }
 
 /** A canary at 10 percent soaks by this gate; `meanwhile` is called before each look at the fleet. */
-async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanwhile: (platform: FakePlatform, observed: Observed) => Observed = (_platform, observed) => observed): Promise<Soaked> {
+async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanwhile: (platform: FakePlatform, observed: Observed) => Observed = (_platform, observed) => observed, whole = 5_000): Promise<Soaked> {
   const platform = new FakePlatform(A4);
   platform.counted.set('rA', GOOD).set('rB', GOOD);
   setUp(platform);
@@ -33,7 +33,7 @@ async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanw
     platform, plan: { from: A4, to: B4, steps: [{ reach: MIX, then: [gate] }, { reach: B4 }] },
     releases: new Map(['rA', 'rB'].map((id) => [id, releaseNamed(id)])),
     journal: async () => undefined, emit: (event) => events.push(event),
-    signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole: 5_000 },
+    signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole },
   });
   return { result, platform, ms: performance.now() - started, notes: events.flatMap((event) => (event.type === 'note' ? [event.text] : [])) };
 }
@@ -131,6 +131,13 @@ describe('inconclusive', () => {
     const asked = await soaked({ soak: 50, analyse: analysis({ inconclusive: 'ask' }) }, few);
     expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('too little is known of rB: rB: errorRate: 3 requests, 20 needed'), steps: [{ reach: MIX, then: [] }, { reach: B4 }] });
     expect(asked.platform.observed()).toMatchObject({ rB: { weight: 10 } });
+  });
+
+  test('is not repeated into the deadline: the answer comes before it', async () => {
+    const asked = await soaked({ soak: 400, analyse: analysis({ inconclusive: 'ask' }) }, few, undefined, 700);
+    expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('3 requests, 20 needed') });
+    const stopped = await soaked({ soak: 400, analyse: analysis() }, few, undefined, 700);
+    expect(stopped.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-INCONCLUSIVE' } });
   });
 
   test('enough in the second half is enough', async () => {

@@ -50,7 +50,7 @@ export async function recover(context: RecoverContext): Promise<Recovery | undef
     return { way: 'stuck', run: left.run };
   }
   emit({ type: 'note', text: `recovery goes ${choice.way === 'healthiest' ? 'on with the healthy release that has the most traffic' : choice.way}` });
-  const error = await reach(context, left, choice.target, observed);
+  const error = await reach(context, left, choice.target, observed) ?? (choice.way === 'back' ? await putBack(platform, left) : undefined);
   if (error !== undefined) {
     emit({ type: 'note', text: `recovery failed: ${error.message}` });
     return { way: 'stuck', run: left.run, error };
@@ -114,6 +114,12 @@ async function reach(context: RecoverContext, left: JournalRecord, target: Desir
   } catch (thrown) {
     return asDeployError(thrown);
   }
+}
+
+/** What ran before is reached where it was: its address is part of it. */
+async function putBack(platform: Platform, { settings }: JournalRecord): Promise<DeployError | undefined> {
+  if (settings === undefined) return undefined;
+  return platform.revert(settings).then(() => undefined, (thrown: unknown) => asDeployError(thrown));
 }
 
 /** Longer than any one step may take, shorter than anybody's patience. */

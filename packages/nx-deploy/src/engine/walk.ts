@@ -5,7 +5,7 @@ import { runHooks } from '../hooks/run-hooks.js';
 import { least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
-import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause } from '../releases/index.js';
+import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
 import { countTraffic } from './traffic.js';
@@ -43,7 +43,8 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
   const { platform, request, emit, signal, stages } = context;
   const { goal, plan } = course;
   const releases = await releasesOf(platform, plan, goal);
-  const journal = journalOf(context, course, releases);
+  const settings = course.continued === undefined ? await platform.settings?.() : course.continued.settings;
+  const journal = journalOf(context, course, releases, settings);
   const hooks = hookRunner(context, course, journal);
   const counting = countTraffic(platform, Object.keys({ ...plan.from, ...plan.to }), emit);
   try {
@@ -103,7 +104,7 @@ async function releasesOf(platform: Platform, plan: Walk, goal: Goal): Promise<R
 }
 
 /** A run whose lease was taken away cannot record an effect any more, and so does none. */
-function journalOf({ platform, request, action, lease }: HeldChange, { plan, continued }: Course, releases: ReadonlyMap<ReleaseId, Release>): WriteJournal {
+function journalOf({ platform, request, action, lease }: HeldChange, { plan, continued }: Course, releases: ReadonlyMap<ReleaseId, Release>, settings: PlatformSettings | undefined): WriteJournal {
   const startedAt = continued?.startedAt ?? new Date().toISOString();
   let epoch = continued?.epoch ?? 0;
   return async (effect, committed, paused) => {
@@ -112,7 +113,7 @@ function journalOf({ platform, request, action, lease }: HeldChange, { plan, con
     await platform.state.journal.write({
       schema: STATE_SCHEMA, run: request.run, action, actor: request.actor, startedAt, epoch, effect,
       from: plan.from, to: plan.to, releases: Object.fromEntries(releases), committed,
-      ...(paused === undefined ? {} : { paused }),
+      ...(settings === undefined ? {} : { settings }), ...(paused === undefined ? {} : { paused }),
     });
   };
 }

@@ -89,12 +89,26 @@ test('another change, another live release or a cancel ends the watch: nothing i
   const stop = new AbortController();
   stop.abort();
   expect(await watched(second, stop.signal)).toEqual(second.result);
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} was ended before its time` });
   const lease = await state.lock.acquire({ run: 'other', actor: AGENT, action: 'deploy', since: 'now' });
   expect(await watched(second)).toEqual(second.result);
   await lease.release();
   const third = await deployed('3');
   expect(await watched(second)).toEqual(second.result);
   expect(platform.observed()).toEqual({ [third.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
+});
+
+test('while something else holds the lock the watch waits, and goes on with the release that is still live', async () => {
+  const first = await deployed('1');
+  const second = await deployed('2', { watch: order(10_000) });
+  crashed(second.result.release ?? '', 9);
+  const lease = await state.lock.acquire({ run: 'tidy', actor: AGENT, action: 'prune', since: 'now' });
+  const watching = watched(second);
+  await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+  expect(platform.observed()).toMatchObject({ [second.result.release ?? '']: { weight: 100 } });
+  await lease.release();
+  expect(await watching).toMatchObject({ outcome: 'restored', error: { code: 'ND-WATCH-FAILED' } });
+  expect(platform.observed()).toEqual({ [first.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
 });
 
 test('what cannot be asked is no reason to take anything back', async () => {

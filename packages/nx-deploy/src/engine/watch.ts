@@ -23,7 +23,7 @@ export interface WatchContext {
   readonly onRollback?: (run: string) => void;
 }
 
-/** fine: all of the time passed. left: nobody wants it any more, or another change has begun, which is on its own. */
+/** fine: all of the time passed. left: nobody wants it any more, or another release has the traffic. */
 type WatchEnd = { readonly kind: 'fine' | 'left' } | { readonly kind: 'failed'; readonly problems: readonly string[] };
 
 const LOOK: Ms = 1_000;
@@ -50,6 +50,7 @@ export async function watch(context: WatchContext): Promise<ChangeResult> {
     emit({ type: 'note', text: `the watch of ${release} ended early: ${thrown instanceof Error ? thrown.message : String(thrown)}` });
     return { kind: 'left' };
   });
+  if (end.kind === 'left' && context.signal.aborted) emit({ type: 'note', text: `the watch of ${release} was ended before its time` });
   if (end.kind !== 'failed') return result;
   for (const problem of end.problems) emit({ type: 'restore', reason: problem });
   const error = new DeployError('ND-WATCH-FAILED', {
@@ -67,7 +68,10 @@ async function look({ platform, request, emit, signal }: WatchContext, release: 
   let bad = 0;
   while (elapsed() < time) {
     await pause(Math.min(LOOK, time - elapsed()), signal);
-    if (signal.aborted || await platform.state.lock.holder() !== undefined || liveRelease(await platform.list()) !== release) return { kind: 'left' };
+    if (signal.aborted) return { kind: 'left' };
+    // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
+    if (await platform.state.lock.holder() !== undefined) continue;
+    if (liveRelease(await platform.list()) !== release) return { kind: 'left' };
     const faults = await faultsSince(elapsed(), false);
     if (faults.length > 0) return { kind: 'failed', problems: faults };
     const metrics = await platform.metrics?.(release, elapsed());

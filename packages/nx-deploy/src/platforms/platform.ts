@@ -1,6 +1,6 @@
 /** What the walker needs of a place where instances run. A platform is done when the contract suite (contract.ts) passes against the real thing. */
 import type { Ability, Desired, LogLine, LogOptions, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
-import type { StateStore } from '../releases/state-store.js';
+import type { PlatformSettings, StateStore } from '../releases/state-store.js';
 
 export interface Address {
   readonly host: string;
@@ -25,8 +25,10 @@ export interface Platform {
   list(): Promise<Observed>;
   /** Settings that belong to no release (the listen address, say) and differ from what is in force; `route` brings them in line. */
   drift(): Promise<readonly string[]>;
-  /** Puts such settings back to what they were when this object was made; called after a change was taken back. */
-  revert(): Promise<void>;
+  /** Such settings as they are in force, as JSON, for `revert` of another process or of a later time; undefined: there are none. */
+  settings?(): Promise<PlatformSettings>;
+  /** Puts such settings back to `to`, by default to what they were when this object was made; called after a change was taken back. */
+  revert(to?: PlatformSettings): Promise<void>;
   stage(release: Release): Promise<void>;
   exists(release: ReleaseId): Promise<boolean>;
   remove(release: ReleaseId): Promise<void>;

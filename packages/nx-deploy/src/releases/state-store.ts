@@ -19,6 +19,9 @@ export interface Actor {
 
 export type EffectKind = 'stage' | 'scale' | 'ready' | 'route' | 'keep' | 'gate' | 'hook' | 'commit' | 'restore';
 
+/** Settings of a platform that belong to no release, as JSON that only the platform reads. */
+export type PlatformSettings = Readonly<Record<string, unknown>>;
+
 /** The one record of a change under way, replaced before each side effect. */
 export interface JournalRecord {
   readonly schema: typeof STATE_SCHEMA;
@@ -34,6 +37,8 @@ export interface JournalRecord {
   /** Whole records of every release in `from` and `to`. */
   readonly releases: Readonly<Record<ReleaseId, Release>>;
   readonly committed: boolean;
+  /** As they were before the change; whoever takes it back puts them back too. */
+  readonly settings?: PlatformSettings;
   /** The change waits for a person and holds no lock. */
   readonly paused?: Pause;
 }

@@ -1,7 +1,7 @@
 /** What a walker outside the agent asks of the platform that lives in it: one function per verb. Arguments and results cross the socket as JSON. */
 import { DeployError } from '../../errors.js';
 import type { ConfigRef, Ms, Processes, Release, ReleaseId } from '../../model/index.js';
-import type { ConfigValues, JournalRecord, Lease, LedgerBody, LockHolder } from '../../releases/index.js';
+import type { ConfigValues, JournalRecord, Lease, LedgerBody, LockHolder, PlatformSettings } from '../../releases/index.js';
 import type { LocalPlatform } from './platform.js';
 
 /** One walker's side of the agent. */
@@ -15,6 +15,7 @@ export interface Guest {
 const questions = {
   list: ({ platform }: Guest) => platform.list(),
   drift: ({ platform }: Guest) => platform.drift(),
+  settings: ({ platform }: Guest) => platform.settings(),
   exists: ({ platform }: Guest, release: ReleaseId) => platform.exists(release),
   ready: ({ platform }: Guest, release: ReleaseId, deadline: Ms) => platform.ready(release, deadline),
   address: ({ platform }: Guest, release: ReleaseId) => platform.address(release),
@@ -43,7 +44,7 @@ const questions = {
 
 /** Changes; refused once the lease is lost, so that a walker that woke up too late does no harm. */
 const changes = {
-  revert: ({ platform }: Guest) => platform.revert(),
+  revert: ({ platform }: Guest, to?: PlatformSettings) => platform.revert(to),
   stage: ({ platform }: Guest, release: Release) => platform.stage(release),
   remove: ({ platform }: Guest, release: ReleaseId) => platform.remove(release),
   scale: ({ platform }: Guest, release: ReleaseId, processes: Processes) => platform.scale(release, processes),

@@ -23,8 +23,8 @@ const LOG_LINES = 12;
 /** Of a release whose record is gone. */
 const DRAIN_UNKNOWN: Ms = 30_000;
 
-/** The router counts, so there are always metrics. */
-export type LocalPlatform = Platform & Required<Pick<Platform, 'metrics'>>;
+/** The router counts and has an address, so there are always metrics and settings. */
+export type LocalPlatform = Platform & Required<Pick<Platform, 'metrics' | 'settings'>>;
 
 export function localPlatform(service: LocalService, listen: WantedListen, steering: Steering = service.record.steering ?? {}): LocalPlatform {
   const { supervisor, host, state } = service;
@@ -38,9 +38,11 @@ export function localPlatform(service: LocalService, listen: WantedListen, steer
     preflight: () => preflight(service, listen),
     list: () => Promise.resolve(observe(supervisor.all(), weightsNow(), service.record.warm ?? {})),
     drift: () => Promise.resolve(settingsDrift(service.record, wanted)),
-    async revert() {
-      if (listenBefore === undefined || settingsDrift(service.record, { listen: listenBefore, steering: steeringBefore }).length === 0) return;
-      await service.setRoute({ listen: listenBefore, steering: steeringBefore, weights: weightsNow() });
+    settings: () => Promise.resolve(service.record.listen === undefined ? {} : { listen: service.record.listen, steering: service.record.steering ?? {} }),
+    async revert(to = { listen: listenBefore, steering: steeringBefore }) {
+      const { listen: back, steering: steeringBack = {} } = to as { readonly listen?: Listen; readonly steering?: Steering };
+      if (back === undefined || settingsDrift(service.record, { listen: back, steering: steeringBack }).length === 0) return;
+      await service.setRoute({ listen: back, steering: steeringBack, weights: weightsNow() });
     },
     exists: (release) => isFolder(service.appFolder(release)),
     async stage(release) {
