@@ -10,7 +10,10 @@ const SHIM_OUTPUT = /^((.+)\.(\d+))\.log\.shim$/;
 
 /** Linux only; elsewhere none are found. */
 export async function findInstances(logFolder: string): Promise<readonly InstanceRecord[]> {
-  const writers = await writersBelow(await realpath(logFolder).catch(() => logFolder));
+  const folder = await realpath(logFolder).catch(() => undefined);
+  // Nothing was ever started.
+  if (folder === undefined) return [];
+  const writers = await writersBelow(folder);
   const found = await Promise.all(writers.map(async ({ pid, file }) => {
     const [, id = '', process = '', slot = ''] = SHIM_OUTPUT.exec(basename(file)) ?? [];
     const known = await identity(pid);

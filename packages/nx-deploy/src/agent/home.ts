@@ -1,7 +1,7 @@
 /** Where the agent of this user keeps everything. NX_DEPLOY_HOME moves it as a whole (tests, several agents). */
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { homedir, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DeployError } from '../errors.js';
 
@@ -27,7 +27,9 @@ const WRITABLE_BY_OTHERS = 0o022;
 const SOCKET_PATH_LIMIT = 103;
 
 export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
-  const folder = resolve(environment['NX_DEPLOY_HOME'] ?? defaultFolder(environment));
+  // A variable that is set to nothing (by a CI system, say) would name the folder that a command happens to run in.
+  const named = environment['NX_DEPLOY_HOME'];
+  const folder = resolve(named === undefined || named === '' ? defaultFolder(environment) : named);
   return {
     folder,
     socket: socketPath(folder),
@@ -44,7 +46,13 @@ export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
 /** XDG Base Directory Specification: state that should persist between restarts. */
 function defaultFolder(environment: NodeJS.ProcessEnv): string {
   const state = environment['XDG_STATE_HOME'];
-  return state !== undefined && state.startsWith('/') ? join(state, 'nx-deploy') : join(homedir(), '.local', 'state', 'nx-deploy');
+  return state !== undefined && state.startsWith('/') ? join(state, 'nx-deploy') : join(homeOfUser(), '.local', 'state', 'nx-deploy');
+}
+
+/** HOME, or where that is empty what the system knows of the user. */
+function homeOfUser(): string {
+  const home = homedir();
+  return home === '' ? userInfo().homedir : home;
 }
 
 /**

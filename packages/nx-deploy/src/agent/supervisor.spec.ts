@@ -114,6 +114,19 @@ describe('an instance that ends', () => {
     expect(lives(program)).toBe(false);
   });
 
+  it('is found again where the record of the instances is gone', async () => {
+    const made = await grown('web');
+    await ready(made.instance);
+    const { pid } = made.instance.record;
+    await made.supervisor.forsake();
+    rmSync(join(made.folder, 'instances.json'));
+    const again = made.again();
+    await again.restore();
+    expect(again.all().map(({ record }) => record.pid)).toEqual([pid]);
+    expect(made.stored()[0]?.pid).toBe(pid);
+    await ready(again.all()[0]!);
+  });
+
   it('whose shim was killed while no agent watched is ended before another takes its place', async () => {
     const made = world('web');
     const program = 'const { spawn } = require("node:child_process"); const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" }); process.stdout.write(String(child.pid)); setInterval(() => {}, 1000);';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { WEB, type Release, type ReleaseId } from '../model/index.js';
 import { DeployError, errorCode } from '../errors.js';
-import { readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
+import { hasText, isObject, isWhole, readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
 import { isAlive } from '../shell/process-table.js';
 import { endSession } from './ending.js';
 import { findInstances } from './find-instances.js';
@@ -62,8 +62,10 @@ export class Supervisor {
   /** Finds the processes of an earlier agent again. {@link revive} starts those that ended meanwhile. */
   async adopt(): Promise<void> {
     const stored = await readState(this.file, isInstancesFile);
+    // A record that is gone is no sign that nothing runs.
+    const known = stored?.instances ?? await findInstances(this.logFolder);
     // All or none: a service of which one record is lost is opened by a repair, which must not find these watched already.
-    const records = await Promise.all((stored?.instances ?? []).map(async (record) => ({ record, release: await this.options.release(record.release) })));
+    const records = await Promise.all(known.map(async (record) => ({ record, release: await this.options.release(record.release) })));
     await Promise.all(records.map(async ({ record, release }) => {
       const instance = this.create(record, release);
       if (!await instance.adopt()) this.gone.add(instance);
@@ -185,7 +187,13 @@ export class Supervisor {
 }
 
 export function isInstancesFile(value: object): value is InstancesFile {
-  return 'instances' in value && Array.isArray(value.instances);
+  return 'instances' in value && Array.isArray(value.instances) && value.instances.every(isInstanceRecord);
+}
+
+function isInstanceRecord(value: unknown): value is InstanceRecord {
+  if (!isObject(value) || !hasText(value, ['id', 'release', 'process'])) return false;
+  const { slot, port, pid, identity } = value;
+  return isWhole(slot, 1) && isWhole(port) && (pid === undefined || isWhole(pid, 2)) && (identity === undefined || typeof identity === 'string');
 }
 
 /** Ends the processes of a service that no supervisor has; returns how many there were. */

@@ -60,7 +60,7 @@ export function world(mode: string, change: Partial<RunSpec> = {}, refuse: () =>
   const make = (): Supervisor => {
     const supervisor = new Supervisor({
       folder, shim, node: process.execPath, release: () => Promise.resolve(release), takenPorts: () => new Set(), onChange: () => undefined,
-      order: async (_release, record) => (await refuse() ? Promise.reject(new Error('the configuration is gone')) : { argv: [process.execPath, service], cwd: folder, env: { PORT: String(record.port), MODE: mode, FOLDER: folder }, secrets: {} }),
+      order: async (_release, record) => (await refuse() ? Promise.reject(new Error('the configuration is gone')) : { argv: [process.execPath, service], cwd: folder, env: { PORT: String(record.port), NX_DEPLOY_INSTANCE: record.id, MODE: mode, FOLDER: folder }, secrets: {} }),
       onError: (message, error) => { errors.push(`${message}: ${error instanceof Error ? error.message : String(error)}`); },
     });
     open.push({ supervisor, folder });

@@ -5,6 +5,7 @@ import { RELEASE_ID_PATTERN, type Release } from '../model/index.js';
 import { damaged, isMissing, PRIVATE_FOLDER, readState, writeAtomically } from './atomic-file.js';
 import { fileLedger } from './ledger.js';
 import { fileSealedConfig } from './sealed-config.js';
+import { hasText, isEachOf, isFleet, isObject, isReleaseShape, isWhole } from './shape.js';
 import { STATE_SCHEMA, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
 
 export interface FileStateOptions {
@@ -35,13 +36,16 @@ function fileJournal(file: string): Journal {
 }
 
 function isJournal(value: object): value is JournalRecord {
-  return 'run' in value && 'from' in value && 'to' in value && 'releases' in value && 'effect' in value;
+  if (!isObject(value) || !hasText(value, ['run', 'action', 'startedAt']) || !isWhole(value['epoch'])) return false;
+  const { effect, from, to, releases, paused } = value;
+  return isObject(effect) && hasText(effect, ['kind', 'key']) && isFleet(from) && isFleet(to) && isEachOf(releases, isReleaseShape)
+    && (paused === undefined || (isObject(paused) && hasText(paused, ['gate', 'since', 'expires']) && Array.isArray(paused['steps'])));
 }
 
 type StoredRelease = Release & { readonly schema: typeof STATE_SCHEMA };
 
 function isRelease(value: object): value is StoredRelease {
-  return 'id' in value && 'artifact' in value && 'config' in value && 'spec' in value;
+  return isReleaseShape(value);
 }
 
 function fileReleases(folder: string): ReleaseRecords {

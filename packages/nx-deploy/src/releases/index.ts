@@ -5,4 +5,5 @@ export * from './key.js';
 export * from './ledger.js';
 export * from './memory-lock.js';
 export * from './sealed-config.js';
+export * from './shape.js';
 export * from './state-store.js';

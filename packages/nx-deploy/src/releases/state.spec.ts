@@ -121,6 +121,34 @@ describe('fileStateStore', () => {
     await expect(store(join(root, 'y'.repeat(300))).releases.list()).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
   });
 
+  it.each<[string, object]>([
+    ['a release without what it runs', { spec: { processes: null, health: {}, limits: {} } }],
+    ['a release without its artifact', { artifact: null }],
+    ['a release whose configuration has another shape', { config: { digest: 1, keys: {} } }],
+  ])('refuses %s', async (_what, change) => {
+    const folder = fresh();
+    const { releases } = store(folder);
+    await releases.put(release);
+    await writeFile(join(folder, `releases/${release.id}.json`), JSON.stringify({ schema: 1, ...release, ...change }));
+    await expect(releases.get(release.id)).rejects.toMatchObject(damaged);
+  });
+
+  it.each<[string, object]>([
+    ['fleets', { from: null, to: null }],
+    ['a release in its fleet', { to: { r0123456789ab: null } }],
+    ['an effect', { effect: null }],
+    ['its releases', { releases: { r0123456789ab: {} } }],
+    ['a number', { epoch: 'one' }],
+    ['what it waits for', { paused: { gate: 'go on?' } }],
+  ])('refuses a journal that lacks %s', async (_what, change) => {
+    const folder = fresh();
+    const state = store(folder);
+    await state.journal.write(journal);
+    expect(await state.journal.read()).toEqual(journal);
+    await writeFile(join(folder, 'journal.json'), JSON.stringify({ ...journal, ...change }));
+    await expect(state.journal.read()).rejects.toMatchObject(damaged);
+  });
+
   it('replaces and clears the journal, and never takes a damaged one for none', async () => {
     const folder = fresh();
     const state = store(folder);

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { releaseNamed } from '../../apply/fake-platform.spec-support.js';
 import { fileStateStore, memoryLock, STATE_SCHEMA, type StateStore } from '../../releases/index.js';
 import { temporaryFolder } from '../../shell/programs.spec-support.js';
-import { readRecord } from './record.js';
+import { readKeptRecord, readRecord } from './record.js';
 import { rebuildRecords } from './rebuild.js';
 
 const OLD = 'raaaaaaaaaaaa';
@@ -104,4 +104,33 @@ test.each(['instances.json', 'service.json', 'releases/raaaaaaaaaaaa.json'])('%s
   await writeFile(join(folder, name), '{"schema":2}');
   await expect(rebuild()).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
   expect(await readFile(join(folder, name), 'utf8')).toBe('{"schema":2}');
+});
+
+test('a record that is gone is no sign that nothing was deployed: it is refused, and made anew', async () => {
+  expect(await readKeptRecord(folder)).toBeUndefined();
+  await stored(NEW);
+  await instances([NEW, 'web']);
+  await succeeded(NEW);
+  await expect(readKeptRecord(folder)).rejects.toMatchObject({ code: 'ND-STATE-DAMAGED' });
+  expect(await rebuild()).toEqual(['service.json was gone; it was made anew from what runs']);
+  expect(await readKeptRecord(folder)).toMatchObject({ weights: { [NEW]: 100 } });
+  await rm(join(folder, 'service.json'));
+  await state.ledger.append({ kind: 'destroyed', run: 'run-end', at: '', actor: { user: 'u', host: 'h', pid: 1 }, releases: [NEW] });
+  expect(await readKeptRecord(folder)).toBeUndefined();
+});
+
+test.each([
+  ['service.json', { key: null, owner: 'o', weights: {}, node: 'n' }],
+  ['service.json', { key, owner: 'o', weights: { [NEW]: 'all' }, node: 'n' }],
+  ['service.json', { key, owner: 'o', weights: {}, node: 'n', listen: { address: '127.0.0.1', port: null } }],
+  ['instances.json', { instances: [null] }],
+  ['instances.json', { instances: [{ id: 'web.1', release: NEW, process: 'web', slot: 1, port: 4_000, pid: -1, identity: 'x' }] }],
+])('%s of another shape is moved aside like any damaged one: %j', async (file, content) => {
+  await stored(NEW);
+  await instances([NEW, 'web']);
+  await succeeded(NEW);
+  await rebuild();
+  await writeFile(join(folder, file), JSON.stringify({ schema: STATE_SCHEMA, ...content }));
+  expect(await rebuild()).toEqual([expect.stringMatching(`^${file.replace('.', '\\.')} was damaged and is now `)]);
+  expect(await rebuild()).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** Makes a service's records anew that an agent could not read when it started, from what runs and what else is stored. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { findInstances } from '../../agent/find-instances.js';
 import type { InstanceRecord } from '../../agent/instance.js';
 import { INSTANCES_FILE, isInstancesFile } from '../../agent/supervisor.js';
@@ -8,7 +8,7 @@ import { errorCode } from '../../errors.js';
 import { WEB, type ReleaseId } from '../../model/index.js';
 import { lastSuccess, readState, setAside, STATE_SCHEMA, writeAtomically, fileStateStore, memoryLock, type ServiceKey, type StateStore } from '../../releases/index.js';
 import type { WantedListen } from './platform.js';
-import { readRecord, recordFile, writeRecord, type ServiceRecord } from './record.js';
+import { readRecord, recordFile, wasDeployed, writeRecord, type ServiceRecord } from './record.js';
 import type { LocalHost } from './service.js';
 import { asideIfDamaged, damagedReleases } from './upkeep.js';
 
@@ -26,8 +26,8 @@ export async function rebuildRecords(folder: string, options: RebuildOptions, ho
   const lines = [...await damagedReleases(join(folder, 'releases'), (id) => state.releases.get(id))];
   const instances = await rebuildInstances(folder, state, lines);
   const aside = await asideIfDamaged(recordFile(folder), () => readRecord(folder), 'it was made anew from what runs');
-  if (aside !== undefined) {
-    lines.push(aside);
+  if (aside !== undefined || (await readRecord(folder) === undefined && await wasDeployed(folder))) {
+    lines.push(aside ?? `${basename(recordFile(folder))} was gone; it was made anew from what runs`);
     await writeRecord(folder, await newRecord(options, state, instances, host, lines));
   }
   return lines;
@@ -68,7 +68,11 @@ async function rebuildInstances(folder: string, state: StateStore, lines: string
 
 async function readInstances(file: string, folder: string, lines: string[]): Promise<readonly InstanceRecord[]> {
   try {
-    return (await readState(file, isInstancesFile))?.instances ?? [];
+    const stored = await readState(file, isInstancesFile);
+    if (stored !== undefined) return stored.instances;
+    const found = await findInstances(join(folder, 'logs'));
+    if (found.length > 0) lines.push(`${INSTANCES_FILE} was gone; ${found.length} instances were found again among the processes`);
+    return found;
   } catch (error) {
     if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
     const found = await findInstances(join(folder, 'logs'));

@@ -1,7 +1,7 @@
 /** What the local platform keeps of a service beside its releases: where it listens, who owns it, how the traffic is shared. */
 import { join } from 'node:path';
 import type { ReleaseId } from '../../model/index.js';
-import { readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
+import { damaged, fileLedger, hasText, isEachOf, isObject, isWhole, lastSuccess, readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
 import type { Closure, Listen } from '../../routers/router.js';
 
 /** How a request finds its release while two share the traffic, beyond their weights. */
@@ -47,10 +47,29 @@ export function readRecord(folder: string): Promise<ServiceRecord | undefined> {
   return readState(recordFile(folder), isServiceRecord);
 }
 
+/**
+ * The record, or undefined where none was ever written. It is on disk before the ledger calls a deploy done: a service of which the ledger knows a
+ * success and that has none has lost it, and is not taken for one that was never deployed (ND-STATE-DAMAGED).
+ */
+export async function readKeptRecord(folder: string): Promise<ServiceRecord | undefined> {
+  const record = await readRecord(folder);
+  if (record !== undefined || !await wasDeployed(folder)) return record;
+  throw damaged(recordFile(folder), 'it is gone, and the ledger names a release that was deployed');
+}
+
+/** Has it succeeded, and was it not destroyed since? */
+export async function wasDeployed(folder: string): Promise<boolean> {
+  return lastSuccess(await fileLedger(join(folder, 'ledger')).entries()) !== undefined;
+}
+
 export function writeRecord(folder: string, record: ServiceRecord): Promise<void> {
   return writeAtomically(recordFile(folder), JSON.stringify(record));
 }
 
 function isServiceRecord(value: object): value is ServiceRecord {
-  return 'key' in value && 'owner' in value && 'weights' in value && 'node' in value;
+  if (!isObject(value) || !hasText(value, ['owner', 'node'])) return false;
+  const { key, weights, listen, warm } = value;
+  return isObject(key) && hasText(key, ['workspace', 'environment', 'service']) && isEachOf(weights, (weight) => typeof weight === 'number')
+    && (listen === undefined || (isObject(listen) && hasText(listen, ['address']) && isWhole(listen['port'], 1)))
+    && (warm === undefined || isEachOf(warm, (until) => typeof until === 'string'));
 }

@@ -10,7 +10,7 @@ import type { Listen, Router } from '../../routers/router.js';
 import { Leftover } from './leftover.js';
 import { Queues } from './queues.js';
 import { processOrder } from './process-order.js';
-import { readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
+import { readKeptRecord, readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
 import { routeKey, routeOf } from './route.js';
 import { targetsOf } from './targets.js';
 import { Warmth } from './warmth.js';
@@ -86,7 +86,7 @@ export class LocalService {
    * started before {@link revive}, so that requests which wait for the route do not wait for them.
    */
   static async restore(folder: string, host: LocalHost): Promise<LocalService | undefined> {
-    const record = await readRecord(folder);
+    const record = await readKeptRecord(folder);
     if (record === undefined) return undefined;
     const service = new LocalService(folder, record, host);
     service.kept = true;
