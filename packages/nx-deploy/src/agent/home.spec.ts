@@ -1,5 +1,5 @@
 import { chmod, mkdtemp, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { baseEnvironment } from '../shell/environment.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
@@ -11,6 +11,18 @@ describe('agentHome', () => {
     expect(agentHome({ XDG_STATE_HOME: '/x/state' }).folder).toBe('/x/state/nx-deploy');
     expect(agentHome({ XDG_STATE_HOME: 'relative' }).folder).toMatch(/^\/.*\/\.local\/state\/nx-deploy$/);
     expect(agentHome().folder).toMatch(/^\//);
+  });
+
+  it('is not where a command happens to run when a variable is set to nothing', () => {
+    expect(agentHome({ NX_DEPLOY_HOME: '', XDG_STATE_HOME: '/x/state' }).folder).toBe('/x/state/nx-deploy');
+    const before = process.env['HOME'];
+    try {
+      process.env['HOME'] = '';
+      expect(agentHome({}).folder).toBe(join(userInfo().homedir, '.local/state/nx-deploy'));
+    } finally {
+      if (before === undefined) delete process.env['HOME'];
+      else process.env['HOME'] = before;
+    }
   });
 
   it('has a socket path that any system takes, one for each home', () => {

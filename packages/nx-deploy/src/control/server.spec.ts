@@ -94,7 +94,7 @@ test('a second deploy while one goes on is refused with its holder, status shows
   const second = await bench.deploy();
   expect(second).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-LOCKED', why: expect.stringContaining(run) } } });
   expect(await (await bench.client()).call('cancel', { run })).toEqual({ cancelled: true });
-  expect(await result).toMatchObject({ exitCode: 1, document: { outcome: 'restored', error: { code: 'ND-HOOK-FAILED', why: 'the deploy was cancelled' } } });
+  expect(await result).toMatchObject({ exitCode: 1, document: { outcome: 'restored', error: { code: 'ND-CANCELLED' } } });
   expect((await bench.status()).lock).toBeUndefined();
 });
 
@@ -182,7 +182,7 @@ test('an agent whose socket was removed makes it again, and what is under way go
   await eventually(() => existsSync(bench.home.socket), 'the socket');
   expect((await stat(bench.home.socket)).mode & 0o777).toBe(0o600);
   expect(await (await bench.client()).call('cancel', { run })).toEqual({ cancelled: true });
-  expect(await result).toMatchObject({ document: { error: { code: 'ND-HOOK-FAILED' } } });
+  expect(await result).toMatchObject({ document: { error: { code: 'ND-CANCELLED' } } });
 });
 
 test('an agent does not listen in a folder that others may write in, and makes its own for itself alone', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DeployError } from '../errors.js';
 import type { DeployEvent } from '../model/index.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { runHooks, type PreparedHook } from './run-hooks.js';
@@ -83,9 +84,11 @@ describe('runHooks', () => {
         abort.abort();
       },
     });
-    await expect(running).rejects.toMatchObject({ code: 'ND-HOOK-FAILED', parts: { why: 'the deploy was cancelled' } });
+    await expect(running).rejects.toMatchObject({ code: 'ND-CANCELLED', parts: { what: 'the run was cancelled while the hook postDeploy[0] ran, which was ended' } });
     expect(events).toEqual([{ type: 'output', source: 'postDeploy[0]', line: 'up' }]);
-    expect((await attempt([hook('')], AbortSignal.abort())).error).toMatchObject({ parts: { why: 'the deploy was cancelled' } });
+    expect((await attempt([hook('')], AbortSignal.abort())).error).toMatchObject({ code: 'ND-CANCELLED' });
+    const late = new DeployError('ND-DEADLINE', { what: 'it took too long' });
+    expect((await attempt([hook('')], AbortSignal.abort(late))).error).toBe(late);
     expect((await attempt([hook('')], new AbortController().signal)).error).toBeUndefined();
   });
 

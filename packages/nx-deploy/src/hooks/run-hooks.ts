@@ -26,7 +26,7 @@ export interface HookContext {
 }
 
 /**
- * One after the other; the first that fails ends it with ND-HOOK-FAILED. In what a hook prints, the values that it was given and those of
+ * One after the other; the first that fails ends it with ND-HOOK-FAILED, one that is cancelled with ND-CANCELLED or whatever it was cancelled for. In what a hook prints, the values that it was given and those of
  * the release are replaced by their names: it goes to the terminal, the log of the agent and the error.
  */
 export async function runHooks(name: string, hooks: readonly PreparedHook[], { facts, secrets, emit, signal }: HookContext): Promise<void> {
@@ -49,6 +49,7 @@ export async function runHooks(name: string, hooks: readonly PreparedHook[], { f
       },
     });
     if (lines > LINES_SHOWN) emit({ type: 'note', text: `${source}: ${lines - LINES_SHOWN} more lines of output are not shown` });
+    if (result.cancelled) throw cancelled(source, signal?.reason);
     const fault = hookFault(result, hook);
     if (fault !== undefined) throw hookError(source, redact.replace(JSON.stringify(hook.run)), redact.replace(fault), tail);
   }
@@ -56,10 +57,15 @@ export async function runHooks(name: string, hooks: readonly PreparedHook[], { f
 
 function hookFault(result: RunResult, hook: PreparedHook): string | undefined {
   if (result.timedOut) return `it ran longer than ${hook.timeout / 1_000}s and was ended`;
-  if (result.cancelled) return 'the deploy was cancelled';
   if (result.startError !== undefined) return `it could not be started: ${result.startError}`;
   if (result.signal !== undefined) return `it was ended by ${result.signal}`;
   return result.exitCode === 0 ? undefined : `it exited with code ${result.exitCode ?? 'none'}`;
+}
+
+/** No fault of the hook's: nobody is to look for one. */
+function cancelled(source: string, reason: unknown): DeployError {
+  if (reason instanceof DeployError) return reason;
+  return new DeployError('ND-CANCELLED', { what: `the run was cancelled while the hook ${source} ran, which was ended`, next: 'deploy again when ready' });
 }
 
 function hookError(source: string, command: string, why: string, tail: readonly string[]): DeployError {

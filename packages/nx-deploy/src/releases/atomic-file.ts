@@ -57,8 +57,17 @@ export async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
+    throw readError(error, file);
   }
+}
+
+/** What a read of state failed with: a file of another user is not damaged, and is no bug either. */
+export function readError(thrown: unknown, file: string): unknown {
+  if (errorCode(thrown) !== 'EACCES' && errorCode(thrown) !== 'EPERM') return thrown;
+  return new DeployError('ND-DISK-FULL', {
+    what: 'the state of the service could not be read', where: file, why: 'the user of this process may not read it',
+    next: 'give it back to that user (a command that was run with sudo may have taken it), then run the command again',
+  }, { cause: thrown });
 }
 
 export function isMissing(error: unknown): boolean {

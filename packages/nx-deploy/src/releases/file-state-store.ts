@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RELEASE_ID_PATTERN, type Release } from '../model/index.js';
-import { damaged, isMissing, PRIVATE_FOLDER, readState, writeAtomically } from './atomic-file.js';
+import { damaged, isMissing, PRIVATE_FOLDER, readError, readState, writeAtomically } from './atomic-file.js';
 import { fileLedger } from './ledger.js';
 import { fileSealedConfig } from './sealed-config.js';
 import { hasText, isEachOf, isFleet, isObject, isReleaseShape, isWhole } from './shape.js';
@@ -67,7 +67,7 @@ function fileReleases(folder: string): ReleaseRecords {
     async list() {
       const names = await readdir(folder).catch((error: unknown) => {
         if (isMissing(error)) return [];
-        throw error;
+        throw readError(error, folder);
       });
       const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length)).sort();
       return (await Promise.all(ids.map(get))).filter((release): release is Release => release !== undefined);

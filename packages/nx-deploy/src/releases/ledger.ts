@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asDeployError, DeployError, errorCode } from '../errors.js';
 import { canonicalJson } from '../model/index.js';
-import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, syncFolder, writeError } from './atomic-file.js';
+import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readError, readIfThere, syncFolder, writeError } from './atomic-file.js';
 import { headFile, readHead, writeHead, type LedgerHead } from './ledger-head.js';
 import { STATE_SCHEMA, type Ledger, type LedgerBody, type LedgerEntry, type LedgerVerdict } from './state-store.js';
 
@@ -108,7 +108,7 @@ function segmentName(seq: number, segmentEntries: number): string {
 async function segments(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (isMissing(error)) return [];
-    throw error;
+    throw readError(error, folder);
   });
   return names.filter((name) => name.endsWith('.jsonl')).sort().map((name) => join(folder, name));
 }

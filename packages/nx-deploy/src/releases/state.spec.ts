@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { join } from 'node:path';
 import type { Release } from '../model/index.js';
 import { bundle, node, temporaryFolder } from '../shell/programs.spec-support.js';
-import { parseState, readIfThere, readState, writeAtomically } from './atomic-file.js';
+import { parseState, readError, readIfThere, readState, writeAtomically } from './atomic-file.js';
 import { fileStateStore } from './file-state-store.js';
 import { keyName } from './key.js';
 import { memoryLock } from './memory-lock.js';
@@ -66,6 +66,16 @@ describe('writeAtomically', () => {
       await code;
       expect(await readState(file, anything)).toMatchObject({ schema: 1 });
     }
+  });
+});
+
+describe('readError', () => {
+  it('tells a file that may not be read from one that is damaged, and leaves everything else as it is', () => {
+    for (const code of ['EACCES', 'EPERM']) {
+      expect(readError(Object.assign(new Error(code), { code }), '/x/service.json')).toMatchObject({ code: 'ND-DISK-FULL', parts: { where: '/x/service.json', why: 'the user of this process may not read it' } });
+    }
+    const broken = Object.assign(new Error('EIO'), { code: 'EIO' });
+    expect(readError(broken, '/x/service.json')).toBe(broken);
   });
 });
 
