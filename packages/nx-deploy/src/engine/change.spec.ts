@@ -50,6 +50,15 @@ test('hooks get the facts of the run', async () => {
   expect(lines()).toEqual([expect.stringMatching(/^b preRollback rollback 2 r[0-9a-f]{12} 1 40$/)]);
 });
 
+test.each(['before', 'after'] as const)('the deadline holds for the hooks %s the walk too, and ends them', async (when) => {
+  const { release = '' } = await change(build('1'));
+  const hook = { run: [process.execPath, '-e', 'setTimeout(() => {}, 20_000)'], env: {}, timeout: 60_000, cwd: folder };
+  const late = await change(build('2'), { hooks: { before: [], after: [], [when]: [hook] }, deadline: 1_000 });
+  expect(late).toMatchObject({ outcome: 'restored', error: { code: 'ND-DEADLINE' } });
+  expect(late.durationMs).toBeLessThan(10_000);
+  expect((await platform.list())[release]?.weight).toBe(100);
+});
+
 test('what a hook prints holds no secret of the release, and no output of it gets into the ledger', async () => {
   const [first, second] = ['first', 'second'].map((name) => `${name}-secret-value`);
   const withSecret = (value = ''): Change => {

@@ -2,7 +2,7 @@
 import { apply, type ApplyResult } from '../apply/index.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { runHooks } from '../hooks/run-hooks.js';
-import { least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
+import { formatDuration, least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
@@ -17,6 +17,9 @@ export interface ChangeContext {
   /** Aborts when the user asks for it: what was begun is restored. */
   readonly signal: AbortSignal;
 }
+
+/** setTimeout takes 31 bits. */
+const LONGEST_TIMER: Ms = 2 ** 31 - 1;
 
 export type Stages = Partial<Record<StageName, Ms>>;
 
@@ -45,13 +48,15 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
   const releases = await releasesOf(platform, plan, goal);
   const settings = course.continued === undefined ? await platform.settings?.() : course.continued.settings;
   const journal = journalOf(context, course, releases, settings);
-  const hooks = hookRunner(context, course, journal);
+  const began = performance.now();
+  const late = lateAfter(request.deadline, context.action);
+  const hooks = hookRunner(context, course, journal, AbortSignal.any([signal, late.signal]));
   const counting = countTraffic(platform, Object.keys({ ...plan.from, ...plan.to }), emit);
   try {
     if (course.continued === undefined) await hooks('before');
     const result = await timed(context, stages, 'walk', () => apply({
       platform, plan, releases, journal, emit, signal,
-      deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: request.deadline },
+      deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: Math.max(1, request.deadline - elapsed(began)) },
       afterWalk: () => hooks('after'),
     }));
     if (result.outcome === 'paused') await pause(context, course, result, journal);
@@ -60,8 +65,18 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
     // Neither a hook before the walk nor a walk that does not begin has changed anything.
     return { outcome: 'restored', error: asDeployError(thrown) };
   } finally {
+    late.stop();
     counting.stop();
   }
+}
+
+/** The deadline holds for the hooks as well: one that runs then is ended. */
+function lateAfter(deadline: Ms, action: string): { readonly signal: AbortSignal; readonly stop: () => void } {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(new DeployError('ND-DEADLINE', {
+    what: `the ${action} was not finished within ${formatDuration(deadline)}, and a hook that ran was ended`, next: 'raise the deadline if the hooks need longer',
+  })), Math.min(deadline, LONGEST_TIMER));
+  return { signal: over.signal, stop: () => { clearTimeout(timer); } };
 }
 
 /** From here on the change waits: whoever looks finds the question, and nothing is taken for killed. */
@@ -74,7 +89,7 @@ async function pause({ platform, request, action, lease }: HeldChange, { goal }:
 }
 
 /** Runs the hooks of one end of the walk, on record. */
-export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'previous'>, journal: WriteJournal): (when: 'before' | 'after') => Promise<void> {
+export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'previous'>, journal: WriteJournal, signal = context.signal): (when: 'before' | 'after') => Promise<void> {
   const facts = hookFacts(context, course);
   return (when) => {
     const list = context.hooks[when];
@@ -82,7 +97,7 @@ export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'p
     const label = `${when === 'before' ? 'pre' : 'post'}${context.action === 'deploy' ? 'Deploy' : 'Rollback'}`;
     return timed(context, context.stages, `${when}-hooks`, async () => {
       await journal({ kind: 'hook', key: label }, false);
-      await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal: context.signal });
+      await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal });
     });
   };
 }

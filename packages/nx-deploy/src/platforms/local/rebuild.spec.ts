@@ -47,7 +47,7 @@ test('the release of the last success gets the traffic, at the address of deploy
   await instances([NEW, 'web'], [NEW, 'web'], [OLD, 'web']);
   await succeeded(OLD);
   await damage();
-  expect(await rebuild()).toEqual([expect.stringMatching(/^service\.json was damaged and is now .*service\.json\.damaged-\d{8}T\d{6}-[0-9a-f]{4}; it was made anew from what runs$/)]);
+  expect(await rebuild()).toEqual([expect.stringMatching(/^service\.json was damaged and is now .*service\.json\.damaged-\d{8}T\d{6}-[0-9a-f]{4}; it was made anew from what runs$/), expect.stringMatching(/^what was kept warm /)]);
   expect(await readRecord(folder)).toEqual({
     schema: STATE_SCHEMA, key, owner: 'path:/acme', node: '/usr/bin/node', weights: { [OLD]: 100 }, listen: { address: '127.0.0.1', port: 8_080, host: 'api.localhost' },
   });
@@ -112,7 +112,7 @@ test('a record that is gone is no sign that nothing was deployed: it is refused,
   await instances([NEW, 'web']);
   await succeeded(NEW);
   await expect(readKeptRecord(folder)).rejects.toMatchObject({ code: 'ND-STATE-DAMAGED' });
-  expect(await rebuild()).toEqual(['service.json was gone; it was made anew from what runs']);
+  expect(await rebuild()).toContain('service.json was gone; it was made anew from what runs');
   expect(await readKeptRecord(folder)).toMatchObject({ weights: { [NEW]: 100 } });
   await rm(join(folder, 'service.json'));
   await state.ledger.append({ kind: 'destroyed', run: 'run-end', at: '', actor: { user: 'u', host: 'h', pid: 1 }, releases: [NEW] });
@@ -131,6 +131,6 @@ test.each([
   await succeeded(NEW);
   await rebuild();
   await writeFile(join(folder, file), JSON.stringify({ schema: STATE_SCHEMA, ...content }));
-  expect(await rebuild()).toEqual([expect.stringMatching(`^${file.replace('.', '\\.')} was damaged and is now `)]);
+  expect((await rebuild())[0]).toMatch(new RegExp(`^${file.replace('.', '\\.')} was damaged and is now `));
   expect(await rebuild()).toEqual([]);
 });
