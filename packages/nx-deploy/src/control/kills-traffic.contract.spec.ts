@@ -158,7 +158,7 @@ describe('an agent killed in what it does by itself', () => {
   test('the end of what is warm', async () => {
     const strategy = blueGreen(1_000);
     await opened('expiry', blueGreen());
-    for (const point of points(3)) {
+    for (const point of (['before', 'after'] as const).flatMap((when) => [1, 2, 3].map((at) => ({ at, when })))) {
       const version = await nextVersion(service);
       const { release } = await run(await service.order({ version, strategy }));
       const gone = async (): Promise<boolean> => Object.keys((await service.status()).fleet).join() === release;
