@@ -123,6 +123,7 @@ describe('the sample service, with users at it', () => {
     expect(await greeting('production')).toBe('two');
     expect(shown).toMatch(/^\S+Z {2}walk {10}step 2\/5: r\w+ 2@90, r\w+ 1@10$/m);
     expect(shown).toMatch(/^\S+Z {2}walk {10}waiting for r\w+: soak of 3\.0s$/m);
+    expect(shown).toMatch(/^ {2}requests {2}\d\d+ seen, 0 failed$/m);
     expect(shown).toMatch(/^\S+Z {2}traffic {7}r\w+ \d+ requests, 0 errors, p95 \S+; r\w+ \d+ requests, 0 errors, p95 \S+$/m);
     const events = workspace.read('.nx/events.jsonl').trim().split('\n').map((line) => JSON.parse(line) as { readonly at: string; readonly type: string; readonly outcome?: string });
     expect(events.filter(({ at }) => new Date(at).toISOString() !== at)).toEqual([]);
@@ -147,6 +148,6 @@ describe('the sample service, with users at it', () => {
     expect(await greeting('production')).toBe('two');
     const status = await workspace.status('sample-service', 'production');
     expect(status).toMatchObject({ live: before, fleet: { [before]: { weight: 100 } } });
-    expect(status.releases[0]).toMatchObject({ outcome: 'restored' });
+    expect(status.releases[0]).toMatchObject({ outcome: 'restored', reason: expect.stringMatching(/did not pass its soak$/) });
   });
 });

@@ -4,12 +4,11 @@ import { commitsBetween } from 'nx-build-manifest';
 import { connectAgent } from '../control/launch.js';
 import type { AgentClient } from '../control/client.js';
 import type { RunRequest } from '../control/protocol.js';
-import type { ChangeResult } from '../engine/request.js';
+import type { ChangeResult, Hooks, WatchOrder } from '../engine/request.js';
 import type { Ms } from '../model/index.js';
 import { DeployError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import type { Hook, ResolvedEnvironment } from '../config/index.js';
-import type { Hooks } from '../engine/request.js';
 import { pick } from '../shell/environment.js';
 import { askedOf, summaryLines, type Asked } from './text.js';
 import { commandLines, projectFolder, type CommandContext } from './context.js';
@@ -39,7 +38,7 @@ export async function submit(context: CommandContext, run: RunRequest): Promise<
     const result = await Promise.race([follow(context, agent, run, release), release.left]);
     context.output.end();
     const paused = result.paused === undefined ? undefined : await asked(agent, run, result.paused);
-    await show(context, result, paused);
+    await show(context, result, paused, run.request.watch);
     const exitCode = EXIT_CODES[result.outcome];
     return { exitCode, document: { ...result, ...(paused === undefined ? {} : { paused }), exitCode } };
   } finally {
@@ -111,11 +110,11 @@ function cancelOnSignals({ output, projectName }: CommandContext, agent: AgentCl
   return leaving;
 }
 
-async function show(context: CommandContext, result: ChangeResult, paused: Asked | undefined): Promise<void> {
+async function show(context: CommandContext, result: ChangeResult, paused: Asked | undefined, watch: WatchOrder | undefined): Promise<void> {
   const { now, before } = result.manifest ?? {};
   const commits = now?.commit === undefined || before?.commit === undefined || now.commit === before.commit
     ? [] : await commitsBetween(before.commit, now.commit, projectFolder(context)) ?? [];
-  const facts = { result, commits, command: commandLines(context, result.environment), color: context.output.color, ...(paused === undefined ? {} : { paused }) };
+  const facts = { result, commits, command: commandLines(context, result.environment), color: context.output.color, ...(paused === undefined ? {} : { paused }), ...(watch === undefined || watch.attached ? {} : { watch: watch.ms }) };
   for (const line of summaryLines(facts)) context.output.line(line);
   for (const error of [result.error, result.restoreError]) {
     if (error !== undefined) context.output.error(DeployError.fromJSON(error));

@@ -50,7 +50,7 @@ describe('statusLines', () => {
       ledger: { ok: false, entries: 1, head: '', broken: 'line 2' },
     }, facts).join('\n');
     expect(text).toMatch(/^r0123456789ab +web +90% +2 +1 +1 +10 +2 +12ms/m);
-    expect(text).toMatch(/^rba9876543210 +web +10% +1 +1 +0 +2026-01-31T13:00:00Z +0 +0 +0ms/m);
+    expect(text).toMatch(/^rba9876543210 +web +10% +1 +1 +0 +2026-01-31T13:00:00Z +0 +0 +-$/m);
     expect(text).toMatch(/^web\.1 +r0123456789ab +ready +11 +4001 +0 *$/m);
     expect(text).toMatch(/^web\.2 +r0123456789ab +backoff +- +4002 +3 +it exited with code 1$/m);
     expect(text).toMatch(/^worker\.1 +r0123456789ab +starting +12 +- +0 +just started$/m);

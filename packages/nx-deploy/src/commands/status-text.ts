@@ -71,7 +71,7 @@ function seconds(iso: string): string {
 function fleetTable({ fleet, traffic }: ServiceStatus): readonly string[] {
   const rows = Object.entries(fleet).flatMap(([id, release]) => Object.entries(release.processes).map(([name, counts]) => {
     const seen = traffic[id] ?? { requests: 0, errors: 0, p95: 0 };
-    return [id, name, `${release.weight}%`, String(counts.running), String(counts.ready), String(counts.draining), release.until ?? '', `${seen.requests}`, `${seen.errors}`, formatDuration(seen.p95)];
+    return [id, name, `${release.weight}%`, String(counts.running), String(counts.ready), String(counts.draining), release.until === undefined ? '' : seconds(release.until), `${seen.requests}`, `${seen.errors}`, seen.requests === 0 ? '-' : formatDuration(seen.p95)];
   }));
   const right = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' });
   return table([

@@ -26,6 +26,15 @@ describe('summaryLines', () => {
     expect(text).toContain('nx run @acme/api:rollback --configuration=staging');
   });
 
+  test('that the agent looks after it for a while, unless there is nothing to be taken back to', () => {
+    const watched = (result: Partial<ChangeResult>, watch = 30_000): string => summaryLines({ ...facts, watch, result: { ...change, previous: 'rba9876543210', ...result } }).join('\n');
+    expect(watched({})).toContain('\n  watch     30.0s from now on; taken back by itself if it does badly\n');
+    expect(watched({}, 0)).not.toContain('watch ');
+    expect(watched({ action: 'rollback' })).not.toContain('watch ');
+    expect(watched({ outcome: 'restored' })).not.toContain('watch ');
+    expect(summaryLines({ ...facts, watch: 30_000, result: change }).join('\n')).not.toContain('watch ');
+  });
+
   test('a refused one has none, a dry run its plan', () => {
     expect(summaryLines({ ...facts, result: { ...change, outcome: 'refused' } })).toEqual([]);
     expect(summaryLines({ ...facts, result: { ...change, outcome: 'planned', plan: 'one\ntwo' } })).toEqual(['one', 'two', 'dry run: nothing was changed']);

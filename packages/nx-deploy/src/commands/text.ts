@@ -4,7 +4,7 @@ import type { Hello, PausedStatus, RunResult, ServiceStatus, ServiceSummary } fr
 import type { TargetKey } from '../config/plugin-options.js';
 import type { ChangeResult } from '../engine/request.js';
 import type { TaskResult } from '../engine/task.js';
-import { formatDuration, STAGES, type LogLine } from '../model/index.js';
+import { formatDuration, STAGES, type LogLine, type Ms } from '../model/index.js';
 import { formatBytes, renderSummary, sanitize, table } from '../terminal/index.js';
 
 export interface ChangeFacts {
@@ -16,6 +16,8 @@ export interface ChangeFacts {
   /** The command of a target, to copy. */
   readonly command: (target: TargetKey) => string;
   readonly color: boolean;
+  /** How long the agent looks after what was deployed, where the command does not stay for that. */
+  readonly watch?: Ms;
 }
 
 /** What a person is asked. Times are ISO 8601 in UTC. */
@@ -26,7 +28,7 @@ export function askedOf({ gate, since, expires }: Asked): Asked {
 }
 
 /** What a change came to. A refused one has its error and no summary; a dry run has its plan. */
-export function summaryLines({ result, commits, command, color, paused }: ChangeFacts): readonly string[] {
+export function summaryLines({ result, commits, command, color, paused, watch = 0 }: ChangeFacts): readonly string[] {
   const { outcome } = result;
   if (outcome === 'refused') return [];
   if (outcome === 'planned') return [...(result.plan ?? '').split('\n'), 'dry run: nothing was changed'];
@@ -39,6 +41,8 @@ export function summaryLines({ result, commits, command, color, paused }: Change
     stages: STAGES.flatMap((stage) => (result.stages[stage] === undefined ? [] : [{ stage, ms: result.stages[stage] }])),
     ...(traffic === undefined ? {} : { traffic: { requests: traffic.requests, failed: traffic.errors } }),
     ...(paused === undefined ? {} : { paused }),
+    // The first release has nothing to be taken back to.
+    ...(watch > 0 && back && result.action === 'deploy' ? { watch } : {}),
     commands: {
       approve: command('approve'), reject: command('reject'), status: command('status'), logs: command('logs'), ...(back ? { rollback: command('rollback') } : {}),
     },

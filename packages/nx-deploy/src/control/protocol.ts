@@ -95,7 +95,7 @@ export interface ReleaseStatus {
   readonly commit?: string;
   /** It can be rolled back to. */
   readonly available: boolean;
-  /** Why it was made, where nobody asked for it. */
+  /** Why it failed; else why it was made, where nobody asked for it. */
   readonly reason?: string;
   /** Where a person was asked: the question and its answer, oldest first. */
   readonly decisions?: readonly DecisionStatus[];

@@ -82,10 +82,15 @@ function nameOf({ user, host }: Actor): string {
 /** One line per change, newest first, with the outcome of its end. */
 function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet<ReleaseId>, left: JournalRecord | undefined): readonly ReleaseStatus[] {
   const ends = new Map<string, string>(entries.flatMap((entry) => (entry.kind === 'end' ? [[entry.run, entry.outcome]] : [])));
+  const errors = new Map(entries.flatMap((entry) => (entry.kind === 'end' && entry.error !== undefined ? [[entry.run, entry.error.what]] : [])));
   if (left?.paused !== undefined) ends.set(left.run, 'waiting');
   const decisions = (run: string): Pick<ReleaseStatus, 'decisions'> => {
     const found = decisionsOf(entries, run);
     return found.length === 0 ? {} : { decisions: found };
+  };
+  const reasonOf = ({ run, reason }: { readonly run: string; readonly reason?: string }): Pick<ReleaseStatus, 'reason'> => {
+    const known = errors.get(run) ?? reason;
+    return known === undefined ? {} : { reason: known };
   };
   return entries.flatMap((entry) => (entry.kind === 'destroyed' ? [destroyedStatus(entry)] : entry.kind !== 'start' ? [] : [{
     id: entry.release,
@@ -96,7 +101,7 @@ function releaseStatuses(entries: readonly LedgerEntry[], available: ReadonlySet
     ...(entry.manifest?.version === undefined ? {} : { version: entry.manifest.version }),
     ...(entry.manifest?.commit === undefined ? {} : { commit: entry.manifest.commit }),
     available: available.has(entry.release),
-    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...reasonOf(entry),
     ...decisions(entry.run),
   }])).reverse();
 }

@@ -30,7 +30,9 @@ export async function recordEnd(context: HeldChange, course: Course, walked: App
   const { goal, plan, previous } = course;
   const result = await putBack(platform, walked);
   if (result.outcome === 'paused') {
-    return { outcome: 'paused', paused: { gate: result.gate, expires: result.expires }, ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
+    // The figures are what the answer is judged by.
+    const traffic = await trafficOf(platform, plan, elapsed(started)).catch(() => undefined);
+    return { outcome: 'paused', paused: { gate: result.gate, expires: result.expires }, ...(traffic === undefined ? {} : { traffic }), ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
   }
   const errors = {
     ...('error' in result ? { error: result.error.toJSON() } : {}),

@@ -2,9 +2,10 @@
 import { least, WEB, type Desired, type Observed, type ObservedRelease, type Scale } from '../model/index.js';
 import { sanitize } from './sanitize.js';
 
-/** `r1 3@75, r2 1@25`: instances and percent of the traffic, as the plan prints it. */
+/** `r1 3@75, r2 1@25`: instances and percent of the traffic, as the plan prints it; `r1 3@0 until <time>` for one that is kept warm. */
 export function fleetText(desired: Desired): string {
-  const parts = Object.entries(desired).map(([id, { processes, weight }]) => `${sanitize(id)} ${scaleText(processes[WEB])}@${weight}`);
+  const parts = Object.entries(desired).map(([id, { processes, weight, until }]) =>
+    `${sanitize(id)} ${scaleText(processes[WEB])}@${weight}${until === undefined ? '' : ` until ${until.slice(0, 19)}Z`}`);
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 

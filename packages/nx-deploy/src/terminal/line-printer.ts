@@ -24,6 +24,8 @@ export class LinePrinter extends BasePrinter {
   }
 
   protected override step(text: string): void {
+    // What the step before waited for is waited for anew.
+    this.told.clear();
     this.keep(this.current ?? 'walk', [[text]]);
   }
 

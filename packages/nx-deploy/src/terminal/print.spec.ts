@@ -105,6 +105,10 @@ describe('lines for a pipeline', () => {
     const { printer, stream } = screen();
     printer.event({ type: 'waiting', release: 'rb', for: 'soak of 10m 00s', ms: 600_000 });
     expect(stream.written).toBe('2026-01-31T12:00:00Z  walk          waiting for rb: soak of 10m 00s\n');
+    stream.written = '';
+    printer.event({ type: 'step', index: 2, of: 3, desired: { ra: { ...desired.ra, weight: 0, until: '2026-02-01T12:00:00.123Z' }, rb: { ...desired.rb, weight: 100 } } });
+    printer.event({ type: 'waiting', release: 'rb', for: 'soak of 10m 00s', ms: 600_000 });
+    expect(stream.written).toBe('2026-01-31T12:00:00Z  walk          step 3/3: ra 1@0 until 2026-02-01T12:00:00Z, rb 1-3@100\n2026-01-31T12:00:00Z  walk          waiting for rb: soak of 10m 00s\n');
   });
 
   it('tell of a stage that took an unknown time', () => {

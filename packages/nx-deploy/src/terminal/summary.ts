@@ -24,6 +24,8 @@ export interface Summary {
   readonly decision?: 'approved' | 'rejected' | 'expired';
   /** What the router counted while the change went on. */
   readonly traffic?: { readonly requests: number; readonly failed: number };
+  /** How long the agent looks after the release from here on. */
+  readonly watch?: Ms;
   readonly url?: string;
   /** Command lines to copy. */
   readonly commands?: { readonly approve?: string; readonly reject?: string; readonly status?: string; readonly logs?: string; readonly rollback?: string };
@@ -53,6 +55,7 @@ export function renderSummary(summary: Summary, options: { readonly color: boole
     ...row('changed', ...changes(summary)),
     ...row('time', timeText(summary)),
     ...row('requests', summary.traffic === undefined ? undefined : `${summary.traffic.requests} seen, ${summary.traffic.failed} failed`),
+    ...row('watch', summary.watch === undefined ? undefined : `${formatDuration(summary.watch)} from now on; taken back by itself if it does badly`),
     ...row('url', summary.url),
     ...row('status', summary.commands?.status),
     ...row('logs', summary.commands?.logs),
