@@ -2,23 +2,38 @@ import { quoted } from '../../archive/manifest.js';
 import { DeployError, diskFull, errorCode } from '../../errors.js';
 import type { Digest } from '../oci.js';
 
-/** Does something to the store's own files; a system error becomes one that says what to do. */
-export async function guarded<T>(folder: string, action: () => Promise<T>): Promise<T> {
+/** What is written, for the message, and what to do when that folder cannot be written. */
+interface Target {
+  readonly what: string;
+  readonly again: string;
+  readonly remedy: string;
+}
+
+const STORE: Target = {
+  what: 'the store of image blobs could not be written', again: 'build again; NX_DEPLOY_BLOBS moves the store to another folder',
+  remedy: 'check the owner and the permissions of that folder, or set NX_DEPLOY_BLOBS to a folder of your own, then run the command again',
+};
+
+/** The output of a build. */
+export const LAYOUT: Target = {
+  what: 'the folder of the image could not be written', again: 'build again',
+  remedy: 'check the owner and the permissions of that folder and of the one above it, then build again',
+};
+
+/** Does something to files of ours below `folder`; a system error becomes one that says what to do. */
+export async function guarded<T>(folder: string, action: () => Promise<T>, target: Target = STORE): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    throw storeError(error, folder);
+    throw writeError(error, folder, target);
   }
 }
 
-function storeError(thrown: unknown, folder: string): unknown {
+function writeError(thrown: unknown, folder: string, { what, again, remedy }: Target): unknown {
   const code = errorCode(thrown);
   if (thrown instanceof DeployError || code === undefined) return thrown;
   const where = quoted(folder);
-  const what = 'the store of image blobs could not be written';
-  return diskFull(thrown, { what, where, again: 'build again; NX_DEPLOY_BLOBS moves the store to another folder' }) ?? new DeployError('ND-IMAGE-STORE', {
-    what, where, why: code, next: 'check the owner and the permissions of that folder, or set NX_DEPLOY_BLOBS to a folder of your own, then run the command again',
-  }, { cause: thrown });
+  return diskFull(thrown, { what, where, again }) ?? new DeployError('ND-IMAGE-STORE', { what, where, why: code, next: remedy }, { cause: thrown });
 }
 
 export function missing(digest: Digest, folder: string): DeployError {

@@ -1,4 +1,4 @@
-/** The layer of one key is made by one process while the others wait for it: twenty services that share their modules compress them once. */
+/** What several builds need is made or fetched by one process while the others wait for it: twenty services that share their modules compress them once. */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,26 +24,39 @@ export interface Once extends BuiltLayer {
 export async function layerOnce(places: Places, key: string, make: () => Promise<BuiltLayer>): Promise<Once> {
   const name = createHash('sha256').update(key).digest('hex');
   const record = join(places.records, name);
-  const lock = join(places.locks, name);
-  const owner = await thisProcess();
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
-    const known = await recorded(places, record);
-    if (known !== undefined) return { ...known, made: false };
-    if (await guarded(places.folder, () => claim(places, lock, owner))) return underLock(places, { record, lock, owner }, make);
-    if (!await freed(places, lock)) await wait(POLL_MS);
-  }
-  return { ...await makeAndRecord(places, record, make), made: true };
+  let made = false;
+  const layer = await exclusively(places, name, () => recorded(places, record), async () => {
+    made = true;
+    return makeAndRecord(places, record, make);
+  });
+  return { ...layer, made };
 }
 
-async function underLock(places: Places, { record, lock, owner }: { readonly record: string; readonly lock: string; readonly owner: Owner }, make: () => Promise<BuiltLayer>): Promise<Once> {
-  try {
-    // The one who had the lock before may have made it.
-    const known = await recorded(places, record);
-    return known === undefined ? { ...await makeAndRecord(places, record, make), made: true } : { ...known, made: false };
-  } finally {
-    const holder = await ownerOf(lock);
-    if (holder !== undefined && holder !== 'nobody' && holder.token === owner.token) await rm(lock, { force: true });
+/** What `known` finds; else what `make` makes, by one process at a time for this name, after which the others find it. */
+export async function exclusively<T>(places: Places, name: string, known: () => Promise<T | undefined>, make: () => Promise<T>): Promise<T> {
+  const lock = join(places.locks, name);
+  const found = await known();
+  if (found !== undefined) return found;
+  const owner = await thisProcess();
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
+    if (await guarded(places.folder, () => claim(places, lock, owner))) {
+      try {
+        // The one who had the lock before may have made it.
+        return await known() ?? await make();
+      } finally {
+        await release(lock, owner);
+      }
+    }
+    if (!await freed(places, lock)) await wait(POLL_MS);
+    const there = await known();
+    if (there !== undefined) return there;
   }
+  return make();
+}
+
+async function release(lock: string, { token }: Owner): Promise<void> {
+  const holder = await ownerOf(lock);
+  if (holder !== undefined && holder !== 'nobody' && holder.token === token) await rm(lock, { force: true });
 }
 
 async function makeAndRecord(places: Places, record: string, make: () => Promise<BuiltLayer>): Promise<BuiltLayer> {

@@ -8,10 +8,11 @@ import { open as openFile, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
+import type { Sink } from '../layer/tar.js';
 import type { Digest } from '../oci.js';
 import { guarded, mismatch, missing } from './failures.js';
 import { takeHold, type Hold } from './hold.js';
-import { layerOnce, type Once } from './once.js';
+import { exclusively, layerOnce, type Once } from './once.js';
 import { pathOf, placesIn, type Places } from './places.js';
 import { pruneStore, type Pruned, type PruneOptions } from './prune.js';
 import { use } from './use.js';
@@ -30,6 +31,11 @@ export interface BlobStore {
   put(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expected?: Partial<Stored>): Promise<Stored>;
   /** {@link put} for a file, which stays where it is. */
   adopt(file: string, expected?: Partial<Stored>): Promise<Stored>;
+  /**
+   * Nothing when it is there, else what `send` hands to the sink; one process at a time, while others wait for it. True when it was sent.
+   * @throws DeployError ND-IMAGE-INVALID when it is not what was expected; and what `send` throws.
+   */
+  ensure(blob: Stored, send: (sink: Sink) => Promise<void>): Promise<boolean>;
   /** For content whose digest is computed while it is made. */
   write(): Promise<BlobWriter>;
   /** Is it there, of this size if one is given? It then counts as used now. */
@@ -55,17 +61,22 @@ const BACK_MS = 50;
 
 export function openBlobs(folder: string): BlobStore {
   const places = placesIn(folder);
-  const put: BlobStore['put'] = (content, expected = {}) => store(places, content, expected);
+  const put: BlobStore['put'] = (content, expected = {}) => receive(places, expected, async (sink) => {
+    for await (const chunk of content) await sink(chunk);
+  });
   const open: BlobStore['open'] = (digest, { verify = false } = {}) => contentOf(places, digest, verify);
   return {
     folder,
     put,
     adopt: (file, expected) => put(createReadStream(file, { highWaterMark: CHUNK }), expected),
     write: () => openWriter(places),
-    has: (digest, size) => guarded(folder, async () => {
-      const found = await use(pathOf(places, digest));
-      return found !== undefined && (size === undefined || found === size);
-    }),
+    has: (digest, size) => isThere(places, digest, size),
+    ensure: ({ digest, size }, send) => exclusively(
+      places, digest.slice('sha256:'.length), async () => (await isThere(places, digest, size) ? false : undefined), async () => {
+        await receive(places, { digest, size }, send);
+        return true;
+      },
+    ),
     pathOf: (digest) => pathOf(places, digest),
     open,
     read: async (digest, limit) => {
@@ -84,25 +95,31 @@ export function openBlobs(folder: string): BlobStore {
   };
 }
 
-async function store(places: Places, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expected: Partial<Stored>): Promise<Stored> {
+async function receive(places: Places, expected: Partial<Stored>, send: (sink: Sink) => Promise<void>): Promise<Stored> {
   const writer = await openWriter(places);
   try {
     const hash = createHash('sha256');
     let size = 0;
-    for await (const chunk of content) {
+    const found = (): Stored => ({ digest: `sha256:${hash.copy().digest('hex')}`, size });
+    await send(async (chunk) => {
       hash.update(chunk);
       size += chunk.length;
       // What sends without an end is not written to the disk without an end.
-      if (expected.size !== undefined && size > expected.size) break;
+      if (expected.size !== undefined && size > expected.size) throw mismatch(places.folder, { size: expected.size }, found());
       await writer.write(chunk);
-    }
-    const found: Stored = { digest: `sha256:${hash.digest('hex')}`, size };
-    if ((expected.digest ?? found.digest) !== found.digest || (expected.size ?? size) !== size) throw mismatch(places.folder, expected, found);
-    await writer.commit(found.digest);
-    return found;
+    });
+    const stored = found();
+    if ((expected.digest ?? stored.digest) !== stored.digest || (expected.size ?? size) !== size) throw mismatch(places.folder, expected, stored);
+    await writer.commit(stored.digest);
+    return stored;
   } finally {
     await writer.discard();
   }
+}
+
+async function isThere(places: Places, digest: Digest, size: number | undefined): Promise<boolean> {
+  const found = await guarded(places.folder, () => use(pathOf(places, digest)));
+  return found !== undefined && (size === undefined || found === size);
 }
 
 async function* contentOf(places: Places, digest: Digest, verify: boolean): AsyncGenerator<Buffer> {
