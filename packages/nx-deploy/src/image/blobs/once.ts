@@ -1,12 +1,13 @@
 /** What several builds need is made or fetched by one process while the others wait for it: twenty services that share their modules compress them once. */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { errorCode } from '../../errors.js';
 import { isDigest } from '../digest.js';
 import type { BuiltLayer } from '../layer/layer.js';
 import { guarded } from './failures.js';
+import { makeFolder, PRIVATE } from './folder.js';
 import { claim, isAtWork, ownerOf, thisProcess, type Owner } from './owner.js';
 import { pathOf, type Places } from './places.js';
 import { use } from './use.js';
@@ -64,7 +65,7 @@ async function makeAndRecord(places: Places, record: string, make: () => Promise
   const layer = { diffId, digest, size, uncompressed };
   await guarded(places.folder, async () => {
     const temporary = join(places.temporary, randomUUID());
-    for (const folder of [places.temporary, places.records]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [places.temporary, places.records]) await makeFolder(folder, PRIVATE);
     await writeFile(temporary, JSON.stringify(layer), { flag: 'wx', mode: 0o600 });
     await rename(temporary, record);
   });

@@ -1,10 +1,11 @@
 /** Who made a file of the store that means "I am at work": a process that may be killed and leave the file behind. */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../errors.js';
 import { identity } from '../../shell/process-table.js';
+import { makeFolder, PRIVATE } from './folder.js';
 import type { Places } from './places.js';
 
 export interface Owner {
@@ -28,7 +29,7 @@ export async function thisProcess(): Promise<Owner> {
 /** Writes the file whole or not at all; false when it is there. */
 export async function claim(places: Places, file: string, owner: Owner): Promise<boolean> {
   const temporary = join(places.temporary, randomUUID());
-  for (const folder of [places.temporary, dirname(file)]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [places.temporary, dirname(file)]) await makeFolder(folder, PRIVATE);
   await writeFile(temporary, JSON.stringify(owner), { flag: 'wx', mode: 0o600 });
   try {
     await link(temporary, file);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { link, lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../errors.js';
+import { makeFolder, PRIVATE } from './folder.js';
 import { earliestHold, namesIn } from './hold.js';
 import { isAtWork, ownerOf } from './owner.js';
 import type { Places } from './places.js';
@@ -70,7 +71,7 @@ async function listBlobs(places: Places): Promise<Blob[]> {
 
 async function evict(places: Places, file: string, before: number): Promise<boolean> {
   const aside = join(places.temporary, randomUUID());
-  await mkdir(places.temporary, { recursive: true, mode: 0o700 });
+  await makeFolder(places.temporary, PRIVATE);
   try {
     await rename(file, aside);
   } catch (error) {

@@ -3,13 +3,13 @@
  * copied into every cached output. Any number of processes may use it at once; a kill at any instruction leaves temporary files alone.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open as openFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
 import type { Sink } from '../layer/tar.js';
 import type { Digest } from '../oci.js';
+import { chunksOf } from './chunks.js';
 import { guarded, mismatch, missing } from './failures.js';
 import { takeHold, type Hold } from './hold.js';
 import { exclusively, layerOnce, type Once } from './once.js';
@@ -55,7 +55,6 @@ export interface BlobStore {
   prune(options: PruneOptions): Promise<Pruned>;
 }
 
-const CHUNK = 256 * 1024;
 /** A prune that spares a blob at the last moment has it out of its place for less than this. */
 const BACK_MS = 50;
 
@@ -68,7 +67,7 @@ export function openBlobs(folder: string): BlobStore {
   return {
     folder,
     put,
-    adopt: (file, expected) => put(createReadStream(file, { highWaterMark: CHUNK }), expected),
+    adopt: (file, expected) => put(chunksOf(file), expected),
     write: () => openWriter(places),
     has: (digest, size) => isThere(places, digest, size),
     ensure: ({ digest, size }, send) => exclusively(
@@ -124,22 +123,13 @@ async function isThere(places: Places, digest: Digest, size: number | undefined)
 
 async function* contentOf(places: Places, digest: Digest, verify: boolean): AsyncGenerator<Buffer> {
   const file = pathOf(places, digest);
-  const handle = await opened(file) ?? await wait(BACK_MS).then(() => opened(file));
-  if (handle === undefined) throw missing(digest, places.folder);
+  await use(file);
   const hash = verify ? createHash('sha256') : undefined;
   let size = 0;
-  try {
-    await use(file);
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, null);
-      if (bytesRead === 0) break;
-      const part = buffer.subarray(0, bytesRead);
-      hash?.update(part);
-      size += bytesRead;
-      yield part;
-    }
-  } finally {
-    await handle.close();
+  for await (const chunk of presentChunks(places, digest, file)) {
+    hash?.update(chunk);
+    size += chunk.length;
+    yield chunk;
   }
   const found = hash === undefined ? digest : `sha256:${hash.digest('hex')}` as const;
   if (found === digest) return;
@@ -147,9 +137,16 @@ async function* contentOf(places: Places, digest: Digest, verify: boolean): Asyn
   throw mismatch(file, { digest }, { digest: found, size }, true);
 }
 
-async function opened(file: string): Promise<Awaited<ReturnType<typeof openFile>> | undefined> {
-  return openFile(file, 'r').catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  });
+async function* presentChunks(places: Places, digest: Digest, file: string): AsyncGenerator<Buffer> {
+  for (const last of [false, true]) {
+    try {
+      yield* chunksOf(file);
+      return;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+      // Only opening it can fail so, before anything was read.
+      if (last) throw missing(digest, places.folder);
+      await wait(BACK_MS);
+    }
+  }
 }

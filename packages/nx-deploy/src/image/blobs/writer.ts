@@ -1,8 +1,9 @@
 /** A blob on its way into the store: a temporary file that gets its name by a rename once it is complete and on the disk. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { guarded } from './failures.js';
+import { makeFolder, PRIVATE } from './folder.js';
 import { pathOf, type Places } from './places.js';
 import { use } from './use.js';
 import type { Digest } from '../oci.js';
@@ -18,7 +19,6 @@ export interface BlobWriter {
   discard(): Promise<void>;
 }
 
-const PRIVATE = 0o700;
 /** Nobody writes into a blob. */
 const READ_ONLY = 0o444;
 
@@ -26,7 +26,7 @@ export async function openWriter(places: Places): Promise<BlobWriter> {
   const { folder, temporary } = places;
   const file = join(temporary, randomUUID());
   const handle = await guarded(folder, async () => {
-    await mkdir(temporary, { recursive: true, mode: PRIVATE });
+    await makeFolder(temporary, PRIVATE);
     return open(file, 'wx', 0o600);
   });
   let size = 0;
@@ -46,7 +46,7 @@ export async function openWriter(places: Places): Promise<BlobWriter> {
     commit: (digest) => guarded(folder, async () => {
       const blob = pathOf(places, digest);
       if (await use(blob) === size) return discard();
-      await mkdir(dirname(blob), { recursive: true, mode: PRIVATE });
+      await makeFolder(dirname(blob), PRIVATE);
       await handle.chmod(READ_ONLY);
       const now = new Date();
       await handle.utimes(now, now);

@@ -1,6 +1,6 @@
 /** Layers that a layout refers to: into the store, into the folder, or out of either. */
 import { mapLimited } from '../../archive/parallel.js';
-import { createReadStream } from 'node:fs';
+import { chunksOf } from '../blobs/chunks.js';
 import { missing } from '../blobs/failures.js';
 import type { BlobStore } from '../blobs/store.js';
 import type { Sink } from '../layer/tar.js';
@@ -38,5 +38,5 @@ export async function fileOf(layout: Layout, store: BlobStore, digest: Digest): 
 /** The bytes of a blob of the image. Those from the store are verified; those from the folder are what {@link readLayout} saw. */
 export function contentOf(layout: Layout, store: BlobStore, digest: Digest): AsyncIterable<Buffer> {
   if (layout.absent.has(digest)) return store.open(digest, { verify: true });
-  return createReadStream(blobFile(layout.folder, digest), { highWaterMark: 256 * 1024 });
+  return chunksOf(blobFile(layout.folder, digest));
 }

@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../errors.js';
 import { guarded, LAYOUT } from '../blobs/failures.js';
+import { makeFolder } from '../blobs/folder.js';
 import { invalid } from './failures.js';
 
 /** What a killed build left is removed once nobody can be at work in it any more. */
@@ -17,7 +18,7 @@ export async function place<T>(folder: string, make: (temporary: string) => Prom
   const temporary = beside();
   await assertReplaceable(folder);
   await guarded(folder, async () => {
-    await mkdir(dirname(folder), { recursive: true });
+    await makeFolder(dirname(folder));
     await removeOld(folder);
     await mkdir(temporary);
   }, LAYOUT);
