@@ -89,14 +89,15 @@ export const faults = {
   },
   /** The registry does it, and the client hears another status. */
   status: (from: number, to: number): Fault => (_request, _response, pass) => pass({ status: (status) => (status === from ? to : status) }),
-  /** The connection breaks after so many bytes of the request. */
+  /** The connection breaks after so many bytes of the request, or at its end. */
   cutRequest: (bytes: number): Fault => (request) => {
     let seen = 0;
     const check = (): void => { if (seen >= bytes) request.socket.resetAndDestroy(); };
     request.on('data', (chunk: Buffer) => { seen += chunk.length; check(); });
+    request.on('end', () => request.socket.resetAndDestroy());
     check();
   },
-  /** The connection breaks after so many bytes of the answer. */
+  /** The connection breaks after so many bytes of the answer, or at its end. */
   cutAnswer: (bytes: number): Fault => (_, response, pass) => pass({ body: limited(bytes, () => response.socket?.resetAndDestroy()) }),
   /** The answer is shorter and says so: nothing but the size tells. */
   truncate: (bytes: number): Fault => (_, response, pass) => pass({
@@ -143,5 +144,6 @@ function limited(bytes: number, end: () => void): Transform {
       if (left > 0) done();
       else setTimeout(end, 30);
     },
+    flush: () => { end(); },
   });
 }

@@ -32,7 +32,7 @@ export class Authorization {
   constructor(private readonly options: AuthorizationOptions) {}
 
   /** The header for a request; undefined until the registry has asked for one. @throws what fetchToken and findCredential throw. */
-  async header(access: Access, signal?: AbortSignal): Promise<string | undefined> {
+  async header(access: Access): Promise<string | undefined> {
     const { challenge } = this;
     if (challenge === undefined) return undefined;
     if (challenge.scheme === 'basic') {
@@ -40,7 +40,7 @@ export class Authorization {
       return credential?.kind === 'password' ? basic(credential) : undefined;
     }
     const kept = this.tokens.get(keyOf(access));
-    const token = kept !== undefined && kept.renewAt > performance.now() ? kept : await this.token(challenge, access, signal);
+    const token = kept !== undefined && kept.renewAt > performance.now() ? kept : await this.token(challenge, access);
     return `Bearer ${token.value}`;
   }
 
@@ -66,11 +66,11 @@ export class Authorization {
   /** Replaces every secret that was used here in text of others. */
   readonly redact = (text: string): string => redactor(Object.fromEntries(this.secrets)).replace(text);
 
-  private token(challenge: Challenge, access: Access, signal?: AbortSignal): Promise<Token> {
+  private token(challenge: Challenge, access: Access): Promise<Token> {
     const key = keyOf(access);
     const running = this.asked.get(key);
     if (running !== undefined) return running;
-    const fresh = this.buy(challenge, access, signal).then((token) => {
+    const fresh = this.buy(challenge, access).then((token) => {
       this.tokens.set(key, token);
       this.secrets.set(`token ${this.secrets.size}`, token.value);
       return token;
@@ -79,13 +79,13 @@ export class Authorization {
     return fresh;
   }
 
-  private async buy({ parameters }: Challenge, access: Access, signal?: AbortSignal): Promise<Token> {
+  private async buy({ parameters }: Challenge, access: Access): Promise<Token> {
     const { realm = '', service, scope } = parameters;
     const credential = await this.credential(access.repository);
     const asked = scope?.split(' ').filter((one) => one !== '' && !access.scopes.some((known) => covers(known, one))) ?? [];
     return fetchToken({
       realm: new URL(realm), scopes: [...access.scopes, ...asked], quiet: this.options.quiet, redact: this.redact,
-      ...(service === undefined ? {} : { service }), ...(credential === undefined ? {} : { credential }), ...(signal === undefined ? {} : { signal }),
+      ...(service === undefined ? {} : { service }), ...(credential === undefined ? {} : { credential }),
     }, this.options.send);
   }
 

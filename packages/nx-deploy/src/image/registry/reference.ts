@@ -45,6 +45,8 @@ export function parseReference(text: string): Reference {
 
 /** A name without tag and digest. `whole` is what the message quotes. @throws DeployError ND-IMAGE-REFERENCE */
 export function parseRepository(text: string, whole: string = text): Repository {
+  // Before letters are made lower case: that would turn signs such as the one for kelvin into letters.
+  if (/[^!-~]/.test(text)) throw invalid(whole, 'a name has no spaces, and no characters beyond ASCII');
   const slash = text.indexOf('/');
   const first = slash < 0 ? '' : text.slice(0, slash);
   const hosted = /[.:[]/.test(first) || first.toLowerCase() === 'localhost' || (first !== '' && first !== first.toLowerCase());

@@ -55,7 +55,7 @@ export interface RealRegistry {
 }
 
 /** @param auth lines of its configuration file below `auth:` */
-export async function startRegistry(auth: string | undefined = undefined, folder: string = temporaryFolder('registry')): Promise<RealRegistry> {
+export async function startRegistry(auth?: string, folder: string = temporaryFolder('registry')): Promise<RealRegistry> {
   const port = await freePort();
   const file = join(folder, 'config.yml');
   mkdirSync(join(folder, 'storage'), { recursive: true });
@@ -106,8 +106,13 @@ export function client(env: NodeJS.ProcessEnv = {}, options: { quiet?: number; a
   return registries;
 }
 
-/** The whole content of a reference, read through the client: every blob is verified on the way. */
-export async function readBack(registries: Registries, text: string): Promise<Map<Digest, Buffer>> {
+/** What {@link readBack} gives for the same content: digests of the bytes themselves. jest takes seconds to compare long buffers. */
+export function contentsOf(blobs: ReadonlyMap<Digest, Buffer>): string[] {
+  return [...blobs].map(([name, body]) => `${name} has ${body.length} bytes with ${digestOf(body)}`).sort();
+}
+
+/** The whole content of a reference, read through the client. */
+export async function readBack(registries: Registries, text: string): Promise<string[]> {
   const reference = parseReference(text);
   const found = new Map<Digest, Buffer>();
   const visit = async (expected: Descriptor): Promise<void> => {
@@ -117,7 +122,7 @@ export async function readBack(registries: Registries, text: string): Promise<Ma
     else for (const blob of [pulled.manifest.config, ...pulled.manifest.layers]) found.set(blob.digest, await registries.blob(reference, blob, collect));
   };
   await visit(await registries.resolve(reference));
-  return found;
+  return contentsOf(found);
 }
 
 export async function collect(content: AsyncIterable<Buffer>): Promise<Buffer> {

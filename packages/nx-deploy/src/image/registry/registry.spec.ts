@@ -5,7 +5,7 @@ import { startFaultProxy, type FaultProxy } from '../../../../../tools/images/fa
 import type { Registries } from './client.js';
 import type { RegistryEvent } from './progress.js';
 import { parseReference, parseRepository } from './reference.js';
-import { base64, client, collect, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type TokenServer } from './registry.spec-support.js';
+import { base64, client, collect, contentsOf, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type TokenServer } from './registry.spec-support.js';
 
 const opened: Registries[] = [];
 const open = (...parameters: Parameters<typeof client>): Registries => {
@@ -34,8 +34,8 @@ describeWith(['docker-registry'], 'a registry without a login', () => {
     const events: RegistryEvent[] = [];
     const result = await registries.push(parseRepository(`${registry.host}/team/api`), image, { tags: ['1.2.0', 'latest', '1.2.0'], onEvent: (event) => events.push(event) });
     expect(result).toEqual({ digest: image.root.digest, tags: ['1.2.0', 'latest'], blobs: { present: 0, mounted: 0, uploaded: 5 }, bytes: [...image.layers].reduce((sum, { size }) => sum + size, 0) + image.blobs.get([...image.blobs.keys()][4]!)!.length });
-    expect(await readBack(registries, `${registry.host}/team/api:1.2.0`)).toEqual(image.blobs);
-    expect(await readBack(registries, `${registry.host}/team/api@${image.root.digest}`)).toEqual(image.blobs);
+    expect(await readBack(registries, `${registry.host}/team/api:1.2.0`)).toEqual(contentsOf(image.blobs));
+    expect(await readBack(registries, `${registry.host}/team/api@${image.root.digest}`)).toEqual(contentsOf(image.blobs));
     expect(events.filter(({ state }) => state === 'tagged')).toEqual(['1.2.0', 'latest'].map((tag) => ({ type: 'push', state: 'tagged', digest: image.root.digest, tag })));
     const last = image.layers[3]!;
     const steps = events.flatMap((event) => (event.state === 'bytes' && event.digest === last.digest ? [event.bytes] : []));
@@ -65,7 +65,7 @@ describeWith(['docker-registry'], 'a registry without a login', () => {
     expect(proxy.seen.filter(({ method }) => ['PUT', 'PATCH'].includes(method)).every(({ path }) => path.includes('/manifests/'))).toBe(true);
     const other = await open().push(parseRepository(`${proxy.host}/team/mounted`), image, { tags: ['y'], mountFrom: () => 'base/node' });
     expect(other.blobs).toEqual({ present: 0, mounted: 0, uploaded: 2 });
-    expect(await readBack(open(), `${proxy.host}/team/mounted:y`)).toEqual(image.blobs);
+    expect(await readBack(open(), `${proxy.host}/team/mounted:y`)).toEqual(contentsOf(image.blobs));
   });
 
   it('resolves a tag by one HEAD to what the body is', async () => {
@@ -87,7 +87,7 @@ describeWith(['docker-registry'], 'a registry without a login', () => {
   it('takes the same image from several at once', async () => {
     const image = smallImage([2_000_000, 100]);
     await Promise.all(['a', 'b', 'c', 'd'].map((tag) => open().push(parseRepository(`${registry.host}/team/race`), image, { tags: [tag] })));
-    for (const tag of ['a', 'b', 'c', 'd']) expect(await readBack(open(), `${registry.host}/team/race:${tag}`)).toEqual(image.blobs);
+    for (const tag of ['a', 'b', 'c', 'd']) expect(await readBack(open(), `${registry.host}/team/race:${tag}`)).toEqual(contentsOf(image.blobs));
   });
 
   it('has no tag and no manifest of a push that was cancelled', async () => {
@@ -146,7 +146,7 @@ describeWith(['docker-registry', 'htpasswd'], 'a registry with user and password
     const registries = open(dockerConfig(temporaryFolder('docker'), { auths: { [registry.host]: { auth: base64(`user:${secret}`) } } }));
     const image = smallImage();
     await registries.push(parseRepository(`${registry.host}/team/api`), image, { tags: ['x'] });
-    expect(await readBack(registries, `${registry.host}/team/api:x`)).toEqual(image.blobs);
+    expect(await readBack(registries, `${registry.host}/team/api:x`)).toEqual(contentsOf(image.blobs));
   });
 
   it.each([
@@ -190,7 +190,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry with a token server', (
     const registries = open(login({ auth: base64('user:secret') }));
     await registries.push(parseRepository(`${proxy.host}/team/api`), image, { tags: ['x'] });
     expect(tokens.asked.map(({ scopes }) => scopes)).toEqual([['repository:team/api:pull,push']]);
-    expect(await readBack(registries, `${proxy.host}/team/api:x`)).toEqual(image.blobs);
+    expect(await readBack(registries, `${proxy.host}/team/api:x`)).toEqual(contentsOf(image.blobs));
     expect(tokens.asked.map(({ scopes }) => scopes)).toEqual([['repository:team/api:pull,push'], ['repository:team/api:pull']]);
     expect(tokens.asked[0]?.url).toContain('service=registry');
   });
@@ -205,7 +205,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry with a token server', (
     });
     expect(tokens.asked.length).toBeGreaterThan(1);
     tokens.life = { real: 300, said: 300 };
-    expect(await readBack(registries, `${proxy.host}/team/short:x`)).toEqual(image.blobs);
+    expect(await readBack(registries, `${proxy.host}/team/short:x`)).toEqual(contentsOf(image.blobs));
   });
 
   it('is asked again when its tokens say that they end', async () => {

@@ -70,6 +70,18 @@ export function isPassingError(thrown: unknown): boolean {
   return PASSING_CODES.includes(code) || code.startsWith('HPE_');
 }
 
+/** Waits for work that others wait for as well, and that therefore does not end with this signal. */
+export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(cancelled());
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}
+
 export function cancelled(): DeployError {
   return new DeployError('ND-CANCELLED', { what: 'the transfer with the registry was cancelled', next: 'run the command again: what was transferred is not transferred twice' });
 }

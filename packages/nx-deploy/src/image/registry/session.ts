@@ -7,7 +7,7 @@ import { connectionFailure, denied, isCertificateError, placeOf, statusFailure }
 import { plain, printable } from './plain.js';
 import { isLoopback } from './proxy.js';
 import type { Repository } from './reference.js';
-import { cancelled, retrying, type Again, type RetryPolicy } from './retry.js';
+import { cancelled, orCancelled, retrying, type Again, type RetryPolicy } from './retry.js';
 import type { Content, Incoming, Outgoing, Transport } from './transport.js';
 
 export interface Ask {
@@ -65,17 +65,17 @@ export class Session {
 
   /** One attempt. @throws Passing when another one may help, else DeployError. */
   async once(ask: Ask): Promise<Answer> {
-    const base = await (this.base ??= this.findBase(ask.signal));
+    const base = await orCancelled(this.base ??= this.findBase(), ask.signal);
     let url = typeof ask.to === 'string' ? new URL(ask.to, base) : ask.to;
     let renewals = 0;
     for (let hops = 0; ;) {
       const own = url.origin === base.origin;
-      const authorization = own ? await this.authorization.header(ask.access, ask.signal) : undefined;
+      const authorization = own ? await orCancelled(this.authorization.header(ask.access), ask.signal) : undefined;
       const place = placeOf(ask.method, url, this.authorization.redact);
       const incoming = await this.send(outgoing(ask, url, authorization, this.options.quiet));
       if (incoming.status === 401 && own && renewals < RENEWALS) {
         drop(incoming);
-        await this.authorization.renew(incoming, ask.access, authorization, place);
+        await orCancelled(this.authorization.renew(incoming, ask.access, authorization, place), ask.signal);
         renewals += 1;
       } else if (REDIRECT_STATUSES.includes(incoming.status) && incoming.headers.location !== undefined) {
         drop(incoming);
@@ -157,22 +157,22 @@ export class Session {
   }
 
   /** https, unless plain http is allowed and nothing there speaks TLS: then http. Docker does the same. */
-  private async findBase(signal?: AbortSignal): Promise<URL> {
+  private async findBase(): Promise<URL> {
     const { registry, transport, quiet } = this.options;
     const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
     const secure = new URL(`https://${host}/`);
     const open = new URL(`http://${host}/`);
     if (!this.mayBePlain(open)) return secure;
-    const probe = { method: 'GET', url: new URL('/v2/', secure), headers: {}, quiet: Math.min(quiet, PROBE_PATIENCE), ...(signal === undefined ? {} : { signal }) } as const;
+    const probe = { method: 'GET', url: new URL('/v2/', secure), headers: {}, quiet: Math.min(quiet, PROBE_PATIENCE) } as const;
     try {
       drop(await transport.send(probe));
       return secure;
     } catch (thrown) {
       if (isCertificateError(thrown)) return secure;
-      if (signal?.aborted !== true && speaksNoTls(thrown)) return open;
+      if (speaksNoTls(thrown)) return open;
       // Nobody answers: which of the two it speaks is found out by the next attempt.
       this.base = undefined;
-      throw signal?.aborted === true ? cancelled() : connectionFailure(thrown, placeOf('GET', probe.url, this.authorization.redact));
+      throw connectionFailure(thrown, placeOf('GET', probe.url, this.authorization.redact));
     }
   }
 }

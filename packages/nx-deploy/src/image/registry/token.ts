@@ -12,7 +12,6 @@ export interface TokenQuestion {
   readonly credential?: Credential;
   readonly quiet: Ms;
   readonly redact: (text: string) => string;
-  readonly signal?: AbortSignal;
 }
 
 export interface Token {
@@ -44,19 +43,19 @@ export async function fetchToken(question: TokenQuestion, send: (outgoing: Outgo
   return token;
 }
 
-function plainRequest({ realm, service, scopes, credential, quiet, signal }: TokenQuestion): Outgoing {
+function plainRequest({ realm, service, scopes, credential, quiet }: TokenQuestion): Outgoing {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   scopes.forEach((scope) => url.searchParams.append('scope', scope));
   const headers = credential?.kind === 'password' ? { authorization: basic(credential) } : {};
-  return { method: 'GET', url, headers: { accept: 'application/json', ...headers }, quiet, ...(signal === undefined ? {} : { signal }) };
+  return { method: 'GET', url, headers: { accept: 'application/json', ...headers }, quiet };
 }
 
-function exchangeRequest({ realm, service, scopes, quiet, signal }: TokenQuestion, secret: string): Outgoing {
+function exchangeRequest({ realm, service, scopes, quiet }: TokenQuestion, secret: string): Outgoing {
   const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: secret, client_id: 'nx-deploy', scope: scopes.join(' '), ...(service === undefined ? {} : { service }) });
   return {
     method: 'POST', url: new URL(realm), quiet, content: contentOf(Buffer.from(form.toString())),
-    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' }, ...(signal === undefined ? {} : { signal }),
+    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
   };
 }
 
