@@ -2,23 +2,16 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { errorCode } from '../../errors.js';
+import { bundle } from '../../shell/programs.spec-support.js';
 
-/** A program in a process of its own: `body` has `store`, `args`, `Readable`, `storeLayer` and `say`. Its first message is `go`. */
-export async function program(file: string, body: string): Promise<string> {
-  await build({
-    stdin: {
-      contents: `import { openBlobs } from './store'; import { storeLayer } from '../layer/stored'; import { Readable } from 'node:stream';
-        const [folder, ...args] = process.argv.slice(2);
-        const store = openBlobs(folder);
-        const say = (message) => process.send(message);
-        (async () => { say('go'); ${body} })().then(() => process.disconnect(), (error) => { console.error(error); process.exit(1); });`,
-      resolveDir: __dirname, loader: 'ts',
-    },
-    bundle: true, platform: 'node', format: 'cjs', outfile: file, logLevel: 'error',
-  });
-  return file;
+/** A program in a process of its own: `body` has `store`, `args`, `storeLayer` and `say`. Its first message is `go`. */
+export function program(file: string, body: string): string {
+  return bundle(`import { openBlobs } from './image/blobs/store.js'; import { storeLayer } from './image/layer/stored.js';
+    const [folder, ...args] = process.argv.slice(2);
+    const store = openBlobs(folder);
+    const say = (message) => process.send(message);
+    (async () => { say('go'); ${body} })().then(() => process.disconnect(), (error) => { console.error(error); process.exit(1); });`, file);
 }
 
 export class Children {

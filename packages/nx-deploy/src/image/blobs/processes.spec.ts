@@ -35,7 +35,7 @@ const MAKE = `const layer = await store.once(args[0], async () => {
   say(layer);`;
 
 it('put the same blobs at the same time', async () => {
-  const file = await program(join(root, 'put.js'), 'for (let n = 0; n < 30; n += 1) await store.put([Buffer.alloc(50_000, String(n)), Buffer.from(String(n))]);');
+  const file = program(join(root, 'put.js'), 'for (let n = 0; n < 30; n += 1) await store.put([Buffer.alloc(50_000, String(n)), Buffer.from(String(n))]);');
   const codes = await Promise.all([1, 2, 3].map(async () => (await finished(children.start(file, folder))).code));
   expect(codes).toEqual([0, 0, 0]);
   expect(await blobsAreWhole()).toBe(30);
@@ -43,7 +43,7 @@ it('put the same blobs at the same time', async () => {
 });
 
 it('are killed at any moment and leave temporary files alone', async () => {
-  const file = await program(join(root, 'put.js'), 'for (let n = 0; ; n += 1) await store.put((function* () { for (let i = 0; i < 40; i += 1) yield Buffer.alloc(100_000, String(n * i)); })());');
+  const file = program(join(root, 'put.js'), 'for (let n = 0; ; n += 1) await store.put((function* () { for (let i = 0; i < 40; i += 1) yield Buffer.alloc(100_000, String(n * i)); })());');
   for (const delay of [5, 30, 60, 110]) {
     const child = children.start(file, folder);
     await once(child, 'message');
@@ -60,7 +60,7 @@ it('are killed at any moment and leave temporary files alone', async () => {
 });
 
 it('make the layer of a key once, while the others wait', async () => {
-  const file = await program(join(root, 'once.js'), MAKE);
+  const file = program(join(root, 'once.js'), MAKE);
   const results = await Promise.all([1, 2, 3, 4].map(() => finished(children.start(file, folder, 'lock file', '300'))));
   expect(results.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
   const said = results.flatMap((result) => result.said);
@@ -72,7 +72,7 @@ it('make the layer of a key once, while the others wait', async () => {
 });
 
 it('take over from one that was killed while it made a layer', async () => {
-  const file = await program(join(root, 'once.js'), MAKE);
+  const file = program(join(root, 'once.js'), MAKE);
   const first = children.start(file, folder, 'lock file', '60000');
   while ((await once(first, 'message'))[0] !== 'making');
   const second = children.start(file, folder, 'lock file', '0');

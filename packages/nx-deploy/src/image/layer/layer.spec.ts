@@ -1,12 +1,12 @@
 import { execFile, execFileSync, fork, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, chmodSync, createReadStream, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { bundle } from '../../shell/programs.spec-support.js';
 import { digestOf } from '../digest.js';
 import type { Entry } from './entry.js';
 import { compressLayer, writeLayer, type LayerProgress } from './layer.js';
@@ -21,11 +21,7 @@ afterEach(() => { rmSync(root, { recursive: true, force: true }); });
 const at = (name: string): Entry => ({ path: name, type: 'file', mode: 0o644, source: join(root, name) });
 const inMemory = (path: string, content: string | Uint8Array): Entry => ({ path, type: 'file', mode: 0o644, source: Buffer.from(content) });
 /** Bytes that compress badly, and are the same in every run. */
-const noise = (size: number): Buffer => {
-  const parts: Buffer[] = [];
-  for (let index = 0; index * 32 < size; index += 1) parts.push(createHash('sha256').update(`${index}`).digest());
-  return Buffer.concat(parts).subarray(0, size);
-};
+const noise = (size: number): Buffer => createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(size));
 const refusal = async (...entries: Entry[]): Promise<unknown> => pack(entries).then(() => undefined, (error: unknown) => error);
 
 describe('a layer', () => {
@@ -208,18 +204,12 @@ describe('memory', () => {
     writeFileSync(join(root, 'large'), noise(1_000));
     truncateSync(join(root, 'large'), BYTES);
     const program = join(root, 'program.js');
-    await build({
-      stdin: {
-        contents: `import { createWriteStream, openSync, writeSync } from 'node:fs'; import { writeLayer } from './layer';
+    bundle(`import { openSync, writeSync } from 'node:fs'; import { writeLayer } from './image/layer/layer.js';
           const [root, count] = process.argv.slice(2);
-          const file = (path) => ({ path, type: 'file', mode: 0o644, source: root + '/' + path });
+          const file = (path: string) => ({ path, type: 'file' as const, mode: 0o644, source: root + '/' + path });
           const entries = [file('large'), ...Array.from({ length: Number(count) }, (_, index) => file('files/file number ' + index + '.js'))];
           const out = openSync(root + '/layer.tgz', 'w');
-          writeLayer(entries, (chunk) => void writeSync(out, chunk)).then((layer) => process.send({ ...layer, rss: process.resourceUsage().maxRSS * 1024 }));`,
-        resolveDir: __dirname, loader: 'ts',
-      },
-      bundle: true, platform: 'node', outfile: program, logLevel: 'error',
-    });
+          writeLayer(entries, (chunk) => void writeSync(out, chunk)).then((layer) => process.send({ ...layer, rss: process.resourceUsage().maxRSS * 1024 }));`, program);
     const child: ChildProcess = fork(program, [root, String(FILES)], { execArgv: [] });
     const [result] = await once(child, 'message') as [{ rss: number; uncompressed: number; size: number }];
     child.disconnect();
