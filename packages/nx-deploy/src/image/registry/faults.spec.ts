@@ -173,6 +173,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry that fails', () => {
         pass();
       } });
       expect((await open().blob(parseRepository(`${proxy.host}/${name}`), layer, collect)).equals(image.blobs.get(layer.digest)!)).toBe(true);
+      expect(proxy.seen.map(({ method }) => method)).toEqual(['GET', 'GET']);
     });
 
     it.each<[string, Fault]>([['stops in the middle', faults.stall(500_000)], ['says nothing', faults.silence()], ['sends one byte now and then', faults.drip(50)]])('gives up one that %s, and tries again', async (_, fault) => {
