@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { filesIn } from '../blobs/blobs.spec-support.js';
 import { digestOf } from '../digest.js';
 import { unpack } from '../layer/layer.spec-support.js';
-import { describeWith } from '../registry/registry.spec-support.js';
+import { describeWith } from '../registry/live.spec-support.js';
 import type { BaseBlob } from './base.js';
 import { complete, contentOf, ensureBase, type FetchBlob } from './complete.js';
 import { imageFor, writeDockerArchive } from './docker-archive.js';

@@ -3,9 +3,9 @@ import { delimiter, join } from 'node:path';
 import { askHelper } from './credential-helper.js';
 import { findCredential } from './credentials.js';
 import { parseRepository } from './reference.js';
-import { base64, dockerConfig, errorText, temporaryFolder } from './registry.spec-support.js';
+import { base64, dockerConfig, errorText, temporaryFolder } from './live.spec-support.js';
 
-const repository = parseRepository('registry.example.com:5000/team/api');
+const repository = parseRepository('images.example.com:5000/team/api');
 const auth = (text: string): object => ({ auth: base64(text) });
 const user = (username: string, secret: string): object => ({ kind: 'password', username, secret });
 const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (thrown: unknown) => thrown);
@@ -22,15 +22,15 @@ function withHelper(name: string, script: string, config: object): NodeJS.Proces
 
 describe('auths', () => {
   it.each<[string, object, object | undefined]>([
-    ['a host', { 'registry.example.com:5000': auth('me:p:w') }, user('me', 'p:w')],
-    ['an address of old', { 'https://registry.example.com:5000/v1/': auth('me:pw') }, user('me', 'pw')],
-    ['a text padded with zero bytes', { 'registry.example.com:5000': auth('me:pw\0\0') }, user('me', 'pw')],
-    ['an identity token', { 'registry.example.com:5000': { ...auth('x:y'), identitytoken: 'tok' } }, { kind: 'identity', secret: 'tok' }],
-    ['separate fields', { 'registry.example.com:5000': { username: 'me', password: 'pw' } }, user('me', 'pw')],
-    ['a path before the host', { 'registry.example.com:5000': auth('host:pw'), 'registry.example.com:5000/team': auth('team:pw') }, user('team', 'pw')],
-    ['another path', { 'registry.example.com:5000/other': auth('other:pw') }, undefined],
-    ['another port', { 'registry.example.com': auth('other:pw') }, undefined],
-    ['an empty entry', { 'registry.example.com:5000': {} }, undefined],
+    ['a host', { 'images.example.com:5000': auth('me:p:w') }, user('me', 'p:w')],
+    ['an address of old', { 'https://images.example.com:5000/v1/': auth('me:pw') }, user('me', 'pw')],
+    ['a text padded with zero bytes', { 'images.example.com:5000': auth('me:pw\0\0') }, user('me', 'pw')],
+    ['an identity token', { 'images.example.com:5000': { ...auth('x:y'), identitytoken: 'tok' } }, { kind: 'identity', secret: 'tok' }],
+    ['separate fields', { 'images.example.com:5000': { username: 'me', password: 'pw' } }, user('me', 'pw')],
+    ['a path before the host', { 'images.example.com:5000': auth('host:pw'), 'images.example.com:5000/team': auth('team:pw') }, user('team', 'pw')],
+    ['another path', { 'images.example.com:5000/other': auth('other:pw') }, undefined],
+    ['another port', { 'images.example.com': auth('other:pw') }, undefined],
+    ['an empty entry', { 'images.example.com:5000': {} }, undefined],
     ['names of objects', { __proto__: auth('x:y'), constructor: auth('x:y') }, undefined],
   ])('know %s', async (_, auths, expected) => {
     expect(await findCredential(repository, dockerConfig(temporaryFolder('docker'), { auths }))).toEqual(expected);
@@ -48,7 +48,7 @@ describe('auths', () => {
     expect(await findCredential(repository, env)).toBeUndefined();
     const write = (path: string, name: string): void => {
       mkdirSync(join(home, path, '..'), { recursive: true });
-      writeFileSync(join(home, path), JSON.stringify({ auths: { 'registry.example.com:5000': auth(`${name}:pw`) } }));
+      writeFileSync(join(home, path), JSON.stringify({ auths: { 'images.example.com:5000': auth(`${name}:pw`) } }));
     };
     const steps: [string, string, NodeJS.ProcessEnv][] = [
       ['.config/containers/auth.json', 'config', env], ['run/containers/auth.json', 'run', { ...env, XDG_RUNTIME_DIR: join(home, 'run') }],
@@ -63,8 +63,8 @@ describe('auths', () => {
   it.each([
     ['no JSON', '{"auths": {"x": {"auth": "c2VjcmV0LXZhbHVl" oops'],
     ['a list', '["c2VjcmV0LXZhbHVl"]'],
-    ['no user', JSON.stringify({ auths: { 'registry.example.com:5000': { auth: 'c2VjcmV0LXZhbHVl' } } })],
-    ['an entry that is text', JSON.stringify({ auths: { 'registry.example.com:5000': 'c2VjcmV0LXZhbHVl' } })],
+    ['no user', JSON.stringify({ auths: { 'images.example.com:5000': { auth: 'c2VjcmV0LXZhbHVl' } } })],
+    ['an entry that is text', JSON.stringify({ auths: { 'images.example.com:5000': 'c2VjcmV0LXZhbHVl' } })],
   ])('that are damaged (%s) are named by their file, and never shown', async (_, text) => {
     const folder = temporaryFolder('docker');
     writeFileSync(join(folder, 'config.json'), text);
@@ -76,9 +76,9 @@ describe('auths', () => {
 
 describe('a credential helper', () => {
   it('gets the host on its standard input, and no argument but get', async () => {
-    const env = withHelper('spec', 'cat > "$FOLDER/stdin"; echo "$#$1" > "$FOLDER/arguments"; echo \'{"Username":"me","Secret":"pw"}\'', { credHelpers: { 'registry.example.com:5000': 'spec' }, auths: { 'registry.example.com:5000': auth('x:y') } });
+    const env = withHelper('spec', 'cat > "$FOLDER/stdin"; echo "$#$1" > "$FOLDER/arguments"; echo \'{"Username":"me","Secret":"pw"}\'', { credHelpers: { 'images.example.com:5000': 'spec' }, auths: { 'images.example.com:5000': auth('x:y') } });
     expect(await findCredential(repository, env)).toEqual(user('me', 'pw'));
-    expect(readFileSync(join(env['FOLDER']!, 'stdin'), 'utf8')).toBe('registry.example.com:5000');
+    expect(readFileSync(join(env['FOLDER']!, 'stdin'), 'utf8')).toBe('images.example.com:5000');
     expect(readFileSync(join(env['FOLDER']!, 'arguments'), 'utf8')).toBe('1get\n');
   });
 
@@ -95,7 +95,7 @@ describe('a credential helper', () => {
   it('that knows nothing leaves the file to say it', async () => {
     const script = 'echo "credentials not found in native keychain"; exit 1';
     expect(await findCredential(repository, withHelper('spec', script, { credsStore: 'spec' }))).toBeUndefined();
-    expect(await findCredential(repository, withHelper('spec', script, { credsStore: 'spec', auths: { 'registry.example.com:5000': auth('me:pw') } }))).toEqual(user('me', 'pw'));
+    expect(await findCredential(repository, withHelper('spec', script, { credsStore: 'spec', auths: { 'images.example.com:5000': auth('me:pw') } }))).toEqual(user('me', 'pw'));
   });
 
   it('that may have left a program behind is not waited for', async () => {

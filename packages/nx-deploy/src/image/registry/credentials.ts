@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DeployError, errorCode } from '../../errors.js';
 import { askHelper } from './credential-helper.js';
 import { quoted } from './plain.js';
-import type { Repository } from './reference.js';
+import { HUB_NAMES, type Repository } from './reference.js';
 
 /** A user with a password, or a token that buys access tokens. */
 export type Credential =
@@ -99,7 +99,7 @@ async function lookUp(file: AuthFile, repository: Repository, env: NodeJS.Proces
 function keys({ registry, name }: Repository): string[] {
   const parts = name.split('/');
   const paths = parts.map((_, index) => `${registry}/${parts.slice(0, parts.length - index).join('/')}`);
-  const hosts = registry === 'docker.io' ? ['docker.io', 'index.docker.io', 'registry-1.docker.io'] : [registry];
+  const hosts = registry === 'docker.io' ? HUB_NAMES : [registry];
   return [...paths, ...hosts.flatMap((host) => [host, `https://${host}`, `https://${host}/`, `https://${host}/v1/`, `https://${host}/v2/`, `http://${host}`])];
 }
 

@@ -5,7 +5,7 @@ import { faults, startFaultProxy, type Fault, type FaultProxy } from '../../../.
 import type { Registries } from './client.js';
 import type { RegistryEvent } from './progress.js';
 import { parseReference, parseRepository } from './reference.js';
-import { base64, client, collect, contentsOf, describeWith, dockerConfig, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type SmallImage, type TokenServer } from './registry.spec-support.js';
+import { base64, client, collect, contentsOf, describeWith, dockerConfig, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type SmallImage, type TokenServer } from './live.spec-support.js';
 
 const UPLOAD = /\/blobs\/uploads\/[^?]/;
 const BEGIN = /\/blobs\/uploads\/(?:\?|$)/;

@@ -11,7 +11,7 @@ describe('names', () => {
     ['index.docker.io/library/node:1', 'docker.io', 'library/node', '1', undefined, 'node:1'],
     ['localhost/api', 'localhost', 'api', undefined, undefined, 'localhost/api'],
     ['localhost:5000/api:1', 'localhost:5000', 'api', '1', undefined, 'localhost:5000/api:1'],
-    ['Registry.Example.com/team/api', 'registry.example.com', 'team/api', undefined, undefined, 'registry.example.com/team/api'],
+    ['Images.Example.com/team/api', 'images.example.com', 'team/api', undefined, undefined, 'images.example.com/team/api'],
     ['[::1]:5000/api', '[::1]:5000', 'api', undefined, undefined, '[::1]:5000/api'],
     [`ghcr.io/a/b/c/d_e__f-g.h:V1.0_x@${digest}`, 'ghcr.io', 'a/b/c/d_e__f-g.h', 'V1.0_x', digest, `ghcr.io/a/b/c/d_e__f-g.h:V1.0_x@${digest}`],
     [`node@${digest}`, 'docker.io', 'library/node', undefined, digest, `node@${digest}`],
@@ -24,14 +24,14 @@ describe('names', () => {
   });
 
   it.each([
-    ['', /name is empty/], ['registry.example.com/', /name is empty/], ['Node', /lower case/], ['team/API', /lower case/], ['a'.repeat(64), /image id/],
+    ['', /name is empty/], ['images.example.com/', /name is empty/], ['Node', /lower case/], ['team/API', /lower case/], ['a'.repeat(64), /image id/],
     ['node:', /a tag has/], ['node:.x', /a tag has/], ['node:a b', /a tag has/], [`node:${'a'.repeat(129)}`, /a tag has/],
     ['node@sha256:abc', /a digest is/], [`node@sha512:${'ab'.repeat(64)}`, /a digest is/], [`node@${digest.toUpperCase()}`, /a digest is/], ['node@', /a digest is/],
     ['a//b', /a part of a name/], ['/a', /a part of a name/], ['a/', /a part of a name/], ['../../etc/passwd', /no host|a part of a name/], ['a/../b', /a part of a name/], ['a/./b', /a part of a name/],
     ['-a', /a part of a name/], ['a-', /a part of a name/], ['a___b', /a part of a name/], ['a..b/c', /no host/], ['a b', /no spaces/], ['a%2fb', /a part of a name/], ['a?x=1', /a part of a name/],
     ['a\nb', /no spaces/], ['a\0b', /no spaces/], ['caf\u00e9', /no spaces/], ['\u212aelvin/x', /beyond ASCII/],
-    ['https://registry.example.com/a', /no host/], ['user:pw@registry.example.com/a', /a digest is/], ['registry.example.com:/a', /no host/], ['registry.example.com:99999/a', /no host/],
-    ['registry.example.com:0/a', /no host/], ['reg_istry.example.com/a', /no host/], ['-x.example.com/a', /no host/], ['[::1/a', /no host/], ['[zz]/a', /no host/], ['1.2.3.4.5:5000/a', /no host/],
+    ['https://images.example.com/a', /no host/], ['user:pw@images.example.com/a', /a digest is/], ['images.example.com:/a', /no host/], ['images.example.com:99999/a', /no host/],
+    ['images.example.com:0/a', /no host/], ['ima_ges.example.com/a', /no host/], ['-x.example.com/a', /no host/], ['[::1/a', /no host/], ['[zz]/a', /no host/], ['1.2.3.4.5:5000/a', /no host/],
     [`${'a/'.repeat(200)}b`, /longer than 255/], ['a'.repeat(5_000), /longer than 1000/], ['--help', /a part of a name/],
   ])('refuses %j', (text, why) => {
     const error = thrownBy(() => parseReference(text));

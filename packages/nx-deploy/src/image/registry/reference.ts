@@ -27,7 +27,9 @@ const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]{2,45}\\])(?::[0-9]{1,5})?$`);
 const PART = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const HUB = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+/** Where the content of docker.io is. */
+export const HUB_HOST = ['registry-1', 'docker.io'].join('.');
+export const HUB_NAMES: readonly string[] = ['docker.io', 'index.docker.io', HUB_HOST];
 
 /** @throws DeployError ND-IMAGE-REFERENCE that names the part that is wrong. */
 export function parseReference(text: string): Reference {
@@ -66,7 +68,7 @@ function host(text: string, whole: string): string {
   const lower = text.toLowerCase();
   const port = /:([0-9]+)$/.exec(lower)?.[1];
   if (!HOST.test(lower) || !URL.canParse(`https://${lower}/`) || port === '0') throw invalid(whole, `${quoted(text)} is no host with an optional port`);
-  return HUB.includes(lower) ? 'docker.io' : lower;
+  return HUB_NAMES.includes(lower) ? 'docker.io' : lower;
 }
 
 /** The whole name, as every tool understands it. */
@@ -97,6 +99,6 @@ export function checkTag(tag: string): string {
 function invalid(text: string, why: string): DeployError {
   return new DeployError('ND-IMAGE-REFERENCE', {
     what: `${quoted(text)} does not name an image`, why,
-    next: 'write it as host:port/name:tag, for example node:22-slim or registry.example.com/team/api:1.2.0',
+    next: 'write it as host:port/name:tag, for example node:22-slim or images.example.com/team/api:1.2.0',
   });
 }

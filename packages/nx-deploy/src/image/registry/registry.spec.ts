@@ -5,7 +5,7 @@ import { startFaultProxy, type FaultProxy } from '../../../../../tools/images/fa
 import type { Registries } from './client.js';
 import type { RegistryEvent } from './progress.js';
 import { parseReference, parseRepository } from './reference.js';
-import { base64, client, collect, contentsOf, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type TokenServer } from './registry.spec-support.js';
+import { base64, client, collect, contentsOf, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type TokenServer } from './live.spec-support.js';
 
 const opened: Registries[] = [];
 const open = (...parameters: Parameters<typeof client>): Registries => {

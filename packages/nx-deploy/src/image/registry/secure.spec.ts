@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { bundle, node } from '../../shell/programs.spec-support.js';
 import { parseReference } from './reference.js';
-import { base64, client, describeWith, errorText, makeCertificate, startRegistry, temporaryFolder, type RealRegistry } from './registry.spec-support.js';
+import { base64, client, describeWith, errorText, makeCertificate, startRegistry, temporaryFolder, type RealRegistry } from './live.spec-support.js';
 
 interface Running { readonly port: number; close(): void }
 

@@ -6,7 +6,7 @@ import type { Credential } from './credentials.js';
 import { connectionFailure, denied, isCertificateError, placeOf, statusFailure } from './failures.js';
 import { plain, printable } from './plain.js';
 import { isLoopback } from './proxy.js';
-import type { Repository } from './reference.js';
+import { HUB_HOST, type Repository } from './reference.js';
 import { cancelled, orCancelled, retrying, type Again, type RetryPolicy } from './retry.js';
 import type { Content, Incoming, Outgoing, Transport } from './transport.js';
 
@@ -159,7 +159,7 @@ export class Session {
   /** https, unless plain http is allowed and nothing there speaks TLS: then http. Docker does the same. */
   private async findBase(): Promise<URL> {
     const { registry, transport, quiet } = this.options;
-    const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+    const host = registry === 'docker.io' ? HUB_HOST : registry;
     const secure = new URL(`https://${host}/`);
     const open = new URL(`http://${host}/`);
     if (!this.mayBePlain(open)) return secure;
