@@ -128,9 +128,9 @@ describe('ensure', () => {
   it('fetches what is not there, once for all who ask at the same time', async () => {
     let fetched = 0;
     const blob = { digest: DIGEST, size: CONTENT.length };
-    const ensure = (): Promise<boolean> => store.ensure(blob, async (sink) => {
+    const ensure = (): Promise<boolean> => store.ensure(blob, (take) => {
       fetched += 1;
-      for (const piece of inPieces(CONTENT)) await sink(piece);
+      return take(inPieces(CONTENT));
     });
     expect((await Promise.all([ensure(), ensure(), ensure()])).filter(Boolean)).toHaveLength(1);
     expect(await ensure()).toBe(false);
@@ -139,8 +139,9 @@ describe('ensure', () => {
   });
 
   it('takes nothing but what was asked for', async () => {
-    await expect(store.ensure({ digest: DIGEST, size: CONTENT.length }, async (sink) => { await sink(Buffer.from('THE content of a blob')); })).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
-    await expect(store.ensure({ digest: DIGEST, size: CONTENT.length }, async (sink) => { await sink(CONTENT.subarray(1)); })).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+    await expect(store.ensure({ digest: DIGEST, size: CONTENT.length }, (take) => take([Buffer.from('THE content of a blob')]))).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+    await expect(store.ensure({ digest: DIGEST, size: CONTENT.length }, (take) => take([CONTENT.subarray(1)]))).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+    await expect(store.ensure({ digest: DIGEST, size: CONTENT.length }, async () => undefined)).rejects.toMatchObject({ code: 'ND-IMAGE-INCOMPLETE' });
     expect(await filesIn(store.folder)).toEqual([]);
   });
 });

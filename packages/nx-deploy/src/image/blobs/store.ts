@@ -7,7 +7,6 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
-import type { Sink } from '../layer/tar.js';
 import type { Digest } from '../oci.js';
 import { chunksOf } from './chunks.js';
 import { guarded, mismatch, missing } from './failures.js';
@@ -24,6 +23,9 @@ export interface Stored {
   readonly size: number;
 }
 
+/** Stores the content of one blob; rejects with ND-IMAGE-INVALID, and keeps nothing, when it is another one. */
+export type Take = (content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<Stored>;
+
 /** System errors of the store itself come as ND-DISK-FULL or ND-IMAGE-STORE; those of a stream that is read come as they are. */
 export interface BlobStore {
   readonly folder: string;
@@ -32,10 +34,10 @@ export interface BlobStore {
   /** {@link put} for a file, which stays where it is. */
   adopt(file: string, expected?: Partial<Stored>): Promise<Stored>;
   /**
-   * Nothing when it is there, else what `send` hands to the sink; one process at a time, while others wait for it. True when it was sent.
-   * @throws DeployError ND-IMAGE-INVALID when it is not what was expected; and what `send` throws.
+   * Nothing when it is there; else `fetch` gives its content to {@link Take}, once or until it is right. One process at a time does so while others wait for it.
+   * True when it was fetched.
    */
-  ensure(blob: Stored, send: (sink: Sink) => Promise<void>): Promise<boolean>;
+  ensure(blob: Stored, fetch: (take: Take) => Promise<unknown>): Promise<boolean>;
   /** For content whose digest is computed while it is made. */
   write(): Promise<BlobWriter>;
   /** Is it there, of this size if one is given? It then counts as used now. */
@@ -60,9 +62,7 @@ const BACK_MS = 50;
 
 export function openBlobs(folder: string): BlobStore {
   const places = placesIn(folder);
-  const put: BlobStore['put'] = (content, expected = {}) => receive(places, expected, async (sink) => {
-    for await (const chunk of content) await sink(chunk);
-  });
+  const put: BlobStore['put'] = (content, expected = {}) => receive(places, content, expected);
   const open: BlobStore['open'] = (digest, { verify = false } = {}) => contentOf(places, digest, verify);
   return {
     folder,
@@ -70,9 +70,10 @@ export function openBlobs(folder: string): BlobStore {
     adopt: (file, expected) => put(chunksOf(file), expected),
     write: () => openWriter(places),
     has: (digest, size) => isThere(places, digest, size),
-    ensure: ({ digest, size }, send) => exclusively(
+    ensure: ({ digest, size }, fetch) => exclusively(
       places, digest.slice('sha256:'.length), async () => (await isThere(places, digest, size) ? false : undefined), async () => {
-        await receive(places, { digest, size }, send);
+        await fetch((content) => receive(places, content, { digest, size }));
+        if (!await isThere(places, digest, size)) throw missing(digest, folder);
         return true;
       },
     ),
@@ -94,20 +95,19 @@ export function openBlobs(folder: string): BlobStore {
   };
 }
 
-async function receive(places: Places, expected: Partial<Stored>, send: (sink: Sink) => Promise<void>): Promise<Stored> {
+async function receive(places: Places, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expected: Partial<Stored>): Promise<Stored> {
   const writer = await openWriter(places);
   try {
     const hash = createHash('sha256');
     let size = 0;
-    const found = (): Stored => ({ digest: `sha256:${hash.copy().digest('hex')}`, size });
-    await send(async (chunk) => {
+    for await (const chunk of content) {
       hash.update(chunk);
       size += chunk.length;
       // What sends without an end is not written to the disk without an end.
-      if (expected.size !== undefined && size > expected.size) throw mismatch(places.folder, { size: expected.size }, found());
+      if (expected.size !== undefined && size > expected.size) break;
       await writer.write(chunk);
-    });
-    const stored = found();
+    }
+    const stored: Stored = { digest: `sha256:${hash.digest('hex')}`, size };
     if ((expected.digest ?? stored.digest) !== stored.digest || (expected.size ?? size) !== size) throw mismatch(places.folder, expected, stored);
     await writer.commit(stored.digest);
     return stored;

@@ -15,7 +15,7 @@ export interface BaseBlob {
   /** Bytes. */
   readonly size: number;
   readonly mediaType: string;
-  /** The image that has the layer: registry, repository and digest of its manifest, `registry.example.com/library/node@sha256:...`. */
+  /** The image that has the layer: registry, repository and digest of its manifest, `images.example.com/library/node@sha256:...`. */
   readonly from: string;
 }
 

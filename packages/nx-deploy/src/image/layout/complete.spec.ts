@@ -46,9 +46,10 @@ describe('ensureBase', () => {
   it('fetches what it has not, from where it comes', async () => {
     forget();
     const asked: BaseBlob[] = [];
-    const fetched = await ensureBase(layout, made.store, async (blob, sink) => {
+    const fetched = await ensureBase(layout, made.store, async (blob, take) => {
       asked.push(blob);
-      await sink(content);
+      await expect(take([Buffer.alloc(content.length)])).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+      await take([content.subarray(0, 100), content.subarray(100)]);
     });
     expect(asked).toMatchObject([{ digest: made.base.digest, from: BASE }]);
     expect(fetched).toEqual(asked);
@@ -57,7 +58,7 @@ describe('ensureBase', () => {
 
   it('takes nothing else', async () => {
     forget();
-    await expect(ensureBase(layout, made.store, async (_blob, sink) => { await sink(Buffer.alloc(content.length)); })).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+    await expect(ensureBase(layout, made.store, (_blob, take) => take([Buffer.alloc(content.length)]))).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
     await expect(ensureBase(layout, made.store, never)).rejects.toThrow('nothing is to be fetched');
     expect(await made.store.has(made.base.digest)).toBe(false);
   });
@@ -66,7 +67,7 @@ describe('ensureBase', () => {
 describe('complete', () => {
   it('makes the folder whole, with the same digest', async () => {
     forget();
-    const whole = await complete(layout, made.store, async (_blob, sink) => { await sink(content); });
+    const whole = await complete(layout, made.store, (_blob, take) => take([content]));
     expect(whole.absent.size).toBe(0);
     expect(whole.roots).toEqual(layout.roots);
     rmSync(made.store.folder, { recursive: true });

@@ -2,22 +2,21 @@
 import { mapLimited } from '../../archive/parallel.js';
 import { chunksOf } from '../blobs/chunks.js';
 import { missing } from '../blobs/failures.js';
-import type { BlobStore } from '../blobs/store.js';
-import type { Sink } from '../layer/tar.js';
+import type { BlobStore, Take } from '../blobs/store.js';
 import type { Digest } from '../oci.js';
 import type { BaseBlob } from './base.js';
 import { copyBlob } from './copy.js';
 import { blobFile, readLayout, type Layout } from './read.js';
 
-/** Hands the content to the sink; what arrives is verified by digest and size. */
-export type FetchBlob = (blob: BaseBlob, sink: Sink) => Promise<void>;
+/** Gives the content to `take`, which verifies digest and size, and may be called again when it was wrong. */
+export type FetchBlob = (blob: BaseBlob, take: Take) => Promise<unknown>;
 
 const AT_ONCE = 4;
 
 /** Fetches into the store what is neither there nor in the folder; resolves with what was fetched. After it the image can be pushed and loaded. */
 export async function ensureBase(layout: Layout, store: BlobStore, fetch: FetchBlob): Promise<readonly BaseBlob[]> {
   const fetched = await mapLimited([...layout.absent.values()], AT_ONCE, async (blob) =>
-    ((await store.ensure(blob, (sink) => fetch(blob, sink))) ? [blob] : []));
+    ((await store.ensure(blob, (take) => fetch(blob, take))) ? [blob] : []));
   return fetched.flat();
 }
 

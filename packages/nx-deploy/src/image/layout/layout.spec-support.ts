@@ -8,7 +8,7 @@ import type { Digest } from '../oci.js';
 import { blobFile } from './read.js';
 import type { ImageToWrite } from './write.js';
 
-export const BASE = `registry.example.com/library/node@sha256:${'ab'.repeat(32)}`;
+export const BASE = `images.example.com/library/node@sha256:${'ab'.repeat(32)}`;
 
 export interface Fixture {
   readonly store: BlobStore;
