@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { link, lstat, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../../errors.js';
+import { makeFolder, PRIVATE } from './folder.js';
+import { earliestHold, namesIn } from './hold.js';
+import { isAtWork, ownerOf } from './owner.js';
+import type { Places } from './places.js';
+
+export interface PruneOptions {
+  /** Bytes that blobs may take; the least recently used ones above it go. */
+  readonly cap: number;
+  /** Counts and removes nothing. */
+  readonly dryRun?: boolean;
+  /** ms since 1970. */
+  readonly now?: number;
+}
+
+export interface Pruned {
+  /** Blobs that were removed, and their bytes. */
+  readonly removed: number;
+  readonly bytes: number;
+  /** Bytes of the blobs that are left. It may be above the cap, as what was used within the hour or by a build under way stays. */
+  readonly left: number;
+  /** What killed writers left. */
+  readonly leftovers: number;
+}
+
+interface Blob {
+  readonly file: string;
+  readonly size: number;
+  readonly used: number;
+}
+
+/** What was used within this time may be needed by a build that has no hold yet, or just ended one. */
+const YOUNG_MS = 60 * 60 * 1_000;
+/** A file system dates its files by a clock that lags a little. */
+const CLOCK_LAG_MS = 5_000;
+const HEX = /^[0-9a-f]{64}$/;
+
+/** A blob that is used while this goes on is put back: {@link use} and the second look leave no moment in which both miss each other. */
+export async function pruneStore(places: Places, { cap, dryRun = false, now = Date.now() }: PruneOptions): Promise<Pruned> {
+  const before = Math.min(now - YOUNG_MS, await earliestHold(places, now) - CLOCK_LAG_MS);
+  const blobs = (await listBlobs(places)).sort((a, b) => a.used - b.used);
+  let left = blobs.reduce((sum, { size }) => sum + size, 0);
+  let removed = 0;
+  let bytes = 0;
+  for (const { file, size, used } of blobs) {
+    if (left <= cap || used > before) break;
+    if (!dryRun && !await evict(places, file, before)) continue;
+    left -= size;
+    bytes += size;
+    removed += 1;
+  }
+  const leftovers = await removeLeftovers(places, before, dryRun);
+  if (!dryRun) await removeUnowned(places, now);
+  return { removed, bytes, left, leftovers };
+}
+
+async function listBlobs(places: Places): Promise<Blob[]> {
+  const blobs: Blob[] = [];
+  for (const prefix of await namesIn(places.content)) {
+    for (const name of await namesIn(join(places.content, prefix))) {
+      const file = join(places.content, prefix, name);
+      const stat = HEX.test(name) ? await lstat(file).catch(() => undefined) : undefined;
+      if (stat?.isFile() === true) blobs.push({ file, size: stat.size, used: stat.mtimeMs });
+    }
+  }
+  return blobs;
+}
+
+async function evict(places: Places, file: string, before: number): Promise<boolean> {
+  const aside = join(places.temporary, randomUUID());
+  await makeFolder(places.temporary, PRIVATE);
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+  const spared = (await lstat(aside)).mtimeMs > before;
+  if (spared) await link(aside, file).catch(ignoreExisting);
+  await rm(aside, { force: true });
+  return !spared;
+}
+
+function ignoreExisting(error: unknown): void {
+  if (errorCode(error) !== 'EEXIST') throw error;
+}
+
+async function removeLeftovers({ temporary, records }: Places, before: number, dryRun: boolean): Promise<number> {
+  let count = 0;
+  for (const folder of [temporary, records]) {
+    for (const name of await namesIn(folder)) {
+      const file = join(folder, name);
+      const stat = await lstat(file).catch(() => undefined);
+      if (stat === undefined || stat.mtimeMs > before) continue;
+      // A record costs a few bytes, and is of use for as long as its layer: once a month without use is the end of it.
+      if (folder === records && stat.mtimeMs > before - RECORD_MS) continue;
+      if (!dryRun) await rm(file, { force: true });
+      count += 1;
+    }
+  }
+  return count;
+}
+
+const RECORD_MS = 30 * 24 * 60 * 60 * 1_000;
+
+/** Locks of those who were killed while they made a layer. */
+async function removeUnowned({ locks }: Places, now: number): Promise<void> {
+  for (const name of await namesIn(locks)) {
+    const owner = await ownerOf(join(locks, name));
+    if (owner === 'nobody' || (owner !== undefined && !await isAtWork(owner, now))) await rm(join(locks, name), { force: true });
+  }
+}

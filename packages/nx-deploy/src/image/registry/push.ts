@@ -1,0 +1,123 @@
+/**
+ * An image to a registry: blobs, then manifests by digest, then the root by digest, and the tags last.
+ * Whoever ends it in between leaves no tag behind; run again it sends what is missing.
+ */
+import { mapLimited } from '../../archive/parallel.js';
+import { DeployError } from '../../errors.js';
+import { digestOf } from '../digest.js';
+import type { Descriptor, Digest } from '../oci.js';
+import { ACCEPTED, LARGEST_MANIFEST, parseManifest } from './manifest.js';
+import type { OnRegistryEvent } from './progress.js';
+import { manifestPath } from './pull.js';
+import { checkTag, formatReference, type Reference, type Repository } from './reference.js';
+import { Passing, type Again } from './retry.js';
+import { drop, type Session } from './session.js';
+import { contentOf } from './token.js';
+import { pushAccess, pushBlob, type How } from './upload.js';
+
+/** Where the content of an image is. Everything may be asked for several times. */
+export interface PushSource {
+  /** The index, or the manifest of an image for one platform. */
+  readonly root: Descriptor;
+  /** The bytes of a manifest or index. */
+  manifest(descriptor: Descriptor): Promise<Uint8Array>;
+  /** Bytes `start` to before `end` of a blob. Only asked for what the registry does not have. */
+  open(descriptor: Descriptor, start: number, end: number): AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>;
+}
+
+export interface PushOptions {
+  /** May be empty: the image is then reached by its digest alone. */
+  readonly tags: readonly string[];
+  /** A repository of the same registry where a blob may be found, such as that of the base image. */
+  readonly mountFrom?: (blob: Descriptor) => string | undefined;
+  /** Blobs at a time, 4 by default. */
+  readonly parallel?: number;
+  /** Bytes of a chunk for registries that take no blob in one piece; 16 MiB by default. */
+  readonly chunk?: number;
+  readonly onEvent?: OnRegistryEvent;
+  readonly signal?: AbortSignal;
+}
+
+export interface PushResult {
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+  readonly blobs: Readonly<Record<How, number>>;
+  /** Bytes of the blobs that were uploaded. */
+  readonly bytes: number;
+}
+
+const AT_ONCE = 4;
+const CHUNK = 16 * 1_048_576;
+/** Index of indexes: more is nobody's image. */
+const DEEPEST = 3;
+
+interface Documents {
+  /** Those that are referred to before those that refer; the root is the last. */
+  readonly manifests: readonly { readonly descriptor: Descriptor; readonly body: Uint8Array }[];
+  readonly blobs: readonly Descriptor[];
+}
+
+/** @throws DeployError */
+export async function pushImage(session: Session, repository: Repository, source: PushSource, options: PushOptions): Promise<PushResult> {
+  const tags = [...new Set(options.tags.map(checkTag))];
+  const { manifests, blobs } = await readDocuments(source, formatReference({ ...repository, digest: source.root.digest }));
+  const { onEvent, signal, chunk = CHUNK } = options;
+  const context = { session, repository, chunk, ...(onEvent === undefined ? {} : { onEvent }), ...(signal === undefined ? {} : { signal }) };
+  const ways = await mapLimited(blobs, options.parallel ?? AT_ONCE, async (blob) => {
+    const from = options.mountFrom?.(blob);
+    const how = await pushBlob({ ...context, blob, open: (start, end) => source.open(blob, start, end), ...(from === undefined || from === repository.name ? {} : { mountFrom: from }) });
+    onEvent?.({ type: 'push', state: 'done', digest: blob.digest, bytes: blob.size, total: blob.size, how });
+    return { blob, how };
+  });
+  const root = manifests.at(-1);
+  for (const { descriptor, body } of manifests) await putManifest(session, { ...repository, digest: descriptor.digest }, descriptor, body, options);
+  for (const tag of root === undefined ? [] : tags) {
+    await putManifest(session, { ...repository, tag }, source.root, root?.body ?? new Uint8Array(), options);
+    onEvent?.({ type: 'push', state: 'tagged', digest: source.root.digest, tag });
+  }
+  const count = (way: How): number => ways.filter(({ how }) => how === way).length;
+  const sent = ways.filter(({ how }) => how === 'uploaded').reduce((sum, { blob }) => sum + blob.size, 0);
+  return { digest: source.root.digest, tags, blobs: { present: count('present'), mounted: count('mounted'), uploaded: count('uploaded') }, bytes: sent };
+}
+
+/** Everything the root leads to, each once. Nothing is sent before all of it was read. */
+async function readDocuments(source: PushSource, where: string): Promise<Documents> {
+  const manifests = new Map<Digest, { descriptor: Descriptor; body: Uint8Array }>();
+  const blobs = new Map<Digest, Descriptor>();
+  const visit = async (descriptor: Descriptor, depth: number): Promise<void> => {
+    if (manifests.has(descriptor.digest)) return;
+    if (depth > DEEPEST) throw damaged(where, `indexes are nested more than ${DEEPEST} deep`);
+    const body = await source.manifest(descriptor);
+    if (body.length > LARGEST_MANIFEST || body.length !== descriptor.size || digestOf(body) !== descriptor.digest) throw damaged(where, `the manifest ${descriptor.digest} is not what its digest says`);
+    const document = parseManifest(body, descriptor.mediaType, where);
+    if (document.kind === 'index') for (const child of document.index.manifests) await visit(child, depth + 1);
+    else for (const blob of [...document.manifest.layers, document.manifest.config]) blobs.set(blob.digest, blob);
+    manifests.set(descriptor.digest, { descriptor, body });
+  };
+  await visit(source.root, 1);
+  return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
+}
+
+/** By digest or tag. What is there already is not sent: a registry with fixed tags refuses even the same content. */
+async function putManifest(session: Session, to: Reference, descriptor: Descriptor, body: Uint8Array, { onEvent, signal }: PushOptions): Promise<void> {
+  const again: Again = (attempt, why) => onEvent?.({ type: 'push', state: 'again', digest: descriptor.digest, attempt, why });
+  const common = { to: manifestPath(to), access: pushAccess(to), ...(signal === undefined ? {} : { signal }) };
+  const isThere = async (): Promise<boolean> => {
+    const answer = await session.once({ ...common, method: 'HEAD', headers: { accept: ACCEPTED.join(', ') }, expect: [200, 404, 405] });
+    drop(answer);
+    const said = answer.headers['docker-content-digest'];
+    return answer.status === 200 && (said === descriptor.digest || (said === undefined && to.digest !== undefined));
+  };
+  await session.retrying(signal, again, async () => {
+    if (await isThere()) return;
+    const answer = await session.once({ ...common, method: 'PUT', headers: { 'content-type': descriptor.mediaType }, content: contentOf(body), expect: [200, 201, 202, 204] });
+    drop(answer);
+    const said = answer.headers['docker-content-digest'];
+    if (answer.status === 201 && (said === undefined || said === descriptor.digest)) return;
+    if (!(await isThere())) throw new Passing(damaged(formatReference(to), `it answered ${answer.status} and does not have ${descriptor.digest} there`));
+  });
+}
+
+function damaged(where: string, why: string): DeployError {
+  return new DeployError('ND-REGISTRY-DAMAGED', { what: 'the image cannot be pushed as it is', where, why, next: 'run the command again; when it stays, build the image again' });
+}
