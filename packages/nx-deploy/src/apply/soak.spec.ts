@@ -129,7 +129,7 @@ describe('inconclusive', () => {
 
   test('asks a person where that is wanted', async () => {
     const asked = await soaked({ soak: 50, analyse: analysis({ inconclusive: 'ask' }) }, few);
-    expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('too little is known of rB: rB: errorRate: 3 requests, 20 needed'), steps: [{ reach: MIX, then: [] }, { reach: B4 }] });
+    expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('too little is known, go on? rB: errorRate: 3 requests, 20 needed'), steps: [{ reach: MIX, then: [] }, { reach: B4 }] });
     expect(asked.platform.observed()).toMatchObject({ rB: { weight: 10 } });
   });
 

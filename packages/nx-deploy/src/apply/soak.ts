@@ -105,9 +105,8 @@ export async function watchOver(platform: Pick<Platform, 'list' | 'metrics'>, re
 }
 
 function undecided({ emit }: Hands, { arriving }: Subject, lines: readonly string[], rules: Analysis | undefined): Asked {
-  const gate = `too little is known of ${arriving.join(', ')}: ${lines.join('; ')}`;
-  if (rules?.inconclusive === 'ask') return { gate, expires: ASK_EXPIRES };
-  emit({ type: 'note', text: gate });
+  if (rules?.inconclusive === 'ask') return { gate: `too little is known, go on? ${lines.join('; ')}`, expires: ASK_EXPIRES };
+  emit({ type: 'note', text: `too little is known: ${lines.join('; ')}` });
   throw new DeployError('ND-GATE-INCONCLUSIVE', {
     what: `too little is known of release ${arriving.join(', ')} to go on`, problems: lines,
     next: 'send it more traffic, soak for longer, or say "analyse": { "inconclusive": "ask" } in deploy.json to be asked',
