@@ -3,6 +3,7 @@ import type { ApplyResult } from '../apply/index.js';
 import { asDeployError, DeployError, type SerializedError } from '../errors.js';
 import type { Desired, Ms } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
+import type { PlatformSettings } from '../releases/index.js';
 import { prune } from './prune.js';
 import { describeChange } from './report.js';
 import type { ChangeResult } from './request.js';
@@ -28,7 +29,7 @@ export async function recordStart(context: HeldChange, { goal, plan, previous }:
 export async function recordEnd(context: HeldChange, course: Course, walked: ApplyResult, started: Ms): Promise<Part> {
   const { platform, request, action, stages, lease } = context;
   const { goal, plan, previous } = course;
-  const result = await putBack(platform, walked);
+  const result = await putBack(platform, walked, course.continued?.settings);
   if (result.outcome === 'paused') {
     // The figures are what the answer is judged by.
     const traffic = await trafficOf(platform, plan, elapsed(started)).catch(() => undefined);
@@ -62,11 +63,11 @@ function withoutOutput(error: DeployError): SerializedError {
   return rest;
 }
 
-/** A restore is complete when the address is back as well. */
-async function putBack(platform: Platform, result: ApplyResult): Promise<ApplyResult> {
+/** A restore is complete when the address is back as well. `settings`: of a change that waited for a person, from before it began. */
+async function putBack(platform: Platform, result: ApplyResult, settings: PlatformSettings | undefined): Promise<ApplyResult> {
   if (result.outcome !== 'restored') return result;
   try {
-    await platform.revert();
+    await platform.revert(settings);
     return result;
   } catch (thrown) {
     return { outcome: 'not-restored', error: result.error, restoreError: asDeployError(thrown) };
