@@ -4,8 +4,7 @@ import { commitsBetween } from 'nx-build-manifest';
 import { connectAgent } from '../control/launch.js';
 import type { AgentClient } from '../control/client.js';
 import type { RunRequest } from '../control/protocol.js';
-import type { ChangeResult, Hooks, WatchOrder } from '../engine/request.js';
-import type { Ms } from '../model/index.js';
+import type { ChangeResult, Hooks, Question, WatchOrder } from '../engine/request.js';
 import { DeployError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import type { Hook, ResolvedEnvironment } from '../config/index.js';
@@ -57,11 +56,11 @@ async function follow({ output }: CommandContext, agent: AgentClient, run: RunRe
 }
 
 /** The question as it is on record: `status` tells the same. */
-async function asked(agent: AgentClient, { key, owner, request: { run } }: RunRequest, { gate, expires }: { readonly gate: string; readonly expires: Ms }): Promise<Asked> {
+async function asked(agent: AgentClient, { key, owner }: RunRequest, { expires, ...question }: Question): Promise<Asked> {
   const now = Date.now();
   const found = await agent.call('status', { key, owner }).catch(() => undefined);
-  if (found?.paused?.run === run) return askedOf(found.paused);
-  return { gate, since: new Date(now).toISOString(), expires: new Date(now + expires).toISOString() };
+  if (found?.paused !== undefined && found.paused.id === question.id) return askedOf(found.paused);
+  return { ...question, since: new Date(now).toISOString(), expires: new Date(now + expires).toISOString() };
 }
 
 interface Leaving {

@@ -76,15 +76,15 @@ describe('statusLines', () => {
   });
 
   describe('a change that waits', () => {
-    const paused = { run: 'run-2', action: 'deploy', release: 'rba9876543210', by: 'ann@there', gate: 'fine?\u001b[2J\nreally', since: '2026-01-31T11:00:00.500Z', expires: '2026-01-31T13:30:00.500Z' };
+    const paused = { id: 'g0123abcd', run: 'run-2', action: 'deploy', release: 'rba9876543210', by: 'ann@there', gate: 'fine?\u001b[2J\nreally', since: '2026-01-31T11:00:00.500Z', expires: '2026-01-31T13:30:00.500Z' };
 
     test('is waiting, not interrupted: the question on one line, the time left and how to answer', () => {
       const lines = statusLines({ ...status, live: release, paused }, facts);
       expect(lines.slice(1, 5)).toEqual([
         'the deploy run-2 of ann@there waits for an answer, since 2026-01-31T11:00:00Z, until 2026-01-31T13:30:00Z (1h 30m left)',
         '  asked     fine?\\nreally',
-        '  approve   nx run @acme/api:approve --configuration=staging',
-        '  reject    nx run @acme/api:reject --configuration=staging',
+        '  approve   nx run @acme/api:approve --configuration=staging --gate=g0123abcd',
+        '  reject    nx run @acme/api:reject --configuration=staging --gate=g0123abcd',
       ]);
       expect(lines.join('\n')).not.toContain('interrupted');
     });

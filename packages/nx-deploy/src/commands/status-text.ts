@@ -4,7 +4,7 @@ import type { DecisionStatus, PausedStatus, ReleaseStatus, ServiceStatus } from 
 import type { TargetKey } from '../config/plugin-options.js';
 import { formatDuration, type Ms } from '../model/index.js';
 import { sanitize, table } from '../terminal/index.js';
-import { section } from './text.js';
+import { answerCommand, section } from './text.js';
 
 export interface StatusFacts {
   /** Targets that a script of package.json replaces. */
@@ -46,13 +46,13 @@ function closedLines({ type, since, by }: ClosureStatus, { command }: StatusFact
 }
 
 /** Anybody's text is made printable by whoever prints lines; it stays on one line here, and the command lines stand alone. */
-function pausedLines({ run, action, by, gate, since, expires }: PausedStatus, { command, now }: StatusFacts): readonly string[] {
+function pausedLines({ id, run, action, by, gate, since, expires }: PausedStatus, { command, now }: StatusFacts): readonly string[] {
   const left = Date.parse(expires) - now;
   const end = left > 0 ? `until ${seconds(expires)} (${formatDuration(left)} left)` : `until ${seconds(expires)}, which is over: it is taken back`;
   return [
     `the ${action} ${run} of ${by} waits for an answer, since ${seconds(since)}, ${end}`,
     `  asked     ${sanitize(gate)}`,
-    ...(left > 0 ? [`  approve   ${command('approve')}`, `  reject    ${command('reject')}`] : []),
+    ...(left > 0 ? [`  approve   ${answerCommand(command('approve'), { id, run })}`, `  reject    ${answerCommand(command('reject'), { id, run })}`] : []),
   ];
 }
 

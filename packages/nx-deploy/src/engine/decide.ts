@@ -5,6 +5,7 @@ import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Actor, type JournalRecord, type Lease, type LedgerDecision, type Pause } from '../releases/index.js';
 import { recordEnd, type Part } from './record.js';
+import { checkQuestion } from './question.js';
 import { goalOf, recover } from './recover.js';
 import type { Change, Decision } from './request.js';
 import { walk, type HeldChange } from './walk.js';
@@ -26,11 +27,18 @@ export async function answer(context: HeldChange, wanted: Change | Decision): Pr
     if (decides) throw notPaused(`it waited until ${left.paused.expires}, and was taken back`);
     return undefined;
   }
+  if (decides) checkQuestion(wanted, left);
   if (wanted.action === 'approve') return goOn(context, left, wanted.note);
   if (wanted.action === 'reject') return back('rejected', wanted.note);
   // Whoever asks to go back from a change that waits refuses it.
   if (wanted.action === 'rollback' && wanted.to === undefined) return back('rejected', 'by a rollback');
   throw pausedError(left);
+}
+
+/** A dry run shows nothing that the change itself would refuse. */
+export async function refuseWaiting(platform: Platform): Promise<void> {
+  const left = await waiting(platform);
+  if (left !== undefined && !isExpired(left.paused)) throw pausedError(left);
 }
 
 export function pausedError({ run, action, paused }: Waiting): DeployError {

@@ -6,7 +6,8 @@ import type { Platform } from '../platforms/platform.js';
 import type { PlatformSettings } from '../releases/index.js';
 import { prune } from './prune.js';
 import { describeChange } from './report.js';
-import type { ChangeResult } from './request.js';
+import { questionId } from './question.js';
+import type { ChangeResult, Question } from './request.js';
 import { elapsed, timed, type ChangeContext, type Course, type HeldChange } from './walk.js';
 
 /** What a change came to, without the facts that every result has. */
@@ -33,7 +34,7 @@ export async function recordEnd(context: HeldChange, course: Course, walked: App
   if (result.outcome === 'paused') {
     // The figures are what the answer is judged by.
     const traffic = await trafficOf(platform, plan, elapsed(started)).catch(() => undefined);
-    return { outcome: 'paused', paused: { gate: result.gate, expires: result.expires }, ...(traffic === undefined ? {} : { traffic }), ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
+    return { outcome: 'paused', paused: await questionOf(context, result), ...(traffic === undefined ? {} : { traffic }), ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
   }
   const errors = {
     ...('error' in result ? { error: result.error.toJSON() } : {}),
@@ -55,6 +56,11 @@ export async function recordEnd(context: HeldChange, course: Course, walked: App
     return { outcome: result.outcome, traffic, ledgerHead: entry.hash, ...await describeChange(platform, goal.release, previous), ...errors };
   };
   return end().catch((thrown: unknown) => unrecorded(context, { outcome: result.outcome, ...errors }, asDeployError(thrown)));
+}
+
+async function questionOf({ platform, request: { run } }: HeldChange, { gate, expires }: Extract<ApplyResult, { outcome: 'paused' }>): Promise<Question> {
+  const left = await platform.state.journal.read().catch(() => undefined);
+  return { ...(left?.paused === undefined ? {} : { id: questionId({ run, paused: left.paused }) }), run, gate, expires };
 }
 
 /** The ledger stays for good: what a service or a hook printed last is for the user's eyes. */
