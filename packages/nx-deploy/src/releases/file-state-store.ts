@@ -39,7 +39,11 @@ function isJournal(value: object): value is JournalRecord {
   if (!isObject(value) || !hasText(value, ['run', 'action', 'startedAt']) || !isWhole(value['epoch'])) return false;
   const { effect, from, to, releases, paused } = value;
   return isObject(effect) && hasText(effect, ['kind', 'key']) && isFleet(from) && isFleet(to) && isEachOf(releases, isReleaseShape)
-    && (paused === undefined || (isObject(paused) && hasText(paused, ['gate', 'since', 'expires']) && Array.isArray(paused['steps'])));
+    && (paused === undefined || (isObject(paused) && hasText(paused, ['gate', 'since', 'expires']) && Array.isArray(paused['steps']) && isAnalysis(paused['analyse'])));
+}
+
+function isAnalysis(value: unknown): boolean {
+  return value === undefined || (isObject(value) && Array.isArray(value['rules']) && value['rules'].every(isObject) && typeof value['minimum'] === 'number');
 }
 
 type StoredRelease = Release & { readonly schema: typeof STATE_SCHEMA };
