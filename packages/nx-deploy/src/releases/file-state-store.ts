@@ -14,12 +14,14 @@ export interface FileStateOptions {
   /** Key of the whole target. */
   readonly keyFile: string;
   readonly lock: Lock;
+  /** Does anything outside the ledger show that it had entries? Default: nothing does. */
+  readonly written?: () => boolean;
 }
 
 export function fileStateStore(options: FileStateOptions): StateStore {
-  const { folder } = options;
+  const { folder, written } = options;
   return {
-    ledger: fileLedger(join(folder, 'ledger')),
+    ledger: fileLedger(join(folder, 'ledger'), written === undefined ? {} : { written }),
     journal: fileJournal(join(folder, 'journal.json')),
     lock: options.lock,
     config: fileSealedConfig(join(folder, 'config'), options.keyFile),
