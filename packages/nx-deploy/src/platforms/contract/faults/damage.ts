@@ -5,7 +5,7 @@ import { isRunning } from '../../../../../../e2e/support/processes.js';
 import type { ServiceStatus } from '../../../control/protocol.js';
 import { asDeployError, type SerializedError } from '../../../errors.js';
 import type { Consequence, FaultPlace, FaultService, FaultSubject, StateFile } from './harness.js';
-import { answers, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
+import { answers, eventually, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
 
 const GARBAGE = Buffer.from([0, 255, 123, 10, 0, 34, 195, 40, 10, 125, 0, 7]);
 export const GONE = 'gone';
@@ -77,6 +77,8 @@ export function describeDamageAtStart(subject: FaultSubject, names: readonly str
       await work.damage();
       await place.restart();
       expect(pidsOf(before).every(isRunning)).toBe(true);
+      // Whether what was found among the processes was ready stood in the record: its checks begin anew.
+      if (work.gone) await eventually(async () => (await service.status().catch(() => before)).instances.every(({ state }) => state === 'ready'), 'the instances to be ready again');
       await lookAt(work, consequence(work, 'afterRestart'), before);
       await change(work, consequence(work, 'afterRestart'), before, '2');
     }));
