@@ -58,7 +58,7 @@ describe('the sample service, with users at it', () => {
       const asked = await workspace.nxResult('sample-service:deploy', '--configuration=staging');
       failed(asked.ending);
       expect(asked.result).toMatchObject({ outcome: 'paused', exitCode: 4, previous: before, paused: { gate: 'the preview looks right?' } });
-      expect(asked.ending.output).toMatch(/asked +the preview looks right\?\n +until +\S+; without an answer it is taken back then\n +approve +nx run sample-service:approve --configuration=staging\n/);
+      expect(asked.ending.output).toMatch(/asked +the preview looks right\?\n +until +\S+; without an answer it is taken back then\n +approve +nx run sample-service:approve --configuration=staging --gate=g[0-9a-f]{8}\n/);
       release = asked.result?.release ?? '';
       expect(await greeting('staging')).toBe('one');
       const waiting = await workspace.status('sample-service', 'staging');

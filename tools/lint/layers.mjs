@@ -30,7 +30,7 @@ export const layers = {
   config: { may: ground },
   hooks: { may: ['shell', 'config', ...ground] },
   agent: { may: ['shell', 'routers', 'releases', 'archive', ...ground] },
-  platforms: { may: ['agent', 'routers', 'shell', 'releases', 'archive', ...ground], apart: ['platform', 'contract', 'index'] },
+  platforms: { may: ['agent', 'routers', 'shell', 'releases', 'archive', ...ground], types: ['config/resolved'], apart: ['platform', 'contract', 'index'] },
   plan: { may: ['strategies', 'config', ...ground], types: ['platforms/platform'] },
   apply: { may: ['plan', 'hooks', 'releases', ...ground], types: ['platforms/platform'] },
   engine: { may: ['plan', 'apply', 'hooks', 'releases', ...ground], types: ['config/resolved', 'platforms/platform'] },

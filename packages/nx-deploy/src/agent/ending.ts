@@ -25,6 +25,13 @@ export async function untilGone(pid: number, known: string): Promise<void> {
   while (await isAlive(pid, known)) await sleep(POLL, undefined, { ref: false });
 }
 
+/** SIGTERM to the leader, and SIGKILL to what is left of its session after `patience`. */
+export async function stopSession(leader: number, known: string, patience: Ms): Promise<void> {
+  signalOne(leader, 'SIGTERM');
+  await Promise.race([untilGone(leader, known), sleep(patience, undefined, { ref: false })]);
+  await endSession(leader);
+}
+
 /** SIGKILL to the group of `leader` and to those that left the group but not the session. Rejects when some do not end. */
 export async function endSession(leader: number): Promise<void> {
   killGroup(leader);

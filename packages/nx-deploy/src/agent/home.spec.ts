@@ -13,6 +13,10 @@ describe('agentHome', () => {
     expect(agentHome().folder).toMatch(/^\//);
   });
 
+  it.each(['home', './home', '../home', '~/home'])('is refused where NX_DEPLOY_HOME=%s would name another folder in each folder', (relative) => {
+    expect(() => agentHome({ NX_DEPLOY_HOME: relative })).toThrow(expect.objectContaining({ code: 'ND-OPTION-INVALID', message: expect.stringContaining(`NX_DEPLOY_HOME=${relative} is no absolute path`) }));
+  });
+
   it('is not where a command happens to run when a variable is set to nothing', () => {
     expect(agentHome({ NX_DEPLOY_HOME: '', XDG_STATE_HOME: '/x/state' }).folder).toBe('/x/state/nx-deploy');
     const before = process.env['HOME'];

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { homedir, tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { DeployError } from '../errors.js';
 
 export interface Home {
@@ -26,9 +26,11 @@ const WRITABLE_BY_OTHERS = 0o022;
 /** sun_path holds 108 bytes with its ending zero on Linux, 104 on macOS. */
 const SOCKET_PATH_LIMIT = 103;
 
+/** @throws DeployError ND-OPTION-INVALID for a relative NX_DEPLOY_HOME */
 export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
   // A variable that is set to nothing (by a CI system, say) would name the folder that a command happens to run in.
   const named = environment['NX_DEPLOY_HOME'];
+  if (named !== undefined && named !== '' && !isAbsolute(named)) throw notAbsolute(named);
   const folder = resolve(named === undefined || named === '' ? defaultFolder(environment) : named);
   return {
     folder,
@@ -41,6 +43,13 @@ export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
     logs: join(folder, 'logs'),
     runs: join(folder, 'runs'),
   };
+}
+
+/** Nx runs in the folder of the workspace and the bin wherever it is called: the same words would name two agents. */
+function notAbsolute(named: string): DeployError {
+  return new DeployError('ND-OPTION-INVALID', {
+    what: `NX_DEPLOY_HOME=${named} is no absolute path`, why: 'every folder that a command is run in would have an agent of its own', next: `set it to the whole path, such as NX_DEPLOY_HOME=${resolve(named)}`,
+  });
 }
 
 /** XDG Base Directory Specification: state that should persist between restarts. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits, Ms } from '../model/index.js';
 import { detach, type Detached } from '../shell/detach.js';
 import { identity, isAlive, isOrphaned } from '../shell/process-table.js';
-import { endSession, exitReason, memoryOver, signalOne, untilGone } from './ending.js';
+import { endSession, exitReason, memoryOver, stopSession, untilGone } from './ending.js';
 import type { InstanceRecord, InstanceState } from './instance-record.js';
 import type { ShimOrder } from './shim.js';
 
@@ -216,11 +216,7 @@ export class Instance {
     await this.starting;
     const pid = this.pid;
     const known = this.identity;
-    if (pid !== undefined && known !== undefined && await isAlive(pid, known)) {
-      signalOne(pid, 'SIGTERM');
-      await Promise.race([untilGone(pid, known), sleep(this.options.stopTimeout, undefined, { ref: false })]);
-      await endSession(pid);
-    }
+    if (pid !== undefined && known !== undefined && await isAlive(pid, known)) await stopSession(pid, known, this.options.stopTimeout);
     await this.following;
     this.forget();
     this.state = 'stopped';

@@ -4,12 +4,13 @@ import { WEB, type Release, type ReleaseId } from '../model/index.js';
 import { DeployError, errorCode } from '../errors.js';
 import { hasText, isObject, isWhole, readState, setAside, STATE_SCHEMA, writeAtomically } from '../releases/index.js';
 import { isAlive } from '../shell/process-table.js';
-import { endSession } from './ending.js';
+import { endSession, stopSession } from './ending.js';
 import { findInstances } from './find-instances.js';
 import { Instance, type InstanceRecord } from './instance.js';
 import { freePort, isFree } from './ports.js';
 import { watchWeb, watchWorker } from './readiness.js';
 import type { ShimOrder } from './shim.js';
+import { findStrays, leftAlone, missing } from './strays.js';
 
 export interface SupervisorOptions {
   /** Folder of the service. */
@@ -65,7 +66,7 @@ export class Supervisor {
     // A record that is gone is no sign that nothing runs.
     const known = stored?.instances ?? await findInstances(this.logFolder);
     // All or none: a service of which one record is lost is opened by a repair, which must not find these watched already.
-    const records = await Promise.all(known.map(async (record) => ({ record, release: await this.options.release(record.release) })));
+    const records = await Promise.all(known.map(async (record) => ({ record, release: await this.options.release(record.release).catch((error: unknown) => { throw missing(this.options.folder, record, error); }) })));
     await Promise.all(records.map(async ({ record, release }) => {
       const instance = this.create(record, release);
       if (!await instance.adopt()) this.gone.add(instance);
@@ -92,6 +93,34 @@ export class Supervisor {
       await this.save();
       return `${INSTANCES_FILE} was damaged and is now ${aside}; it was written anew`;
     }
+  }
+
+  /** Takes over the processes of this service that are not on record, and ends those whose place another has: neither has traffic. One line for each. */
+  async gather(): Promise<readonly string[]> {
+    const lines: string[] = [];
+    for (const stray of await findStrays(this.logFolder, () => new Set(this.all().flatMap(({ record }) => record.pid ?? [])))) {
+      const release = await this.options.release(stray.release).catch((error: unknown) => {
+        if (errorCode(error) !== 'ND-RELEASE-UNKNOWN') throw error;
+        return undefined;
+      });
+      lines.push(release === undefined ? leftAlone(stray) : await this.take(stray, release));
+    }
+    if (lines.length > 0) await this.save();
+    return lines;
+  }
+
+  private async take(stray: InstanceRecord, release: Release): Promise<string> {
+    const { id, pid = 0, identity = '', port } = stray;
+    const said = `instance ${id} of release ${release.id} (process ${pid}) was not on record`;
+    const taken = this.of(release.id).some(({ record }) => record.id === id) || (port !== 0 && this.ports().includes(port));
+    if (taken || (stray.process === WEB && port === 0)) {
+      await stopSession(pid, identity, release.spec.stopTimeout);
+      return `${said} and ${taken ? 'another has its place' : 'its port cannot be told'}; it was ended`;
+    }
+    const instance = this.create(stray, release);
+    if (await instance.adopt()) return `${said}; it was taken over`;
+    this.instances.delete(instance);
+    return `${said}; it has ended meanwhile`;
   }
 
   /** Both, where nobody waits. */

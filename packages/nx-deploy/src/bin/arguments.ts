@@ -18,12 +18,14 @@ const EVENTS = { events: { type: 'string' } } as const satisfies Options;
 
 const CHANGE = { ...COMMON, ...EVENTS, 'dry-run': { type: 'boolean' }, strategy: { type: 'string' } } as const satisfies Options;
 
+const ANSWER = { ...EVENTS, note: { type: 'string' }, run: { type: 'string' }, gate: { type: 'string' } } as const satisfies Options;
+
 /** What each command takes. The words are those of the executors' options. */
 export const COMMANDS = {
   deploy: { ...CHANGE, resume: { type: 'boolean' }, watch: { type: 'string' } },
   rollback: { ...CHANGE, to: { type: 'string' } },
-  approve: { ...COMMON, ...EVENTS, note: { type: 'string' } },
-  reject: { ...COMMON, ...EVENTS, note: { type: 'string' } },
+  approve: { ...COMMON, ...ANSWER },
+  reject: { ...COMMON, ...ANSWER },
   status: { ...COMMON, verify: { type: 'boolean' }, follow: { type: 'boolean', short: 'f' } },
   logs: { ...COMMON, follow: { type: 'boolean', short: 'f' }, since: { type: 'string' }, instance: { type: 'string' }, release: { type: 'string' } },
   maintenance: { ...COMMON, page: { type: 'string' }, message: { type: 'string' }, retryAfter: { type: 'string' } },
@@ -83,8 +85,8 @@ export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [opt
 Commands:
   deploy <project>     bring the built project into service (--resume: go on with what was interrupted; --watch <duration>: stay and look after it)
   rollback <project>   bring an earlier release back (--to <release>)
-  approve <project>    let a change that waits for an answer go on (--note <text>)
-  reject <project>     take a change that waits for an answer back (--note <text>)
+  approve <project>    let a change that waits for an answer go on (--gate <question>, --run <run>, --note <text>)
+  reject <project>     take a change that waits for an answer back (--gate <question>, --run <run>, --note <text>)
   status <project>     what runs, weights, health, last releases (--verify, --follow a run under way)
   logs <project>       what the instances wrote (--follow, --since, --instance, --release)
   maintenance <project>  answer every request with 503 and a page (--page <file>, --message <text>, --retryAfter <duration>)

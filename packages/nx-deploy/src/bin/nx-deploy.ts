@@ -69,8 +69,8 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const change = { ...told, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
   switch (given.command) {
     case 'deploy': return deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }) });
-    case 'approve': return approve(context, { ...told, ...optional({ note: text('note') }) });
-    case 'reject': return reject(context, { ...told, ...optional({ note: text('note') }) });
+    case 'approve': return approve(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
+    case 'reject': return reject(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
     case 'status': return status(context, { verify: flag('verify'), follow: flag('follow') });
     case 'maintenance': {

@@ -51,7 +51,7 @@ describe('what the pages show is what is printed', () => {
   test('of a deploy that asks, and of one that was rejected', () => {
     const asked = renderSummary({
       ...name, outcome: 'paused', action: 'deploy', release, previous: before, paused: { gate: 'numbers fine?', expires: '2026-02-01T12:00:00.000Z' }, traffic: { requests: 12_986, failed: 2 },
-      commands: { approve: 'nx run api:approve --configuration=staging', reject: 'nx run api:reject --configuration=staging' },
+      commands: { approve: 'nx run api:approve --configuration=staging --gate=g0123abcd', reject: 'nx run api:reject --configuration=staging --gate=g0123abcd' },
     }, { color: false });
     expect(page('executors/approve.md')).toContain(`\`\`\`\n${asked.join('\n')}\n\`\`\``);
     const [rejected] = renderSummary({ ...name, outcome: 'done', action: 'deploy', decision: 'rejected', release: before }, { color: false });

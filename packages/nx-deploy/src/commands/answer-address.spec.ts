@@ -1,5 +1,5 @@
 /** A change that waits may have moved the service to another address; whoever takes it back moves it back. */
-import { reject } from './answer.js';
+import { approve, reject } from './answer.js';
 import { benchPerTest, deployFile, get, unusedPort, type Workbench } from './workbench.spec-support.js';
 
 let bench: Workbench;
@@ -29,5 +29,12 @@ test('rejected, also by way of another agent, it is back at its address', async 
   const addresses = await moved();
   await bench.restart();
   expect(await reject(bench.context(), {})).toMatchObject({ exitCode: 0, document: { decision: 'rejected', url: addresses.before } });
+  await isBack(addresses);
+}, 30_000);
+
+test('approved and failed later, it is back at its address', async () => {
+  const addresses = await moved();
+  await bench.write('apps/api/deploy.json', deployFile({ hooks: { postDeploy: [['node', '-e', 'process.exit(3)']] }, environments: { staging: { strategy: canary } } }));
+  expect(await approve(bench.context(), {})).toMatchObject({ exitCode: 1, document: { outcome: 'restored' } });
   await isBack(addresses);
 }, 30_000);

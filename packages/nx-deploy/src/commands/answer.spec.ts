@@ -48,7 +48,7 @@ test('a deploy that asks ends with 4 and says how to answer; status tells the sa
   expect(asked.output.errors).toEqual([]);
   expect(asked).toMatchObject({ exitCode: 4, document: { outcome: 'paused', exitCode: 4, action: 'deploy', previous: first, paused: { gate: 'are the figures fine?' } } });
   expect(asked.output.lines[0]).toMatch(new RegExp(`^paused: ${project} staging in `));
-  expect(asked.output.text).toContain(`\n  approve   nx run ${project}:approve --configuration=staging\n  reject    nx run ${project}:reject --configuration=staging\n`);
+  expect(asked.output.text).toContain(`\n  approve   nx run ${project}:approve --configuration=staging --gate=${asked.document.paused?.id ?? ''}\n  reject    nx run ${project}:reject --configuration=staging --gate=${asked.document.paused?.id ?? ''}\n`);
   expect(await version(asked.document.url)).toBe('1');
 
   const waits = await shown();
@@ -58,7 +58,7 @@ test('a deploy that asks ends with 4 and says how to answer; status tells the sa
   expect([interrupted, lock]).toEqual([undefined, undefined]);
   expect(releases[0]).toMatchObject({ id: second, outcome: 'waiting', decisions: [{ kind: 'paused', gate: 'are the figures fine?' }] });
   expect(waits.text).toContain(`the deploy ${asked.document.run} of `);
-  expect(waits.text).toContain(`  approve   nx run ${project}:approve --configuration=staging`);
+  expect(waits.text).toContain(`  approve   nx run ${project}:approve --configuration=staging --gate=${paused?.id ?? ''}`);
   expect(await bench.deploy({}, { project })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-PAUSED' } } });
 
   const output = new Recorder();
@@ -81,6 +81,29 @@ test('a deploy that asks ends with 4 and says how to answer; status tells the sa
   expect(after.text).toMatch(new RegExp(`^\\S+Z +${second} +deploy +approved +\\S+@\\S+ +fine *$`, 'm'));
   expect(after.text).toMatch(/^[\n\x20-\x7e]*$/);
 });
+
+test('an answer that names its question answers no other: neither the next of the same deploy nor that of another one', async () => {
+  await running(deployFile({ strategy: { type: 'canary', steps: [25, 50].map((weight) => ({ weight, soak: '0s', approve: 'fine?' })), keepWarm: '0s' }, watch: '0s' }));
+  const asked = await bench.deploy({}, { project });
+  const { paused, run } = asked.document;
+  const id = paused?.id;
+  expect(id).toMatch(/^g[0-9a-f]{8}$/);
+  const gate = String(id);
+  expect(await answered(approve, { gate: '' })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-OPTION-INVALID' } } });
+  const next = await answered(approve, { gate, run });
+  const second = (await shown()).document.paused;
+  expect(next).toMatchObject({ exitCode: 4, document: { paused: { id: second?.id, gate: 'fine?' } } });
+  expect(next.output.text).toContain(`:approve --configuration=staging --gate=${String(second?.id)}\n`);
+  for (const command of [approve, reject]) {
+    for (const wrong of [{ gate }, { run: 'run-of-another' }, { gate: 'not fine?' }, { gate: 'fine?', run: 'run-of-another' }]) {
+      expect(await answered(command, wrong)).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-NOT-PAUSED', why: expect.stringContaining(`${run} asks now, as ${String(second?.id)}: fine?`) } } });
+    }
+  }
+  expect((await shown()).document.paused).toEqual(second);
+  expect(await answered(reject, { gate: 'fine?', run })).toMatchObject({ exitCode: 0, document: { decision: 'rejected' } });
+  expect((await bench.deploy({}, { project })).exitCode).toBe(4);
+  expect(await answered(reject, { run })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-NOT-PAUSED' } } });
+}, 30_000);
 
 test('rejected, what ran before has all of the traffic, and the next deploy asks again', async () => {
   const first = await running();
@@ -163,13 +186,6 @@ describe('events', () => {
       expect(await bench.deploy({ events: file }, { project })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-OPTION-INVALID', why } } });
     }
     expect((await shown()).document.ledger).toEqual(before);
-  });
-
-  test('that can be written no longer cost events and a note, not the deploy', async () => {
-    await running(deployFile({ watch: '0s' }));
-    const done = await bench.deploy({ events: '/dev/full' }, { project });
-    expect(done).toMatchObject({ exitCode: 0, document: { outcome: 'done' } });
-    expect(done.output.events.filter(({ type }) => type === 'note')).toEqual([{ type: 'note', text: 'no more events are written to /dev/full: ENOSPC' }]);
   });
 });
 

@@ -9,6 +9,10 @@ import { watchOrder } from './watch-order.js';
 export interface AnswerOptions extends ChangeOptions {
   /** Why; it stays in the ledger. */
   readonly note?: string | number;
+  /** The run that is answered: refused when another one waits. */
+  readonly run?: string;
+  /** The question that is answered, as its id or its text: refused when another one is asked by now. */
+  readonly gate?: string | number;
 }
 
 /** Characters; the ledger is kept for good. */
@@ -27,19 +31,27 @@ export function reject(context: CommandContext, options: AnswerOptions): Promise
 function answer(command: CommandContext, options: AnswerOptions, action: 'approve' | 'reject'): Promise<CommandResult> {
   return reportEvents(command, options, async (context) => {
     const note = noteOf(options.note);
+    const meant = { ...(options.run === undefined ? {} : { run: named('run', options.run) }), ...(options.gate === undefined ? {} : { gate: named('gate', options.gate) }) };
     const resolved = resolveProject(context);
     return submit(context, {
       ...await serviceTarget(context, resolved),
       node: process.execPath,
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
-        change: { action, ...(note === undefined ? {} : { note }) },
+        change: { action, ...meant, ...(note === undefined ? {} : { note }) },
         strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun: false,
         // What is taken back ran before, and was watched then.
         ...(action === 'approve' ? { watch: watchOrder(context, resolved, undefined) } : {}),
       },
     });
   });
+}
+
+/** An empty one comes from a variable of a script that is not set; to take it for none would answer anything. */
+function named(option: 'run' | 'gate', given: string | number): string {
+  const text = String(given);
+  if (text !== '') return text;
+  throw new DeployError('ND-OPTION-INVALID', { what: `--${option} is empty`, next: `status shows the ${option === 'run' ? 'run' : 'question'} that waits` });
 }
 
 function noteOf(given: string | number | undefined): string | undefined {

@@ -4,9 +4,8 @@ import { commitsBetween } from 'nx-build-manifest';
 import { connectAgent } from '../control/launch.js';
 import type { AgentClient } from '../control/client.js';
 import type { RunRequest } from '../control/protocol.js';
-import type { ChangeResult, Hooks, WatchOrder } from '../engine/request.js';
-import type { Ms } from '../model/index.js';
-import { DeployError } from '../errors.js';
+import type { ChangeResult, Hooks, Question, WatchOrder } from '../engine/request.js';
+import { DeployError, errorCode } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import type { Hook, ResolvedEnvironment } from '../config/index.js';
 import { pick } from '../shell/environment.js';
@@ -47,21 +46,35 @@ export async function submit(context: CommandContext, run: RunRequest): Promise<
 }
 
 async function follow({ output }: CommandContext, agent: AgentClient, run: RunRequest, leaving: Leaving): Promise<ChangeResult> {
-  for await (const message of agent.stream('run', run, leaving.signal)) {
-    if (message.type === 'result') return message.result;
-    const { event } = message;
-    if (event.type === 'stage' && event.stage === 'record' && event.state === 'done') leaving.recorded = true;
-    output.event(event);
+  let watched = false;
+  try {
+    for await (const message of agent.stream('run', run, leaving.signal)) {
+      if (message.type === 'result') return message.result;
+      const { event } = message;
+      if (event.type === 'stage' && event.stage === 'record' && event.state === 'done') leaving.recorded = true;
+      if (leaving.recorded && event.type === 'waiting') watched = true;
+      output.event(event);
+    }
+  } catch (error) {
+    throw watched && errorCode(error) === 'ND-INTERRUPTED' ? unwatched(error) : error;
   }
   throw new DeployError('ND-INTERRUPTED', { what: 'the agent ended the run without a result', next: 'run status: it shows what runs' });
 }
 
+/** Neither done nor failed: what the command was told to wait for, it does not know. */
+function unwatched(cause: unknown): DeployError {
+  return new DeployError('ND-INTERRUPTED', {
+    what: 'the deploy is done, but its watch was not over when the agent ended', why: 'the agent was stopped, replaced or killed; whether the release does well is not known here',
+    next: 'run status: the next agent goes on with the watch for the time that is left, and takes the release back when it does badly',
+  }, { cause });
+}
+
 /** The question as it is on record: `status` tells the same. */
-async function asked(agent: AgentClient, { key, owner, request: { run } }: RunRequest, { gate, expires }: { readonly gate: string; readonly expires: Ms }): Promise<Asked> {
+async function asked(agent: AgentClient, { key, owner }: RunRequest, { expires, ...question }: Question): Promise<Asked> {
   const now = Date.now();
   const found = await agent.call('status', { key, owner }).catch(() => undefined);
-  if (found?.paused?.run === run) return askedOf(found.paused);
-  return { gate, since: new Date(now).toISOString(), expires: new Date(now + expires).toISOString() };
+  if (found?.paused !== undefined && found.paused.id === question.id) return askedOf(found.paused);
+  return { ...question, since: new Date(now).toISOString(), expires: new Date(now + expires).toISOString() };
 }
 
 interface Leaving {

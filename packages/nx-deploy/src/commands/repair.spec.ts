@@ -185,3 +185,48 @@ test('a broken ledger is told and left as it is', async () => {
   expect(told.document.notes.at(-1)).toMatch(/^the ledger is not what was written \(.*000001\.jsonl:2: .*\); it is left as it is/);
   expect((await readFile(ledger, 'utf8')).startsWith(changed)).toBe(true);
 });
+
+/** The agent leaves and finds a record of its instances that is older than they are. */
+async function older(change: (instances: { id: string; pid: number; port: number }[]) => object[]): Promise<void> {
+  await bench.restart(async () => {
+    const { instances } = JSON.parse(await readFile(file('instances.json'), 'utf8')) as { instances: { id: string; pid: number; port: number }[] };
+    await writeFile(file('instances.json'), JSON.stringify({ schema: 1, instances: change(instances) }));
+  });
+}
+
+test('instances that an older record does not name are taken over, or ended where another has their place', async () => {
+  const { document: { url } } = await bench.deploy();
+  const running = await bench.pids();
+  await older((instances) => instances.filter(({ id }) => id === 'web.1'));
+  expect(await bench.pids()).toHaveLength(1);
+  expect((await mend()).document).toMatchObject({ outcome: 'done', notes: expect.arrayContaining([expect.stringMatching(/^instance web\.2 of release r[0-9a-f]{12} \(process \d+\) was not on record; it was taken over$/)]) });
+  expect(await bench.pids()).toEqual(running);
+  await eventually(async () => (await bench.status()).instances.every(({ state }) => state === 'ready'), 'both to be ready');
+  expect((await mend()).document.outcome).toBe('unchanged');
+
+  // Nobody has this process id: the agent starts another in its place.
+  await older((instances) => instances.map((each) => (each.id === 'web.1' ? { ...each, pid: 2 ** 22 + 1 } : each)));
+  const places = await bench.pids();
+  const [lost] = running.filter((pid) => !places.includes(pid));
+  expect(await identity(lost ?? 0)).toBeDefined();
+  expect((await mend()).document.notes).toEqual(expect.arrayContaining([expect.stringMatching(new RegExp(`^instance web\\.1 of release r[0-9a-f]{12} \\(process ${lost ?? ''}\\) was not on record and another has its place; it was ended$`))]));
+  expect(await identity(lost ?? 0)).toBeUndefined();
+  expect(await bench.pids()).toEqual(places);
+  expect(await get(url)).toMatchObject({ status: 200 });
+});
+
+test('an instance whose release is not known either is named, and left to whoever reads that', async () => {
+  const { document: { release: first = '' } } = await bench.deploy();
+  const [lost = 0] = (await bench.pids()).flatMap((pid) => pid ?? []);
+  await bench.restart(async () => {
+    await writeFile(file('instances.json'), JSON.stringify({ schema: 1, instances: [] }));
+    await rm(file(`releases/${first}.json`));
+  });
+  const told = await mend();
+  expect(told.document.notes).toEqual(expect.arrayContaining([expect.stringContaining(`of release ${first} is left alone (process ${lost})`)]));
+  expect(await identity(lost)).toBeDefined();
+  const named = told.document.notes.flatMap((note) => /left alone \(process (\d+)\)/.exec(note)?.[1] ?? []).map(Number);
+  expect(named).toHaveLength(2);
+  for (const pid of named) process.kill(-pid, 'SIGKILL');
+  await eventually(async () => (await Promise.all(named.map((pid) => identity(pid)))).every((one) => one === undefined), 'the lost instances to end');
+});

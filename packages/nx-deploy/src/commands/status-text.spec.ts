@@ -57,6 +57,29 @@ describe('statusLines', () => {
     expect(text).toContain('ledger: BROKEN, line 2');
   });
 
+  describe('a release that has the traffic and no instance that is ready', () => {
+    const fleet = { [release]: { weight: 100, processes: { web: { running: 1, ready: 0, draining: 1 }, worker: { running: 1, ready: 1, draining: 0 } } } };
+
+    test('is not just live: the headline says so, and what to do stands below', () => {
+      expect(statusLines({ ...status, live: release, url: 'http://here', fleet }, facts).slice(0, 5)).toEqual([
+        `api staging on local: ${release} is live at http://here, but no instance is ready`, 'requests get 503 until one is',
+        '  see why   nx run @acme/api:logs --configuration=staging', '  start     nx run @acme/api:repair --configuration=staging', '  go back   nx run @acme/api:rollback --configuration=staging',
+      ]);
+    });
+
+    test('is waited for while somebody changes it', () => {
+      const lock = { run: 'run-2', action: 'deploy', actor: { user: 'ann', host: 'there', pid: 1 }, since: '2026-01-31T12:00:00Z' } as const;
+      const lines = statusLines({ ...status, live: release, fleet, lock }, facts);
+      expect(lines[0]).toContain(', but no instance is ready');
+      expect(lines[2]).toMatch(/^deploy run-2 is under way/);
+    });
+
+    test('is served by the other one that shares the traffic', () => {
+      const lines = statusLines({ ...status, live: release, fleet: { ...fleet, rba9876543210: { weight: 10, processes: { web: { running: 1, ready: 1, draining: 0 } } } } }, facts);
+      expect(lines[0]).not.toContain('ready');
+    });
+  });
+
   test('of the changes that led to the live release only the newest that succeeded is marked live', () => {
     const row = { id: release, action: 'deploy', by: 'ann@there', available: true };
     const lines = statusLines({
@@ -76,15 +99,15 @@ describe('statusLines', () => {
   });
 
   describe('a change that waits', () => {
-    const paused = { run: 'run-2', action: 'deploy', release: 'rba9876543210', by: 'ann@there', gate: 'fine?\u001b[2J\nreally', since: '2026-01-31T11:00:00.500Z', expires: '2026-01-31T13:30:00.500Z' };
+    const paused = { id: 'g0123abcd', run: 'run-2', action: 'deploy', release: 'rba9876543210', by: 'ann@there', gate: 'fine?\u001b[2J\nreally', since: '2026-01-31T11:00:00.500Z', expires: '2026-01-31T13:30:00.500Z' };
 
     test('is waiting, not interrupted: the question on one line, the time left and how to answer', () => {
       const lines = statusLines({ ...status, live: release, paused }, facts);
       expect(lines.slice(1, 5)).toEqual([
         'the deploy run-2 of ann@there waits for an answer, since 2026-01-31T11:00:00Z, until 2026-01-31T13:30:00Z (1h 30m left)',
         '  asked     fine?\\nreally',
-        '  approve   nx run @acme/api:approve --configuration=staging',
-        '  reject    nx run @acme/api:reject --configuration=staging',
+        '  approve   nx run @acme/api:approve --configuration=staging --gate=g0123abcd',
+        '  reject    nx run @acme/api:reject --configuration=staging --gate=g0123abcd',
       ]);
       expect(lines.join('\n')).not.toContain('interrupted');
     });

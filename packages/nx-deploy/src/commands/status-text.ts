@@ -2,9 +2,9 @@
 import type { ClosureStatus } from '../control/closures.js';
 import type { DecisionStatus, PausedStatus, ReleaseStatus, ServiceStatus } from '../control/protocol.js';
 import type { TargetKey } from '../config/plugin-options.js';
-import { formatDuration, type Ms } from '../model/index.js';
+import { formatDuration, WEB, type Ms } from '../model/index.js';
 import { sanitize, table } from '../terminal/index.js';
-import { section } from './text.js';
+import { answerCommand, section } from './text.js';
 
 export interface StatusFacts {
   /** Targets that a script of package.json replaces. */
@@ -23,7 +23,8 @@ export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly
   const warnings = facts.shadowed.map((name) => `warning: the script ${name} of package.json replaces the target ${name} of nx-deploy; rename one of them`);
   if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
   return [
-    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${liveText(status)}${status.url === undefined ? '' : ` at ${status.url}`}`,
+    status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${liveText(status)}${status.url === undefined ? '' : ` at ${status.url}`}${unserved(status) ? ', but no instance is ready' : ''}`,
+    ...(unserved(status) ? unservedLines(status, facts) : []),
     ...(status.lock === undefined ? [] : [`${status.lock.action} ${status.lock.run} is under way, by ${status.lock.actor.user}@${status.lock.actor.host} since ${status.lock.since}; status --follow watches it`]),
     ...(status.interrupted === undefined ? [] : [
       `the ${status.interrupted.action} ${status.interrupted.run} of ${status.interrupted.since} was interrupted at ${status.interrupted.at}; ${status.interrupted.action === 'destroy' ? 'run destroy again' : 'repair, or the next deploy or rollback, brings it to an end'}`,
@@ -46,13 +47,13 @@ function closedLines({ type, since, by }: ClosureStatus, { command }: StatusFact
 }
 
 /** Anybody's text is made printable by whoever prints lines; it stays on one line here, and the command lines stand alone. */
-function pausedLines({ run, action, by, gate, since, expires }: PausedStatus, { command, now }: StatusFacts): readonly string[] {
+function pausedLines({ id, run, action, by, gate, since, expires }: PausedStatus, { command, now }: StatusFacts): readonly string[] {
   const left = Date.parse(expires) - now;
   const end = left > 0 ? `until ${seconds(expires)} (${formatDuration(left)} left)` : `until ${seconds(expires)}, which is over: it is taken back`;
   return [
     `the ${action} ${run} of ${by} waits for an answer, since ${seconds(since)}, ${end}`,
     `  asked     ${sanitize(gate)}`,
-    ...(left > 0 ? [`  approve   ${command('approve')}`, `  reject    ${command('reject')}`] : []),
+    ...(left > 0 ? [`  approve   ${answerCommand(command('approve'), { id, run })}`, `  reject    ${answerCommand(command('reject'), { id, run })}`] : []),
   ];
 }
 
@@ -61,6 +62,20 @@ function liveText({ live, fleet }: ServiceStatus): string {
   if (live === undefined) return 'no release has traffic';
   const shares = Object.entries(fleet).filter(([, { weight }]) => weight > 0).sort(([, a], [, b]) => b.weight - a.weight);
   return shares.length < 2 ? `${live} is live` : `${shares.map(([id, { weight }]) => `${id} has ${weight}%`).join(', ')} of the traffic`;
+}
+
+/** Does no release that has traffic have an instance that could answer it? */
+function unserved({ fleet }: ServiceStatus): boolean {
+  const sharing = Object.values(fleet).filter(({ weight }) => weight > 0);
+  return sharing.length > 0 && sharing.every(({ processes }) => (processes[WEB]?.ready ?? 0) === 0);
+}
+
+/** While somebody changes it, waiting is the next step. */
+function unservedLines({ lock, closed }: ServiceStatus, { command }: StatusFacts): readonly string[] {
+  return [
+    ...(closed === undefined ? ['requests get 503 until one is'] : []),
+    ...(lock === undefined ? [`  see why   ${command('logs')}`, `  start     ${command('repair')}`, `  go back   ${command('rollback')}`] : []),
+  ];
 }
 
 /** Without the fraction, which nobody compares by eye. */

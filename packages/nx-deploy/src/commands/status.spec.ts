@@ -1,4 +1,4 @@
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, cp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyName } from '../releases/index.js';
 import type { CommandResult } from './result.js';
@@ -49,6 +49,20 @@ test('of what runs, as text and as a document', async () => {
 test('a script that takes the place of a target is a warning', async () => {
   await bench.write('apps/api/package.json', { name: 'api', version: '1.0.0', scripts: { deploy: 'true', start: 'true' } });
   expect((await show()).output.lines.at(-1)).toBe('warning: the script deploy of package.json replaces the target deploy of nx-deploy; rename one of them');
+});
+
+test('a live service of which the ledger was deleted is not whole, before the next change and after it', async () => {
+  const folder = join(bench.home.services, keyName({ workspace: 'acme', environment: 'staging', service: 'api' }), 'ledger');
+  await cp(folder, `${folder}.kept`, { recursive: true });
+  await rm(folder, { recursive: true });
+  expect((await show()).output.text).toMatch(/^ledger: BROKEN, .*ledger: all of its entries are gone, .*; restore the folder from a backup, or go on/m);
+  expect(await show({ verify: true })).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-STATE-DAMAGED', why: expect.stringContaining(folder), next: expect.stringContaining('restore') } } });
+  await bench.build('2');
+  expect((await bench.deploy()).document.outcome).toBe('done');
+  expect(await show({ verify: true })).toMatchObject({ exitCode: 3, document: { error: { why: expect.stringContaining('entry 1 is missing') } } });
+  await rm(folder, { recursive: true });
+  await rename(`${folder}.kept`, folder);
+  expect(await show({ verify: true })).toMatchObject({ exitCode: 0 });
 });
 
 test('a ledger that was changed is shown, and an error with --verify', async () => {

@@ -25,7 +25,7 @@ export function status(context: CommandContext, options: StatusOptions): Promise
     const shadowed = shadowedTargets(projectFolder(context));
     for (const line of statusLines(found, { shadowed, command: commandLines(context, resolved.environment), now: Date.now() })) context.output.line(line);
     if (options.verify === true && !found.ledger.ok) {
-      throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed' });
+      throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed; if the files are lost, restore the ledger folder from a backup while no run is under way' });
     }
     if (result === undefined) return { exitCode: 0, document: { outcome: 'done', exitCode: 0, ...found } };
     const { run, action, outcome, error } = result;

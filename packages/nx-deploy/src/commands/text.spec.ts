@@ -42,15 +42,15 @@ describe('summaryLines', () => {
   });
 
   test('what waits: the question, until when, and the two commands to answer with', () => {
-    const paused = { gate: 'is the error rate fine?', since: '2026-01-31T12:00:00.123Z', expires: '2026-02-01T12:00:00.123Z' };
-    const lines = summaryLines({ ...facts, paused, result: { ...change, outcome: 'paused', previous: 'rba9876543210', paused: { gate: paused.gate, expires: 86_400_000 } } });
+    const paused = { id: 'g0123abcd', run: 'run-1', gate: 'is the error rate fine?', since: '2026-01-31T12:00:00.123Z', expires: '2026-02-01T12:00:00.123Z' };
+    const lines = summaryLines({ ...facts, paused, result: { ...change, outcome: 'paused', previous: 'rba9876543210', paused: { run: 'run-1', gate: paused.gate, expires: 86_400_000 } } });
     expect(lines.slice(0, 6)).toEqual([
       'paused: api staging in 1.5s',
       `  release   ${release} waits for an answer (before: rba9876543210)`,
       '  asked     is the error rate fine?',
       '  until     2026-02-01T12:00:00Z; without an answer it is taken back then',
-      '  approve   nx run @acme/api:approve --configuration=staging',
-      '  reject    nx run @acme/api:reject --configuration=staging',
+      '  approve   nx run @acme/api:approve --configuration=staging --gate=g0123abcd',
+      '  reject    nx run @acme/api:reject --configuration=staging --gate=g0123abcd',
     ]);
     expect(lines.join('\n')).not.toContain(':rollback');
   });

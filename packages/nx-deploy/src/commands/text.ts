@@ -21,10 +21,15 @@ export interface ChangeFacts {
 }
 
 /** What a person is asked. Times are ISO 8601 in UTC. */
-export type Asked = Pick<PausedStatus, 'gate' | 'since' | 'expires'>;
+export type Asked = Pick<PausedStatus, 'run' | 'gate' | 'since' | 'expires'> & Partial<Pick<PausedStatus, 'id'>>;
 
-export function askedOf({ gate, since, expires }: Asked): Asked {
-  return { gate, since, expires };
+export function askedOf({ id, run, gate, since, expires }: PausedStatus): Asked {
+  return { id, run, gate, since, expires };
+}
+
+/** Names what it answers, so that it answers nothing else whenever it is run. */
+export function answerCommand(command: string, { id, run }: { readonly id?: string | undefined; readonly run: string }): string {
+  return `${command} ${id === undefined ? `--run=${run}` : `--gate=${id}`}`;
 }
 
 /** What a change came to. A refused one has its error and no summary; a dry run has its plan. */
@@ -44,7 +49,8 @@ export function summaryLines({ result, commits, command, color, paused, watch = 
     // The first release has nothing to be taken back to.
     ...(watch > 0 && back && result.action === 'deploy' ? { watch } : {}),
     commands: {
-      approve: command('approve'), reject: command('reject'), status: command('status'), logs: command('logs'), ...(back ? { rollback: command('rollback') } : {}),
+      ...(paused === undefined ? {} : { approve: answerCommand(command('approve'), paused), reject: answerCommand(command('reject'), paused) }),
+      status: command('status'), logs: command('logs'), ...(back ? { rollback: command('rollback') } : {}),
     },
   }, { color }).concat(result.ledgerHead === undefined ? [] : [`  ledger    ${result.ledgerHead.slice(0, 16)}`]);
 }

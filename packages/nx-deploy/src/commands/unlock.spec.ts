@@ -88,10 +88,10 @@ test('status --follow shows a run that somebody else began, from its first event
   await eventually(() => output.events.some((event) => event.type === 'output'), 'the watcher to see what was said before');
   expect(output.events[0]).toMatchObject({ type: 'plan' });
   await free();
-  expect(await watching).toMatchObject({ exitCode: 1, document: { outcome: 'restored', exitCode: 1, deployed: true, followed: { run, action: 'deploy', outcome: 'restored', exitCode: 1, error: { code: 'ND-HOOK-FAILED' } } } });
+  expect(await watching).toMatchObject({ exitCode: 1, document: { outcome: 'restored', exitCode: 1, deployed: true, followed: { run, action: 'deploy', outcome: 'restored', exitCode: 1, error: { code: 'ND-CANCELLED' } } } });
   expect(output.lines[0]).toBe(`the deploy ${run} has ended: restored`);
   expect(output.text).toContain('is live at');
-  expect(output.errors).toMatchObject([{ code: 'ND-HOOK-FAILED' }]);
+  expect(output.errors).toMatchObject([{ code: 'ND-CANCELLED' }]);
   await result;
 });
 
@@ -125,7 +125,7 @@ test('who stops watching changes nothing for the run', async () => {
 });
 
 /** Holds the lock as a walker does that is no part of the agent. */
-async function walker(): Promise<{ readonly leave: () => void }> {
+async function walker(action: 'deploy' | 'repair' = 'deploy'): Promise<{ readonly leave: () => void }> {
   const client = await bench.client();
   const context = bench.context();
   const end = new AbortController();
@@ -133,7 +133,7 @@ async function walker(): Promise<{ readonly leave: () => void }> {
   const messages = client.stream('session', body, end.signal)[Symbol.asyncIterator]();
   const { value } = await messages.next();
   if (value?.type !== 'opened') throw new Error('no session');
-  const holder = { run: 'run-walker', action: 'deploy', actor: { user: 'ann', host: 'there', pid: 77 }, since: '2026-01-31T12:00:00.000Z' };
+  const holder = { run: 'run-walker', action, actor: { user: 'ann', host: 'there', pid: 77 }, since: '2026-01-31T12:00:00.000Z' };
   await client.call('platform', { session: value.session, verb: 'lock.acquire', args: [holder] });
   return { leave: () => end.abort() };
 }
@@ -158,4 +158,17 @@ test('such a run loses the lock too, at once with --wait=0s', async () => {
   expect((await bench.status()).lock).toBeUndefined();
   expect((await bench.deploy()).document.outcome).toBe('unchanged');
   leave();
+});
+
+test('what cannot be cancelled is not said to have been asked', async () => {
+  await bench.deploy();
+  const { leave } = await walker('repair');
+  const freed = await free({ wait: '100ms' });
+  expect(freed.document.notes[1]).toBe('a repair cannot be cancelled, and has nothing to go back to; it has 100ms to end');
+  expect(freed.document.notes.join('\n')).not.toContain('restore');
+  leave();
+});
+
+test('a duration that is none is explained in words', async () => {
+  expect((await free({ wait: '-5s' })).document.error).toMatchObject({ what: '--wait=-5s is no duration', why: 'it has to be a duration like 500ms, 30s, 5m or 1.5h' });
 });

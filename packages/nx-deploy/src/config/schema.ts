@@ -78,7 +78,7 @@ const shared = {
   strategy: strategySchema.optional(),
   processes: processes.optional(),
   hooks: hooks.optional(),
-  deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy.', default: '20m' }).optional(),
+  deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy, those with limits twice.', default: '20m' }).optional(),
   watch: duration(0, { description: 'How long the new release is watched after the deploy, and rolled back by itself if it fails; 0s: not at all.', default: '30s' }).optional(),
   keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
 };

@@ -122,8 +122,10 @@ describe('what does not go together', () => {
 
 describe('the deadline', () => {
   test.each([
-    ['rolling', 20], ['recreate', 20], ['blue-green', 20], [{ type: 'blue-green', soak: '5m' }, 25], ['canary', 80], [{ type: 'canary', soak: '10m' }, 90], [{ type: 'canary', steps: [{ weight: 50, soak: '0s' }] }, 20],
-  ])('of %j is 20 minutes and its soaks', (strategy, minutes) => {
+    ['rolling', 20], ['recreate', 20], ['blue-green', 20], [{ type: 'blue-green', soak: '5m' }, 25],
+    [{ type: 'blue-green', soak: '5m', analyse: { errorRate: '< 5%' } }, 30], ['canary', 140], [{ type: 'canary', soak: '10m' }, 160], [{ type: 'canary', soak: '10m', analyse: false }, 90],
+    [{ type: 'canary', steps: [{ weight: 50, soak: '0s' }] }, 20],
+  ])('of %j is 20 minutes and its soaks, those that are judged twice', (strategy, minutes) => {
     expect(resolved({ strategy }).deadline).toBe(minutes * MINUTE);
   });
 

@@ -114,18 +114,23 @@ function ms(text: string | undefined, otherwise: string): Ms {
   return parseDuration(text ?? otherwise) ?? 0;
 }
 
+/** A soak in which figures are judged is repeated when they are too few; the first time must not use up the time of the second. */
+function repeatsOf(strategy: StrategyOptions): Ms {
+  return 'analyse' in strategy && strategy.analyse !== undefined ? soaksOf(strategy) : 0;
+}
+
 /** How long a walk soaks in all, when no soak has to be repeated. */
 function soaksOf(strategy: StrategyOptions): Ms {
   if (strategy.type === 'canary') return strategy.steps.reduce((sum, { soak }) => sum + soak, strategy.soak);
   return strategy.type === 'blue-green' ? strategy.soak : 0;
 }
 
-/** Time of a whole deploy: what deploy.json says, which must leave time for the soaks; else 20 minutes beside them. */
+/** Time of a whole deploy: what deploy.json says, which must leave time for the soaks; else 20 minutes beside them, each as often as it may be made. */
 export function deadlineOf(given: string | undefined, strategy: StrategyOptions, complain: (key: 'deadline' | 'strategy', text: string) => void): Ms {
   const soaks = soaksOf(strategy);
   if (given === undefined) {
     if (soaks + DEFAULT_DEADLINE > LONGEST) complain('strategy', `must not soak for more than 24 days in all, with 20 minutes for the deploy itself`);
-    return soaks + DEFAULT_DEADLINE;
+    return Math.min(soaks + repeatsOf(strategy) + DEFAULT_DEADLINE, LONGEST);
   }
   const deadline = ms(given, '0s');
   if (deadline <= soaks) {

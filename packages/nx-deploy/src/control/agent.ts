@@ -19,6 +19,7 @@ import { openControl, reopenControl, type Ended } from './server.js';
 import { isAbandoned, isInCharge, succeed, takeCharge, type Claimant } from './sole.js';
 import { StandbyKeeper, type AgentProgram } from './standby.js';
 import { UpkeepTimers } from './upkeep-timers.js';
+import { Watches } from './watches.js';
 
 export interface AgentOptions {
   readonly home: Home;
@@ -66,6 +67,7 @@ class RunningAgent implements Agent {
   private readonly artifacts: StoredArtifacts;
   private readonly keeper: StandbyKeeper | undefined;
   private readonly timers: UpkeepTimers;
+  private readonly watches = new Watches((message, facts) => this.log.info(message, facts));
   private readonly predecessorGone: Promise<void>;
   private server: Server | undefined;
   private over = false;
@@ -93,7 +95,7 @@ class RunningAgent implements Agent {
       materialise: (digest, target) => this.artifacts.materialise(digest, target),
       log: (message, error) => log.warn(message, error),
     });
-    this.timers = new UpkeepTimers({ services: () => this.registry.all(), log: (message, facts) => log.info(message, facts) });
+    this.timers = new UpkeepTimers({ services: () => this.registry.all(), log: (message, facts) => log.info(message, facts), watchQuestion: (service) => this.watches.questions.see(service) });
   }
 
   /** Routes first: connections may be waiting for them. */
@@ -103,11 +105,12 @@ class RunningAgent implements Agent {
     this.router.closeUnclaimed();
     await this.registry.revive();
     this.registry.recover((message, facts) => this.log.info(message, { facts }));
+    this.watches.resume(this.registry);
     const hello: Hello = {
       protocol: PROTOCOL, version: (code === undefined ? undefined : versionOf(home, code)) ?? version, pid: process.pid, startedAt: new Date().toISOString(), home: home.folder, log: this.log.file, ...(code === undefined ? {} : { code }),
     };
     this.server = await openControl({
-      socket: home.socket, hello, registry: this.registry,
+      socket: home.socket, hello, registry: this.registry, watches: this.watches,
       prune: (used, dryRun) => this.artifacts.prune(used, dryRun),
       log: (message, facts) => this.log.info(message, facts),
       stop: (instances) => this.end(instances),
@@ -131,6 +134,7 @@ class RunningAgent implements Agent {
     this.leaving = true;
     this.log.info('leaving', { instances });
     this.timers.stop();
+    await this.watches.stop({ forget: instances });
     await this.keeper?.leave();
     const known = this.registry.all().reduce((sum, { supervisor }) => sum + supervisor.all().length, 0);
     const stopped = instances ? known + await this.registry.endUnreadable() : 0;
@@ -187,6 +191,7 @@ class RunningAgent implements Agent {
   private async letGo(keeper: StandbyKeeper): Promise<void> {
     this.handedOver = true;
     this.timers.stop();
+    await this.watches.stop({ forget: false });
     const deadline = await this.registry.longestDrain().catch(() => 0);
     await Promise.all(this.registry.all().map((service) => service.forsake()));
     // Closing it removes the socket's file, which is the successor's from the next moment on.

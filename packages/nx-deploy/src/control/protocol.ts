@@ -112,6 +112,8 @@ export interface DecisionStatus {
 
 /** A change that waits for a person. Times are ISO 8601 in UTC. */
 export interface PausedStatus {
+  /** Names this question and no other; `approve` and `reject` take it as `gate`. */
+  readonly id: string;
   readonly run: string;
   readonly action: string;
   /** The release that it brings. */

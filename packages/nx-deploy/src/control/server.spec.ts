@@ -10,6 +10,7 @@ import { createEmbeddedRouter } from '../routers/embedded/index.js';
 import { PROTOCOL, type RunRequest } from './protocol.js';
 import { Registry } from './registry.js';
 import { openControl, type ControlOptions } from './server.js';
+import { Watches } from './watches.js';
 
 let bench: Workbench;
 benchPerTest((made) => { bench = made; });
@@ -190,7 +191,7 @@ test('an agent does not listen in a folder that others may write in, and makes i
   await mkdir(folder);
   await chmod(folder, 0o777);
   const options: ControlOptions = {
-    socket: join(folder, 'agent.sock'), hello: (await bench.client()).hello, registry: new Registry({
+    socket: join(folder, 'agent.sock'), hello: (await bench.client()).hello, watches: new Watches(() => undefined), registry: new Registry({
       home: bench.home, router: createEmbeddedRouter(), shim: 'none', materialise: () => Promise.resolve(), log: () => undefined,
     }),
     prune: () => Promise.resolve({ files: 0, bytes: 0 }), log: () => undefined, stop: () => Promise.resolve({ stopped: 0, leave: () => undefined }), takeover: () => Promise.reject(new Error('none')),

@@ -19,7 +19,7 @@ import type { Registry } from './registry.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 import { wantedSteering } from './steering.js';
 import { Tasks } from './tasks.js';
-import { Watches } from './watches.js';
+import type { Watches } from './watches.js';
 
 /** How many instances were ended; `leave` is called when the answer has been sent. */
 export interface Ended {
@@ -34,6 +34,7 @@ export interface ControlOptions {
   /** Removes stored content that no release needs any more. */
   readonly prune: (used: ReadonlySet<string>, dryRun?: boolean) => Promise<Swept>;
   readonly log: (message: string, facts?: object) => void;
+  readonly watches: Watches;
   /** Asked for by `agent stop`: ends what is to end. */
   readonly stop: (instances: boolean) => Promise<Ended>;
   readonly takeover: (wanted: Calls['takeover']['in']) => Promise<Calls['takeover']['out']>;
@@ -48,9 +49,8 @@ type Runs = Map<string, RunningChange>;
 export async function openControl(options: ControlOptions): Promise<Server> {
   const runs: Runs = new Map();
   const sessions = new Sessions({ registry: options.registry, runs, afterRun: () => pruneContent(options) });
-  const watches = new Watches();
-  const calls = handlers(options, runs, sessions, watches);
-  const streams = streamsOf(options, runs, sessions, watches);
+  const calls = handlers(options, runs, sessions);
+  const streams = streamsOf(options, runs, sessions);
   const server = createServer((request, response) => {
     void answer(options, calls, streams, request, response);
   });
@@ -84,7 +84,7 @@ async function listen(server: Server, socket: string): Promise<void> {
   await chmod(socket, 0o600);
 }
 
-function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, sessions: Sessions, watches: Watches): Handlers {
+function handlers({ hello, registry, takeover, watches }: ControlOptions, runs: Runs, sessions: Sessions): Handlers {
   return {
     hello: () => Promise.resolve(hello),
     services: () => Promise.resolve(registry.all().map(summaryOf)),
@@ -106,7 +106,7 @@ function handlers({ hello, registry, takeover }: ControlOptions, runs: Runs, ses
 
 type StreamHandlers = Readonly<Record<keyof Streams | 'stop', (body: unknown, response: ServerResponse) => Promise<void>>>;
 
-function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions, watches: Watches): StreamHandlers {
+function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions): StreamHandlers {
   const { registry, prune, log } = options;
   const broadcasts = new Broadcasts();
   // From the moment that the agent is told to stop: a run that began then would start instances that nobody ends.
@@ -117,7 +117,7 @@ function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions, watc
   };
   const tasks = new Tasks({ registry, runs, broadcasts, prune, log });
   return {
-    run: (body, response) => begin(() => runStream(options, { runs, broadcasts, watches }, body as RunRequest, response)),
+    run: (body, response) => begin(() => runStream(options, { runs, broadcasts }, body as RunRequest, response)),
     session: (body, response) => begin(() => sessions.stream(body as SessionRequest, response)),
     logs: (body, response) => logStream(registry, body as LogsRequest, response),
     task: (body, response) => begin(() => tasks.task(body as TaskStreamRequest, response)),
@@ -125,7 +125,7 @@ function streamsOf(options: ControlOptions, runs: Runs, sessions: Sessions, watc
     watch: (body, response) => tasks.watch(body as ServiceTarget, response),
     stop: (body, response) => {
       stopping = true;
-      return stopAll(options, { runs, watches }, body as Calls['stop']['in'], response);
+      return stopAll(options, runs, body as Calls['stop']['in'], response);
     },
   };
 }
@@ -146,8 +146,9 @@ async function answer(options: ControlOptions, calls: Handlers, streams: StreamH
 }
 
 /** What goes on is restored first: a walk whose instances are taken from under it would start others. */
-async function stopAll({ registry, stop }: ControlOptions, { runs, watches }: { readonly runs: Runs; readonly watches: Watches }, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
-  await watches.stop();
+async function stopAll({ registry, stop, watches }: ControlOptions, runs: Runs, { instances }: Calls['stop']['in'], response: ServerResponse): Promise<void> {
+  // Where all ends there is nothing to go on with.
+  await watches.stop({ forget: instances });
   for (const { cancel } of runs.values()) cancel.abort();
   await Promise.all([...runs.values()].map(({ ended }) => ended));
   await registry.allSettled();
@@ -181,12 +182,11 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 interface Running {
   readonly runs: Runs;
   readonly broadcasts: Broadcasts;
-  readonly watches: Watches;
 }
 
 /** Streams the events of a run and then its result. A command that goes away asks for nothing less than a cancel. */
-async function runStream(options: ControlOptions, { runs, broadcasts, watches }: Running, body: RunRequest, response: ServerResponse): Promise<void> {
-  const { registry, log } = options;
+async function runStream(options: ControlOptions, { runs, broadcasts }: Running, body: RunRequest, response: ServerResponse): Promise<void> {
+  const { registry, log, watches } = options;
   const { request, node } = body;
   if (request.change.action !== 'deploy' && await registry.find(body) === undefined) throw neverDeployed(body);
   const service = await registry.open(body, node);
@@ -218,6 +218,7 @@ async function runStream(options: ControlOptions, { runs, broadcasts, watches }:
     };
     const result = await watches.after(service, { ...context, actor: agentActor(), result: await runChange(context) });
     log('result', { result });
+    if (result.outcome === 'paused') watches.questions.see(service);
     broadcast.tell({ type: 'result', at: new Date().toISOString(), result });
     if (result.outcome === 'done') await pruneContent(options);
   } finally {

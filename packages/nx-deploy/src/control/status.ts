@@ -1,5 +1,6 @@
 /** What `status` shows, gathered from the instances, the router and the ledger. */
 import type { Instance } from '../agent/instance.js';
+import { questionId } from '../engine/question.js';
 import { goalOf } from '../engine/recover.js';
 import { available } from '../engine/target.js';
 import { liveRelease, type Ms, type ReleaseId } from '../model/index.js';
@@ -62,7 +63,7 @@ function leftFacts(left: JournalRecord, entries: readonly LedgerEntry[], lock: L
   const { run, action, actor, paused, startedAt, effect } = left;
   if (paused !== undefined) {
     const release = goalOf(left);
-    return { paused: { run, action, ...(release === undefined ? {} : { release }), by: nameOf(actor), gate: paused.gate, since: paused.since, expires: paused.expires } };
+    return { paused: { id: questionId({ run, paused }), run, action, ...(release === undefined ? {} : { release }), by: nameOf(actor), gate: paused.gate, since: paused.since, expires: paused.expires } };
   }
   // An answer has the lock in its own name, and goes on under the name of the change.
   const answered = lock !== undefined && decisionsOf(entries, run).length > 0;

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deployFile, Recorder, Workbench } from '../commands/workbench.spec-support.js';
 import { folderOf } from '../commands/tasks.spec-support.js';
+import { approve, reject } from '../commands/answer.js';
 import { wantedSteering } from './steering.js';
 
 const CANARY = { type: 'canary', steps: [{ weight: 50, soak: '0s' }], smoke: [], soak: '0s', keepWarm: '0s', analyse: false } as const;
 const STEERED = { ...CANARY, sticky: true, header: 'x-try' };
 
 let bench: Workbench;
+/** The newest version that was built. */
+let count = 10;
 beforeAll(async () => {
   bench = await Workbench.open();
   await bench.start();
@@ -29,6 +32,7 @@ test('a rollback and an answer bring no settings along; another strategy has non
   const canary = { type: 'canary', steps: [], sticky: true, header: 'x-try', smoke: [], soak: 0, keepWarm: 0 } as const;
   const to = { change: { action: 'rollback' }, strategy: canary } as const;
   expect(wantedSteering(to)).toBeUndefined();
+  for (const action of ['approve', 'reject'] as const) expect(wantedSteering({ ...to, change: { action } })).toBeUndefined();
   const resume = { action: 'resume', rollbackHooks: { before: [], after: [] } } as const;
   expect(wantedSteering({ ...to, change: resume })).toEqual({ sticky: true, header: 'x-try' });
   expect(wantedSteering({ change: resume, strategy: { ...canary, sticky: false } })).toEqual({ header: 'x-try' });
@@ -65,3 +69,16 @@ test('a deploy that fails puts back what was in force', async () => {
   expect(await during).toEqual({});
   expect(await inForce()).toEqual({ sticky: true, header: 'x-try' });
 }, 60_000);
+
+describe('an answer brings none of its own: what the deploy brought is in force', () => {
+  const asks = { ...STEERED, header: 'x-other', steps: [{ weight: 50, soak: '0s', approve: true }] };
+
+  test.each([[approve, 'canary', { sticky: true, header: 'x-other' }], [reject, 'canary', { sticky: true, header: 'x-try' }], [approve, 'blue-green', {}]] as const)('%p of a %s', async (answer, type, expected) => {
+    await deployWith(STEERED);
+    await bench.build(String(count += 1));
+    expect((await deployWith(type === 'canary' ? asks : { type, approve: true, keepWarm: '0s' })).outcome).toBe('paused');
+    await bench.write('apps/api/deploy.json', deployFile({ strategy: { ...CANARY, header: 'x-edited' }, watch: '0s' }));
+    expect((await answer(bench.context(), {})).document).toMatchObject({ outcome: 'done' });
+    expect(await inForce()).toEqual(expected);
+  }, 60_000);
+});

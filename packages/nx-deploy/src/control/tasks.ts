@@ -3,10 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeployError } from '../errors.js';
 import { runTask, type Swept, type TaskResult } from '../engine/task.js';
+import { formatDuration, type Ms } from '../model/index.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
 import { localUpkeep } from '../platforms/local/upkeep.js';
-import type { LockHolder, ServiceKey } from '../releases/index.js';
+import { isTask, type LockHolder, type ServiceKey } from '../releases/index.js';
 import type { Broadcast, Broadcasts, Told } from './broadcast.js';
 import type { RunningChange } from './platform-calls.js';
 import type { RunResult, ServiceTarget, TaskStreamRequest, UnlockRequest } from './protocol.js';
@@ -37,7 +38,7 @@ export class Tasks {
       const platform = localPlatform(service, service.record.listen ?? listen);
       const upkeep = localUpkeep(service);
       return runTask({
-        platform: { ...platform, ...upkeep, mend: async () => [...lines, ...await upkeep.mend()] },
+        platform: { ...platform, ...upkeep, mend: async () => [...new Set([...lines, ...await upkeep.mend()])] },
         request,
         emit: (event) => {
           log('event', { run: request.run, event });
@@ -74,7 +75,7 @@ export class Tasks {
     say(`the ${action} ${run} holds the lock, by ${actor.user}@${actor.host} (process ${actor.pid}) since ${since}`);
     const running = runs.get(run);
     running?.cancel.abort();
-    say(running === undefined ? 'it cannot be asked to restore' : 'it was asked to restore what ran before');
+    say(asked(holder, running !== undefined, wait));
     const end = performance.now() + wait;
     do {
       if ((await lock.holder())?.run !== run) {
@@ -128,6 +129,11 @@ export class Tasks {
   }
 }
 
+function asked({ action }: LockHolder, known: boolean, wait: Ms): string {
+  if (isTask(action)) return `a ${action} cannot be cancelled, and has nothing to go back to; it has ${formatDuration(wait)} to end`;
+  return known ? 'it was asked to restore what ran before' : 'it cannot be asked to restore';
+}
+
 function open(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
 }
@@ -139,7 +145,7 @@ function elsewhere({ action, run, actor }: LockHolder): string {
 /** What whoever waits for the run is told in its place. */
 function givenUp({ run, action }: LockHolder, { service, environment }: ServiceKey): RunResult {
   const error = new DeployError('ND-LEASE-LOST', {
-    what: `the lock was taken away from the ${action} ${run}`, why: 'it did not end in time when unlock asked it to', next: 'see what status says, then run repair or deploy again',
+    what: `the lock was taken away from the ${action} ${run}`, why: isTask(action) ? 'it did not end in the time that unlock gave it' : 'it did not end in time when unlock asked it to', next: 'see what status says, then run repair or deploy again',
   }).toJSON();
   const common = { outcome: 'not-restored', run, service, environment, durationMs: 0, error } as const;
   return action === 'deploy' || action === 'rollback' ? { ...common, action, stages: {} } : { ...common, action, notes: [] };

@@ -9,6 +9,8 @@ import { agentActor, newExpiry } from './recovery.js';
 export interface UpkeepOptions {
   readonly services: () => readonly LocalService[];
   readonly log: (message: string, facts?: object) => void;
+  /** Told of each service from time to time; begins where a release has traffic while its change waits. */
+  readonly watchQuestion?: (service: LocalService) => void;
   /** ms between two looks; 1 s. */
   readonly period?: Ms;
 }
@@ -58,6 +60,7 @@ export class UpkeepTimers {
     const platform = localPlatform(service, service.record.listen ?? { address: '127.0.0.1' });
     const emit = (event: DeployEvent): void => this.options.log('expiry', { service: service.routeKey, event });
     if (await expirePause({ platform, actor: agentActor(), emit })) this.options.log('a question expired', { service: service.routeKey });
+    else this.options.watchQuestion?.(service);
   }
 
   /**

@@ -1,8 +1,13 @@
-/** The watch of the agent over what was deployed last: one for each service. It ends with the agent. */
+/** The watch of the agent over what was deployed last: one for each service. It is on record, and the next agent goes on with it. */
+import { DeployError } from '../errors.js';
 import type { Ms, ReleaseId } from '../model/index.js';
 import { watch, watchTime, type WatchContext } from '../engine/watch.js';
 import type { ChangeResult } from '../engine/request.js';
+import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
+import type { WatchRecord } from '../platforms/local/watch-record.js';
+import { QuestionWatches } from './question-watches.js';
+import { agentActor } from './recovery.js';
 
 export interface WatchStatus {
   readonly release: ReleaseId;
@@ -15,8 +20,22 @@ interface Watching extends WatchStatus {
   readonly ended: Promise<ChangeResult>;
 }
 
+/** What opened the services, and finishes first what an earlier agent had begun. */
+export interface Opened {
+  readonly all: () => readonly LocalService[];
+  readonly settled: (service: LocalService) => Promise<void>;
+}
+
 export class Watches {
   private readonly current = new Map<LocalService, Watching>();
+  /** Over what waits for a person. */
+  readonly questions: QuestionWatches;
+  private leaving = false;
+  private forgetting = false;
+
+  constructor(private readonly log: (message: string, facts?: object) => void) {
+    this.questions = new QuestionWatches(log);
+  }
 
   of(service: LocalService): WatchStatus | undefined {
     const watching = this.current.get(service);
@@ -26,28 +45,86 @@ export class Watches {
   /**
    * Begins the watch over what was just deployed, in place of an earlier one. Resolves with what the deploy came to: at once where nobody waits for
    * the watch, else when it is over, or when `context.signal` says that nobody waits any more; then it goes on.
+   * Rejects with ND-INTERRUPTED when somebody waits and the agent leaves: what the watch comes to is not known then.
    */
-  async after(service: LocalService, context: Omit<WatchContext, 'signal'> & { readonly signal: AbortSignal }): Promise<ChangeResult> {
+  async after(service: LocalService, context: WatchContext): Promise<ChangeResult> {
     const { request, result, signal } = context;
     const time: Ms = watchTime(request, result);
     if (time === 0 || result.release === undefined) return result;
-    this.current.get(service)?.stop.abort();
-    const stop = new AbortController();
-    const ended = watch({ ...context, signal: stop.signal });
-    const watching: Watching = { release: result.release, until: new Date(Date.now() + time).toISOString(), stop, ended };
-    this.current.set(service, watching);
-    void ended.then(() => {
-      if (this.current.get(service) === watching) this.current.delete(service);
-    });
-    if (request.watch?.attached !== true) return result;
-    return Promise.race([ended, left(signal).then(() => result)]);
+    const { watch: order, run, strategy, deadline, keep } = request;
+    const { before = [], after = [] } = order?.rollbackHooks ?? {};
+    const record: WatchRecord = {
+      run, release: result.release, ...(result.previous === undefined ? {} : { previous: result.previous }),
+      until: new Date(Date.now() + time).toISOString(), strategy, deadline, keep, hooks: before.length + after.length,
+    };
+    await service.update({ watch: record }).catch((error: unknown) => this.log('the watch could not be put on record, and ends with this agent', { run, error: String(error) }));
+    const ended = this.begin(service, record, (stop) => watch({ ...context, signal: stop }));
+    if (order?.attached !== true) return result;
+    const outcome = await Promise.race([ended, left(signal).then(() => result)]);
+    if (!this.leaving || signal.aborted || outcome !== result) return outcome;
+    throw new DeployError('ND-INTERRUPTED', { what: 'the agent left before the watch was over', next: 'run status: it shows whether the next agent goes on with the watch' });
   }
 
-  /** Resolves when every watch is over; one that takes a release back just now finishes first. */
-  async stop(): Promise<void> {
+  /** Goes on with what an earlier agent watched, for the time that is left, once what that agent had begun is finished. */
+  resume(opened: Opened): void {
+    for (const service of opened.all()) {
+      const { watch: record } = service.record;
+      if (record !== undefined) void this.begin(service, record, (stop) => this.goOn(opened, service, record, stop));
+    }
+  }
+
+  /**
+   * Resolves when every watch is over; one that takes a release back just now finishes first. They stay on record for the next agent, unless
+   * they are to be forgotten.
+   */
+  async stop({ forget }: { readonly forget: boolean }): Promise<void> {
+    this.leaving = true;
+    this.forgetting = this.forgetting || forget;
     const all = [...this.current.values()];
     for (const { stop } of all) stop.abort();
-    await Promise.all(all.map(({ ended }) => ended));
+    await Promise.all([...all.map(({ ended }) => ended), this.questions.stop()]);
+  }
+
+  private begin(service: LocalService, record: WatchRecord, work: (stop: AbortSignal) => Promise<ChangeResult>): Promise<ChangeResult> {
+    this.current.get(service)?.stop.abort();
+    const stop = new AbortController();
+    if (this.leaving) stop.abort();
+    const ended = work(stop.signal).then(async (result) => {
+      if (this.current.get(service)?.ended === ended) this.current.delete(service);
+      await this.forget(service, record, stop.signal.aborted && result.outcome === 'done');
+      return result;
+    });
+    this.current.set(service, { release: record.release, until: record.until, stop, ended });
+    return ended;
+  }
+
+  private async goOn(opened: Opened, service: LocalService, record: WatchRecord, signal: AbortSignal): Promise<ChangeResult> {
+    const { run, release, previous, until, strategy, deadline, keep, hooks } = record;
+    const { service: name, environment } = service.record.key;
+    const facts = { run, service: name, environment };
+    const result: ChangeResult = { ...facts, outcome: 'done', action: 'deploy', release, ...(previous === undefined ? {} : { previous }), durationMs: 0, stages: {} };
+    await opened.settled(service);
+    const ms = Math.max(0, Date.parse(until) - Date.now());
+    const none = { before: [], after: [] };
+    this.log('a watch goes on', { ...facts, release, ms });
+    const outcome = await watch({
+      platform: localPlatform(service, service.record.listen ?? { address: '127.0.0.1' }),
+      request: {
+        ...facts, actor: agentActor(), change: { action: 'rollback', ...(previous === undefined ? {} : { to: previous }) }, strategy, hooks: none, deadline, keep, dryRun: false,
+        watch: { ms, attached: false, rollbackHooks: none },
+      },
+      result, actor: agentActor(), signal, resumed: { hooks },
+      emit: (event) => { if (event.type !== 'traffic') this.log('watch', { ...facts, event }); },
+    });
+    this.log('a watch ended', { result: outcome });
+    return outcome;
+  }
+
+  /** `stopped`: before its time, and not because of what it saw. */
+  private async forget(service: LocalService, { run }: WatchRecord, stopped: boolean): Promise<void> {
+    // From the moment that it is forsaken its record is another agent's.
+    if (service.forsaken || service.record.watch?.run !== run || (stopped && this.leaving && !this.forgetting)) return;
+    await service.update({ watch: undefined }).catch((error: unknown) => this.log('the watch could not be taken off the record', { run, error: String(error) }));
   }
 }
 

@@ -4,7 +4,7 @@ import { liveRelease, type Observed, type ReleaseId } from '../model/index.js';
 import { makePlan, printPlan } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { Action } from '../releases/index.js';
-import { answer } from './decide.js';
+import { answer, refuseWaiting } from './decide.js';
 import { expireWarm } from './expire.js';
 import { closeOpenRuns, tellRecovered } from './open-runs.js';
 import { recordEnd, recordStart, type Part } from './record.js';
@@ -32,6 +32,7 @@ export async function runChange(context: ChangeContext): Promise<ChangeResult> {
       const { run, actor } = request;
       held = { ...held, lease: await platform.state.lock.acquire({ run, actor, action, since: new Date().toISOString() }) };
     }
+    if (request.dryRun) await refuseWaiting(platform);
     const wanted = request.change.action === 'resume' ? await interruptedChange(platform) : request.change;
     action = wanted.action === 'rollback' ? 'rollback' : 'deploy';
     held = { ...held, action, hooks: hooksOf(request, action) };

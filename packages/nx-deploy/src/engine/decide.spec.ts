@@ -116,6 +116,13 @@ test('while it waits nothing else is deployed, resumed or rolled back by name, a
   expect(await ledger()).toEqual(['start', 'end done', 'start', 'paused']);
 });
 
+test('a dry run is refused while it waits, as the deploy itself', async () => {
+  const { first } = await waitsAt25();
+  for (const what of [build('3'), { action: 'rollback' }, { action: 'rollback', to: first }, { action: 'resume', rollbackHooks: { before: [], after: [] } }] as const) {
+    expect(await change(what, { dryRun: true })).toMatchObject({ outcome: 'refused', error: { code: 'ND-PAUSED' } });
+  }
+});
+
 test('a recovery and a repair leave it alone', async () => {
   await waitsAt25();
   const before = platform.observed();

@@ -5,11 +5,12 @@ import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Actor, type JournalRecord, type Lease, type LedgerDecision, type Pause } from '../releases/index.js';
 import { recordEnd, type Part } from './record.js';
+import { checkQuestion } from './question.js';
 import { goalOf, recover } from './recover.js';
 import type { Change, Decision } from './request.js';
 import { walk, type HeldChange } from './walk.js';
 
-type Waiting = JournalRecord & { readonly paused: Pause };
+export type Waiting = JournalRecord & { readonly paused: Pause };
 
 /** Undefined when nothing waits, or what waited has expired and was taken back: then what is wanted is done like any other change. */
 export async function answer(context: HeldChange, wanted: Change | Decision): Promise<Part | undefined> {
@@ -26,11 +27,18 @@ export async function answer(context: HeldChange, wanted: Change | Decision): Pr
     if (decides) throw notPaused(`it waited until ${left.paused.expires}, and was taken back`);
     return undefined;
   }
+  if (decides) checkQuestion(wanted, left);
   if (wanted.action === 'approve') return goOn(context, left, wanted.note);
   if (wanted.action === 'reject') return back('rejected', wanted.note);
   // Whoever asks to go back from a change that waits refuses it.
   if (wanted.action === 'rollback' && wanted.to === undefined) return back('rejected', 'by a rollback');
   throw pausedError(left);
+}
+
+/** A dry run shows nothing that the change itself would refuse. */
+export async function refuseWaiting(platform: Platform): Promise<void> {
+  const left = await waiting(platform);
+  if (left !== undefined && !isExpired(left.paused)) throw pausedError(left);
 }
 
 export function pausedError({ run, action, paused }: Waiting): DeployError {
@@ -58,6 +66,24 @@ export async function expirePause({ platform, actor, emit }: Omit<BackContext, '
   } finally {
     await lease.release();
   }
+}
+
+/** Takes back by itself what did badly while it waited, if it still does; `why` goes into the ledger. Resolves true when there was something to take back. */
+export async function refusePause({ platform, actor, emit }: Omit<BackContext, 'lease'>, seen: Waiting, why: string): Promise<boolean> {
+  const lease = await platform.state.lock.acquire({ run: seen.run, action: actionOf(seen), actor, since: new Date().toISOString() });
+  try {
+    const left = await waiting(platform);
+    if (left === undefined || !isSame(left, seen)) return false;
+    await goBack({ platform, actor, emit, lease }, left, 'rejected', why);
+    return true;
+  } finally {
+    await lease.release();
+  }
+}
+
+/** The very question: a change may ask more than one. */
+export function isSame(one: Waiting, other: Waiting): boolean {
+  return one.run === other.run && one.paused.since === other.paused.since;
 }
 
 function isExpired({ expires }: Pause): boolean {

@@ -3,9 +3,11 @@ import type { ApplyResult } from '../apply/index.js';
 import { asDeployError, DeployError, type SerializedError } from '../errors.js';
 import type { Desired, Ms } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
+import type { PlatformSettings } from '../releases/index.js';
 import { prune } from './prune.js';
 import { describeChange } from './report.js';
-import type { ChangeResult } from './request.js';
+import { questionId } from './question.js';
+import type { ChangeResult, Question } from './request.js';
 import { elapsed, timed, type ChangeContext, type Course, type HeldChange } from './walk.js';
 
 /** What a change came to, without the facts that every result has. */
@@ -28,11 +30,11 @@ export async function recordStart(context: HeldChange, { goal, plan, previous }:
 export async function recordEnd(context: HeldChange, course: Course, walked: ApplyResult, started: Ms): Promise<Part> {
   const { platform, request, action, stages, lease } = context;
   const { goal, plan, previous } = course;
-  const result = await putBack(platform, walked);
+  const result = await putBack(platform, walked, course.continued?.settings);
   if (result.outcome === 'paused') {
     // The figures are what the answer is judged by.
     const traffic = await trafficOf(platform, plan, elapsed(started)).catch(() => undefined);
-    return { outcome: 'paused', paused: { gate: result.gate, expires: result.expires }, ...(traffic === undefined ? {} : { traffic }), ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
+    return { outcome: 'paused', paused: await questionOf(context, result), ...(traffic === undefined ? {} : { traffic }), ...await describeChange(platform, goal.release, previous).catch(() => ({})) };
   }
   const errors = {
     ...('error' in result ? { error: result.error.toJSON() } : {}),
@@ -56,17 +58,22 @@ export async function recordEnd(context: HeldChange, course: Course, walked: App
   return end().catch((thrown: unknown) => unrecorded(context, { outcome: result.outcome, ...errors }, asDeployError(thrown)));
 }
 
+async function questionOf({ platform, request: { run } }: HeldChange, { gate, expires }: Extract<ApplyResult, { outcome: 'paused' }>): Promise<Question> {
+  const left = await platform.state.journal.read().catch(() => undefined);
+  return { ...(left?.paused === undefined ? {} : { id: questionId({ run, paused: left.paused }) }), run, gate, expires };
+}
+
 /** The ledger stays for good: what a service or a hook printed last is for the user's eyes. */
 function withoutOutput(error: DeployError): SerializedError {
   const { problems: _problems, ...rest } = error.toJSON();
   return rest;
 }
 
-/** A restore is complete when the address is back as well. */
-async function putBack(platform: Platform, result: ApplyResult): Promise<ApplyResult> {
+/** A restore is complete when the address is back as well. `settings`: of a change that waited for a person, from before it began. */
+async function putBack(platform: Platform, result: ApplyResult, settings: PlatformSettings | undefined): Promise<ApplyResult> {
   if (result.outcome !== 'restored') return result;
   try {
-    await platform.revert();
+    await platform.revert(settings);
     return result;
   } catch (thrown) {
     return { outcome: 'not-restored', error: result.error, restoreError: asDeployError(thrown) };

@@ -29,6 +29,10 @@ export interface Decision {
   readonly action: 'approve' | 'reject';
   /** Goes into the ledger. */
   readonly note?: string;
+  /** The run that is answered; without it whichever waits. */
+  readonly run?: string;
+  /** The question that is answered, as its id or its text; without it whichever waits. */
+  readonly gate?: string;
 }
 
 /** Before and after the walk. */
@@ -74,6 +78,15 @@ export interface KeyChanges {
   readonly changed: readonly string[];
 }
 
+export interface Question {
+  /** Names this question and no other; absent where the record of it could not be read. */
+  readonly id?: string;
+  /** The run that asks: that of the deploy, also when an answer to it came to the next question. */
+  readonly run: string;
+  readonly gate: string;
+  readonly expires: Ms;
+}
+
 export interface ChangeResult {
   readonly outcome: Outcome;
   readonly run: string;
@@ -96,7 +109,7 @@ export interface ChangeResult {
   readonly error?: SerializedError;
   readonly restoreError?: SerializedError;
   /** What a person is asked, and how long the answer is waited for. */
-  readonly paused?: { readonly gate: string; readonly expires: Ms };
+  readonly paused?: Question;
   /** What an answer, or that there was none, came to. */
   readonly decision?: 'approved' | 'rejected' | 'expired';
   /** Hash of the newest ledger entry; a log that keeps it shows a truncation. */

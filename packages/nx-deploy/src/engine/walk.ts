@@ -6,6 +6,7 @@ import { formatDuration, least, WEB, type Emit, type Ms, type Release, type Rele
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
+import { analysisOf } from './patrol.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
 import { countTraffic } from './traffic.js';
@@ -80,12 +81,16 @@ function lateAfter(deadline: Ms, action: string): { readonly signal: AbortSignal
 }
 
 /** From here on the change waits: whoever looks finds the question, and nothing is taken for killed. */
-async function pause({ platform, request, action, lease }: HeldChange, { goal }: Course, asked: Extract<ApplyResult, { outcome: 'paused' }>, journal: WriteJournal): Promise<void> {
+async function pause({ platform, request, action, lease }: HeldChange, { goal, continued }: Course, asked: Extract<ApplyResult, { outcome: 'paused' }>, journal: WriteJournal): Promise<void> {
   const now = Date.now();
   const since = new Date(now).toISOString();
   await lease?.assert();
   await platform.state.ledger.append({ kind: 'paused', run: request.run, action, release: goal.release.id, at: since, actor: request.actor, gate: asked.gate });
-  await journal({ kind: 'gate', key: 'approve' }, false, { gate: asked.gate, since, expires: new Date(now + asked.expires).toISOString(), steps: asked.steps });
+  // Whoever approved knows of the strategy no more than deploy.json has now.
+  const analyse = continued === undefined ? analysisOf(request.strategy) : continued.paused?.analyse;
+  await journal({ kind: 'gate', key: 'approve' }, false, {
+    gate: asked.gate, since, expires: new Date(now + asked.expires).toISOString(), steps: asked.steps, ...(analyse === undefined ? {} : { analyse }),
+  });
 }
 
 /** Runs the hooks of one end of the walk, on record. */

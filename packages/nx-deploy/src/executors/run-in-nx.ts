@@ -3,7 +3,7 @@ import type { ExecutorContext } from '@nx/devkit';
 import { commandContext, type CommandContext } from '../commands/context.js';
 import { terminalOutput } from '../commands/terminal-output.js';
 import type { CommandResult } from '../commands/result.js';
-import { DeployError, formatError } from '../errors.js';
+import { asDeployError, DeployError, formatError } from '../errors.js';
 
 export interface NxOptions {
   readonly environment?: string;
@@ -20,8 +20,14 @@ export async function runInNx(options: NxOptions, context: ExecutorContext, comm
     return { success: false };
   }
   const environment = options.environment ?? configurationName;
-  const result = await command(commandContext({
-    workspaceRoot: root, projectName, projectRoot: project.root, environment, variables: process.env,
-  }, terminalOutput({ color: options.color, variables: process.env })));
+  const output = terminalOutput({ color: options.color, variables: process.env });
+  let found: CommandContext;
+  try {
+    found = commandContext({ workspaceRoot: root, projectName, projectRoot: project.root, environment, variables: process.env }, output);
+  } catch (thrown) {
+    output.error(asDeployError(thrown));
+    return { success: false };
+  }
+  const result = await command(found);
   return { success: result.exitCode === 0 };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { formatDuration, parseDuration } from './time.js';
+import { DURATION_FORM, formatDuration, parseDuration } from './time.js';
 
 test.each([
   ['500ms', 500], ['60s', 60_000], ['1.5s', 1_500], ['10m', 600_000], ['24h', 86_400_000], ['7d', 604_800_000], ['0s', 0], ['0.4ms', 0],
@@ -18,4 +18,10 @@ test('a longer time never reads 60 seconds or 60 minutes', () => {
   fc.assert(fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (ms) => {
     expect(formatDuration(ms)).toMatch(/^(\d{1,3}ms|[1-5]?\d\.\ds|[1-5]?\dm [0-5]\ds|\d+h [0-5]\dm)$/);
   }));
+});
+
+test('what people are told a duration looks like is one', () => {
+  const examples = DURATION_FORM.match(/\d\S*\w/g) ?? [];
+  expect(examples).toHaveLength(4);
+  for (const example of examples) expect(parseDuration(example)).toBeGreaterThan(0);
 });

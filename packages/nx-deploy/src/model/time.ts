@@ -3,7 +3,10 @@ export type Ms = number;
 
 const UNIT: Readonly<Record<string, Ms>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** The forms that {@link parseDuration} reads, for schemas and messages. */
+/** What {@link parseDuration} reads, for people. */
+export const DURATION_FORM = 'a duration like 500ms, 30s, 5m or 1.5h';
+
+/** The same for schemas. */
 export const DURATION_PATTERN = '^(\\d+(\\.\\d+)?)(ms|s|m|h|d)$';
 
 /** Reads `"500ms"`, `"60s"`, `"10m"`, `"24h"`, `"7d"`; undefined when the text has another form or is too long to count in whole ms. */

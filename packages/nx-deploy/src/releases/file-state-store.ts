@@ -14,12 +14,14 @@ export interface FileStateOptions {
   /** Key of the whole target. */
   readonly keyFile: string;
   readonly lock: Lock;
+  /** Does anything outside the ledger show that it had entries? Default: nothing does. */
+  readonly written?: () => boolean;
 }
 
 export function fileStateStore(options: FileStateOptions): StateStore {
-  const { folder } = options;
+  const { folder, written } = options;
   return {
-    ledger: fileLedger(join(folder, 'ledger')),
+    ledger: fileLedger(join(folder, 'ledger'), written === undefined ? {} : { written }),
     journal: fileJournal(join(folder, 'journal.json')),
     lock: options.lock,
     config: fileSealedConfig(join(folder, 'config'), options.keyFile),
@@ -39,7 +41,11 @@ function isJournal(value: object): value is JournalRecord {
   if (!isObject(value) || !hasText(value, ['run', 'action', 'startedAt']) || !isWhole(value['epoch'])) return false;
   const { effect, from, to, releases, paused } = value;
   return isObject(effect) && hasText(effect, ['kind', 'key']) && isFleet(from) && isFleet(to) && isEachOf(releases, isReleaseShape)
-    && (paused === undefined || (isObject(paused) && hasText(paused, ['gate', 'since', 'expires']) && Array.isArray(paused['steps'])));
+    && (paused === undefined || (isObject(paused) && hasText(paused, ['gate', 'since', 'expires']) && Array.isArray(paused['steps']) && isAnalysis(paused['analyse'])));
+}
+
+function isAnalysis(value: unknown): boolean {
+  return value === undefined || (isObject(value) && Array.isArray(value['rules']) && value['rules'].every(isObject) && typeof value['minimum'] === 'number');
 }
 
 type StoredRelease = Release & { readonly schema: typeof STATE_SCHEMA };

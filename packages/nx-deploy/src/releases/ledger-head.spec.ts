@@ -1,4 +1,4 @@
-import { readFile, unlink, writeFile } from 'node:fs/promises';
+import { readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { fileLedger } from './ledger.js';
@@ -30,6 +30,17 @@ describe('the head of a ledger', () => {
     expect(await ledger.verify()).toMatchObject({ ok: false, broken: `${file}:${entries + 1}: entry ${entries + 1} is missing or out of order (found 4)` });
     await unlink(file);
     expect(await ledger.verify()).toMatchObject({ ok: false, broken: `${file}: its end was cut off, 4 entries were written and 0 are there` });
+  });
+
+  it.each([['the folder', (folder: string) => folder], ['its only segment and the head', (folder: string) => join(folder, '*')]])('is missed with all of its entries when %s was deleted, and what follows stands behind a gap', async (_name, what) => {
+    const folder = await ledgerOf(3);
+    if (what(folder) === folder) await rm(folder, { recursive: true });
+    else for (const name of ['head.json', '000001.jsonl']) await unlink(join(folder, name));
+    expect(await fileLedger(folder).verify()).toMatchObject({ ok: true, entries: 0 });
+    const ledger = fileLedger(folder, { written: () => true });
+    expect(await ledger.verify()).toMatchObject({ ok: false, entries: 0, broken: expect.stringMatching(new RegExp(`^${folder}: all of its entries are gone, .*restore the folder from a backup`)) });
+    expect(await ledger.append(body(4))).toMatchObject({ seq: 2 });
+    expect(await fileLedger(folder).verify()).toMatchObject({ ok: false, broken: `${join(folder, '000001.jsonl')}:1: entry 1 is missing or out of order (found 2)` });
   });
 
   it('finds a chain that was written anew', async () => {

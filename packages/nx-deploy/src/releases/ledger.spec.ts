@@ -18,7 +18,7 @@ function body(number: number): LedgerBody {
 
 async function ledgerOf(entries: number, segment?: number): Promise<string> {
   const folder = fresh();
-  const ledger = fileLedger(folder, segment);
+  const ledger = fileLedger(folder, segment === undefined ? {} : { segmentEntries: segment });
   for (let number = 1; number <= entries; number += 1) await ledger.append(body(number));
   return folder;
 }
@@ -32,7 +32,7 @@ describe('fileLedger', () => {
 
   it('gives back what was appended, chained, in segments', async () => {
     const folder = await ledgerOf(7, 3);
-    const entries = await fileLedger(folder, 3).entries();
+    const entries = await fileLedger(folder, { segmentEntries: 3 }).entries();
     expect(await readdir(folder)).toEqual(['000001.jsonl', '000002.jsonl', '000003.jsonl', 'head.json']);
     expect(entries.map(({ schema: _schema, seq: _seq, prev: _prev, hash: _hash, ...rest }) => rest)).toEqual([1, 2, 3, 4, 5, 6, 7].map(body));
     expect(entries.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
@@ -62,8 +62,8 @@ describe('fileLedger', () => {
     const folder = await ledgerOf(6, 3);
     await writeFile(join(folder, '000001.jsonl'), '{"seq":1,"hash":"x","schema":2}\n');
     // Reading the first segment would refuse it as that of a newer version.
-    await expect(fileLedger(folder, 3).append(body(7))).resolves.toMatchObject({ seq: 7 });
-    await expect(fileLedger(folder, 3).entries()).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
+    await expect(fileLedger(folder, { segmentEntries: 3 }).append(body(7))).resolves.toMatchObject({ seq: 7 });
+    await expect(fileLedger(folder, { segmentEntries: 3 }).entries()).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
   });
 
   it('names file and line of any byte that was changed', async () => {
@@ -171,10 +171,10 @@ describe('fileLedger', () => {
     const folder = await ledgerOf(4, 2);
     const [first, second] = ['000001.jsonl', '000002.jsonl'].map((name) => join(folder, name));
     await truncate(first ?? '', (await readFile(first ?? '')).length - 20);
-    expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: false, broken: `${first ?? ''}:2: the line is not an entry` });
+    expect(await fileLedger(folder, { segmentEntries: 2 }).verify()).toMatchObject({ ok: false, broken: `${first ?? ''}:2: the line is not an entry` });
     await unlink(second ?? '');
     await unlink(join(folder, 'head.json'));
-    expect(await fileLedger(folder, 2).verify()).toMatchObject({ ok: true, entries: 1, torn: `${first ?? ''}:2` });
+    expect(await fileLedger(folder, { segmentEntries: 2 }).verify()).toMatchObject({ ok: true, entries: 1, torn: `${first ?? ''}:2` });
   });
 
   it('takes an entry whose line feed alone was lost for an entry', async () => {
@@ -188,10 +188,10 @@ describe('fileLedger', () => {
   it.each([['nothing', ''], ['half a line', '{"run":'], ['no entry', 'null\n{"seq":"1"}\n']])('goes on from the segment before when the newest holds %s', async (_name, text) => {
     const folder = await ledgerOf(3, 3);
     await writeFile(join(folder, '000002.jsonl'), text);
-    const before = await fileLedger(folder, 3).entries();
-    const entry = await fileLedger(folder, 3).append(body(4));
+    const before = await fileLedger(folder, { segmentEntries: 3 }).entries();
+    const entry = await fileLedger(folder, { segmentEntries: 3 }).append(body(4));
     expect(entry).toMatchObject({ seq: 4, prev: before[2]?.hash });
-    expect((await fileLedger(folder, 3).entries()).at(-1)).toEqual(entry);
+    expect((await fileLedger(folder, { segmentEntries: 3 }).entries()).at(-1)).toEqual(entry);
   });
 
   it('begins anew, visibly, when not one line is an entry', async () => {

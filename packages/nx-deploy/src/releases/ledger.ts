@@ -32,22 +32,30 @@ interface OpenLine {
   readonly bytes: number;
 }
 
-/** `segmentEntries` is a property of the ledger: another number for a folder that has entries breaks its chain. */
-export function fileLedger(folder: string, segmentEntries = SEGMENT_ENTRIES): Ledger {
+export interface LedgerOptions {
+  /** A property of the ledger: another number for a folder that has entries breaks its chain. */
+  readonly segmentEntries?: number;
+  /** Does anything else show that entries were written? A folder without any is then one that was lost. */
+  readonly written?: () => boolean;
+}
+
+export function fileLedger(folder: string, { segmentEntries = SEGMENT_ENTRIES, written = () => false }: LedgerOptions = {}): Ledger {
   return {
-    append: (body) => append(folder, body, segmentEntries),
+    append: (body) => append(folder, body, { segmentEntries, written }),
     entries: () => read(folder),
-    verify: () => verify(folder),
+    verify: () => verify(folder, written),
   };
 }
 
 /** Rejects with ND-DISK-FULL when there is no room; the ledger is then as it was. */
-async function append(folder: string, body: LedgerBody, segmentEntries: number): Promise<LedgerEntry> {
+async function append(folder: string, body: LedgerBody, { segmentEntries, written }: Required<LedgerOptions>): Promise<LedgerEntry> {
   const { last, unended } = await end(folder);
   const head = await headIfWhole(folder);
   // Behind entries that were lost the numbers go on, so that the gap stays in sight.
   const before = head !== undefined && head.seq > (last?.seq ?? 0) ? head : last;
-  const rest = { ...body, schema: STATE_SCHEMA, seq: (before?.seq ?? 0) + 1, prev: before?.hash ?? GENESIS } as const;
+  // How many there were is not known when all are gone: number 1 stays free, and shows it.
+  const former = before?.seq ?? (written() ? 1 : 0);
+  const rest = { ...body, schema: STATE_SCHEMA, seq: former + 1, prev: before?.hash ?? GENESIS } as const;
   const entry: LedgerEntry = { ...rest, hash: entryHash(rest) };
   const file = join(folder, segmentName(rest.seq, segmentEntries));
   try {
@@ -167,13 +175,13 @@ function parseEntry(line: Line): LedgerEntry | undefined {
   return value;
 }
 
-async function verify(folder: string): Promise<LedgerVerdict> {
+async function verify(folder: string, written: () => boolean): Promise<LedgerVerdict> {
   const all = await lines(folder);
   const chain = verifyChain(all);
   if (!chain.ok) return chain;
   try {
     const head = await readHead(folder);
-    const broken = head === undefined ? undefined : cutOff(folder, head, chain, all);
+    const broken = head === undefined ? lost(folder, chain, written) : cutOff(folder, head, chain, all);
     return broken === undefined ? chain : { ok: false, entries: chain.entries, head: chain.head, broken };
   } catch (error) {
     if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
@@ -193,6 +201,12 @@ function verifyChain(all: readonly Line[]): LedgerVerdict {
     count += 1;
   }
   return { ok: true, entries: count, head: prev };
+}
+
+/** A ledger of which nothing is left has no head either that would tell. */
+function lost(folder: string, { entries }: LedgerVerdict, written: () => boolean): string | undefined {
+  return entries > 0 || !written() ? undefined
+    : `${folder}: all of its entries are gone, for a change of this service has at least one; restore the folder from a backup, or go on: what is recorded from now on stands behind the gap`;
 }
 
 /** What the head knows and the chain, whole as it is, does not have. */

@@ -1,5 +1,5 @@
 import { DeployError } from '../errors.js';
-import type { Lease, Lock, LockHolder } from './state-store.js';
+import type { Lease, Lock, LockHolder, Task } from './state-store.js';
 
 /** A mutex inside one process: it ends with the process, so a crash frees it. */
 export function memoryLock(what: string): Lock {
@@ -38,6 +38,13 @@ export function lockedError(what: string, holder: LockHolder): DeployError {
   return new DeployError('ND-LOCKED', {
     what: `${what} is locked by another ${holder.action}`,
     why: `${holder.actor.user}@${holder.actor.host} (process ${holder.actor.pid}) holds it since ${holder.since}, run ${holder.run}`,
-    next: 'wait until it has ended (status --follow watches it), press Ctrl-C where it runs to have it restored, or run unlock if it hangs',
+    next: isTask(holder.action)
+      ? `wait until it has ended (status --follow watches it), for a ${holder.action} cannot be cancelled, or run unlock if it hangs`
+      : 'wait until it has ended (status --follow watches it), press Ctrl-C where it runs to have it restored, or run unlock if it hangs',
   });
+}
+
+/** It has nothing to go back to, so nobody can ask it to. */
+export function isTask(action: LockHolder['action']): action is Task {
+  return action !== 'deploy' && action !== 'rollback';
 }

@@ -1,5 +1,5 @@
 /** What a target remembers of one service in one environment. Each platform keeps it beside what it describes. */
-import type { ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, Step, StrategyName } from '../model/index.js';
+import type { Analysis, ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, Step, StrategyName } from '../model/index.js';
 import type { SerializedError } from '../errors.js';
 
 /** The newest layout of stored state that this version reads; state of a later one is refused (ND-STATE-NEWER). */
@@ -51,6 +51,8 @@ export interface Pause {
   readonly expires: string;
   /** The steps that are left once it is approved; the fleet of the first is reached and its gates up to this one are passed. */
   readonly steps: readonly Step[];
+  /** Of the strategy: what a release that has traffic meanwhile must keep. */
+  readonly analyse?: Analysis;
 }
 
 export type LedgerOutcome = 'done' | 'restored' | 'not-restored';

@@ -291,6 +291,16 @@ describe('memoryLock', () => {
     await expect(lease.assert()).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
   });
 
+  it.each([
+    ['deploy', 'press Ctrl-C where it runs'], ['rollback', 'press Ctrl-C where it runs'], ['repair', 'a repair cannot be cancelled'], ['prune', 'a prune cannot be cancelled'], ['destroy', 'a destroy cannot be cancelled'],
+  ] as const)('says what can be done about a %s that holds it', async (action, next) => {
+    const lock = memoryLock('api');
+    await lock.acquire({ ...holder, action });
+    const refused = await lock.acquire(holder).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ parts: { next: expect.stringContaining(next) } });
+    expect(JSON.stringify(refused).includes('Ctrl-C')).toBe(action === 'deploy' || action === 'rollback');
+  });
+
   it('is not freed by a lease that is over', async () => {
     const lock = memoryLock('api');
     const first = await lock.acquire(holder);

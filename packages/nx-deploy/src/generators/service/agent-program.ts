@@ -1,6 +1,6 @@
 /** What a service runs, whichever program starts it. */
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { DeployError } from '../../errors.js';
 import { sanitize } from '../../terminal/index.js';
 
@@ -32,7 +32,7 @@ export function agentProgram(workspaceRoot: string, options: ProgramOptions, var
 function place(home: string | undefined, variables: NodeJS.ProcessEnv): Record<string, string> {
   if (home !== undefined) return { NX_DEPLOY_HOME: named('--home', home) };
   const { NX_DEPLOY_HOME: inherited, XDG_STATE_HOME: state } = variables;
-  if (inherited !== undefined) return { NX_DEPLOY_HOME: named('NX_DEPLOY_HOME', resolve(inherited)) };
+  if (inherited !== undefined && inherited !== '') return { NX_DEPLOY_HOME: named('NX_DEPLOY_HOME', inherited) };
   return state === undefined || !isAbsolute(state) ? {} : { XDG_STATE_HOME: named('XDG_STATE_HOME', state) };
 }
 

@@ -254,7 +254,7 @@ describe('the home', () => {
     process.env['NX_DEPLOY_HOME'] = '/srv/agent';
     expect(home()).toEqual({ NX_DEPLOY_HOME: '/srv/agent' });
     process.env['NX_DEPLOY_HOME'] = 'agent';
-    expect(home()).toEqual({ NX_DEPLOY_HOME: join(process.cwd(), 'agent') });
+    expect(() => home()).toThrow('NX_DEPLOY_HOME cannot be "agent"');
     expect(home({ home: '/srv/other home' })).toEqual({ NX_DEPLOY_HOME: '/srv/other home' });
     expect(said.join('\n')).toContain('only with NX_DEPLOY_HOME=\'/srv/other home\'');
   });

@@ -157,12 +157,12 @@ class LocalFaultService implements FaultService {
     const { config } = JSON.parse(await readFile(release, 'utf8')) as { config: { digest: string } };
     const segment = readdirSync(join(folder, 'ledger')).filter((name) => name.endsWith('.jsonl')).sort().at(-1) ?? '';
     return [
-      { name: 'journal', path: join(folder, 'journal.json'), meanwhile: 'refused', afterRestart: 'refused' },
+      { name: 'journal', path: join(folder, 'journal.json'), meanwhile: 'refused', afterRestart: 'refused', gone: { meanwhile: 'healed', afterRestart: 'healed' } },
       { name: 'service record', path: join(folder, 'service.json'), meanwhile: 'healed', afterRestart: 'refused' },
-      { name: 'instances', path: join(folder, 'instances.json'), meanwhile: 'healed', afterRestart: 'refused' },
+      { name: 'instances', path: join(folder, 'instances.json'), meanwhile: 'healed', afterRestart: 'refused', gone: { meanwhile: 'healed', afterRestart: 'healed' } },
       { name: 'sealed configuration', path: join(folder, 'config', `${config.digest.slice(0, 32)}.json`), meanwhile: 'healed', afterRestart: 'healed' },
-      { name: 'release record', path: release, meanwhile: 'refused', afterRestart: 'refused', disowns: true },
-      { name: 'key', path: this.place.home.targetKey, meanwhile: 'refused', afterRestart: 'refused' },
+      { name: 'release record', path: release, meanwhile: 'refused', afterRestart: 'refused', gone: { meanwhile: 'healed', afterRestart: 'refused' }, disowns: true },
+      { name: 'key', path: this.place.home.targetKey, meanwhile: 'refused', afterRestart: 'refused', gone: { meanwhile: 'healed', afterRestart: 'healed' } },
       { name: 'ledger head', path: join(folder, 'ledger', 'head.json'), meanwhile: 'healed', afterRestart: 'healed' },
       { name: 'ledger segment', path: join(folder, 'ledger', segment), meanwhile: 'told', afterRestart: 'told' },
     ];

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { findInstances } from '../../agent/find-instances.js';
 import type { InstanceRecord } from '../../agent/instance.js';
 import { INSTANCES_FILE, isInstancesFile } from '../../agent/supervisor.js';
+import { leftAlone } from '../../agent/strays.js';
 import { freePort } from '../../agent/ports.js';
 import { errorCode } from '../../errors.js';
 import { WEB, type ReleaseId } from '../../model/index.js';
@@ -60,7 +61,7 @@ async function rebuildInstances(folder: string, state: StateStore, lines: string
   const known = await Promise.all(stored.map(async ({ release }) => await state.releases.get(release) !== undefined));
   const instances = stored.filter((_, index) => known[index]);
   for (const lost of stored.filter((_, index) => !known[index])) {
-    lines.push(`instance ${lost.id} of release ${lost.release} is left alone${lost.pid === undefined ? '' : ` (process ${lost.pid})`}: the record of its release is gone, so end it by hand`);
+    lines.push(leftAlone(lost));
   }
   await writeAtomically(file, JSON.stringify({ schema: STATE_SCHEMA, instances }));
   return instances;

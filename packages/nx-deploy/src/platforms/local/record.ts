@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ReleaseId } from '../../model/index.js';
 import { damaged, fileLedger, hasText, isEachOf, isObject, isWhole, lastSuccess, readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
 import type { Closure, Listen } from '../../routers/router.js';
+import { isWatchRecord, type WatchRecord } from './watch-record.js';
 
 /** How a request finds its release while two share the traffic, beyond their weights. */
 export interface Steering {
@@ -35,6 +36,8 @@ export interface ServiceRecord {
   readonly arriving?: ReleaseId;
   /** Stays when another release comes. */
   readonly closed?: Closed;
+  /** As long as the watch after a deploy goes on. */
+  readonly watch?: WatchRecord | undefined;
   /** The Node that runs instances whose command begins with `node`. */
   readonly node: string;
 }
@@ -68,8 +71,9 @@ export function writeRecord(folder: string, record: ServiceRecord): Promise<void
 
 function isServiceRecord(value: object): value is ServiceRecord {
   if (!isObject(value) || !hasText(value, ['owner', 'node'])) return false;
-  const { key, weights, listen, warm } = value;
+  const { key, weights, listen, warm, watch } = value;
   return isObject(key) && hasText(key, ['workspace', 'environment', 'service']) && isEachOf(weights, (weight) => typeof weight === 'number')
     && (listen === undefined || (isObject(listen) && hasText(listen, ['address']) && isWhole(listen['port'], 1)))
-    && (warm === undefined || isEachOf(warm, (until) => typeof until === 'string'));
+    && (warm === undefined || isEachOf(warm, (until) => typeof until === 'string'))
+    && (watch === undefined || isWatchRecord(watch));
 }

@@ -57,7 +57,9 @@ export class LocalService {
     const { service, environment } = current.key;
     this.warmth.keep(current.warm ?? {});
     this.leftover = new Leftover({ service: `${service} (${environment})`, longest: () => this.longestEnd(), patience: host.patience });
-    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.leftover.settling(memoryLock(`${service} (${environment})`)) });
+    this.state = fileStateStore({ folder, keyFile: host.targetKey, lock: this.leftover.settling(memoryLock(`${service} (${environment})`)),
+      // An entry of the ledger comes before the first instance and the first share of the traffic.
+      written: () => Object.keys(this.current.weights).length > 0 || this.supervisor.all().length > 0 });
     this.supervisor = new Supervisor({
       folder,
       shim: host.shim,

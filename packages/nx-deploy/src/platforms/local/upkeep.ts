@@ -19,6 +19,7 @@ export function localUpkeep(service: LocalService): Upkeep {
         await asideIfDamaged(join(folder, 'journal.json'), () => state.journal.read(), 'what was under way is read off what runs'),
         ...await mendReleases(service),
         await supervisor.mend(),
+        ...await gathered(service),
         await tidy(folder),
       ];
       return lines.filter((line) => line !== undefined);
@@ -50,6 +51,12 @@ async function mendRecord({ folder, record }: LocalService): Promise<string | un
   if (aside === undefined && await readRecord(folder) !== undefined) return undefined;
   await writeRecord(folder, record);
   return aside ?? 'service.json was gone; it was written anew from what is in force';
+}
+
+/** An earlier agent may still forward to what nobody here knows. */
+async function gathered({ supervisor, host }: LocalService): Promise<readonly string[]> {
+  await host.predecessorGone;
+  return supervisor.gather();
 }
 
 async function mendReleases({ folder, state }: LocalService): Promise<readonly string[]> {

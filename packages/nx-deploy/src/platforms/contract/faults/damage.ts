@@ -1,24 +1,36 @@
 /** Damaged state: nothing of it is ever taken for empty, and no instance that carries traffic is stopped for it. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { isRunning } from '../../../../../../e2e/support/processes.js';
 import type { ServiceStatus } from '../../../control/protocol.js';
 import { asDeployError, type SerializedError } from '../../../errors.js';
-import type { FaultPlace, FaultService, FaultSubject, StateFile } from './harness.js';
-import { answers, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
+import type { Consequence, FaultPlace, FaultService, FaultSubject, StateFile } from './harness.js';
+import { answers, eventually, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
 
 const GARBAGE = Buffer.from([0, 255, 123, 10, 0, 34, 195, 40, 10, 125, 0, 7]);
-export const WAYS: Readonly<Record<string, (content: Buffer) => Buffer>> = {
+export const GONE = 'gone';
+const BRIEF = ['truncated', 'emptied', 'filled with garbage'];
+
+/** What is left of a file; undefined when it is removed. */
+export const WAYS: Readonly<Record<string, (content: Buffer) => Buffer | undefined>> = {
   truncated: (content) => content.subarray(0, Math.floor(content.length / 2)),
   emptied: () => Buffer.alloc(0),
   'filled with garbage': (content) => Buffer.concat(Array.from({ length: Math.ceil(content.length / GARBAGE.length) + 1 }, () => GARBAGE)),
+  'of another shape': () => Buffer.from('{"schema":1,"instances":{"web.1":null},"weights":[],"releases":[1]}\n'),
+  [GONE]: () => undefined,
 };
+
+export async function leave(path: string, content: Buffer | undefined): Promise<void> {
+  if (content === undefined) await rm(path, { force: true });
+  else await writeFile(path, content);
+}
 
 interface Case {
   readonly place: FaultPlace;
   readonly service: FaultService;
   readonly strategy: Strategy;
   readonly file: StateFile;
+  readonly gone: boolean;
   readonly damage: () => Promise<void>;
 }
 
@@ -44,12 +56,12 @@ export function describeDamage(subject: FaultSubject, names: readonly string[]):
       }
     });
 
-    test.each(casesOf(names))('%s %s', async (name, way) => {
+    test.each(casesOf(names, SOAK || strategy === 'rolling'))('%s %s', async (name, way) => {
       const work = await caseOf(place, service, strategy, name, way);
       const before = await service.status();
       await work.damage();
-      await lookAt(work, work.file.meanwhile, before);
-      await traffic.during(() => change(work, work.file.meanwhile, before, next()));
+      await lookAt(work, consequence(work, 'meanwhile'), before);
+      await traffic.during(() => change(work, consequence(work, 'meanwhile'), before, next()));
     });
   });
 }
@@ -57,7 +69,7 @@ export function describeDamage(subject: FaultSubject, names: readonly string[]):
 /** The same with the process started again behind the damage, where only what is stored is known. */
 export function describeDamageAtStart(subject: FaultSubject, names: readonly string[]): void {
   describe.each(SOAK ? STRATEGIES : ['rolling'] as const)(`${subject.name}: state damaged while nobody makes changes, %s`, (strategy) => {
-    test.each(casesOf(names))('%s %s', (name, way) => inPlace(subject, {}, async (place) => {
+    test.each(casesOf(names, true))('%s %s', (name, way) => inPlace(subject, {}, async (place) => {
       const service = place.service('damaged');
       await service.deploy(steady(strategy, '1', { instances: 1 }));
       const work = await caseOf(place, service, strategy, name, way);
@@ -65,14 +77,21 @@ export function describeDamageAtStart(subject: FaultSubject, names: readonly str
       await work.damage();
       await place.restart();
       expect(pidsOf(before).every(isRunning)).toBe(true);
-      await lookAt(work, work.file.afterRestart, before);
-      await change(work, work.file.afterRestart, before, '2');
+      // Whether what was found among the processes was ready stood in the record: its checks begin anew.
+      if (work.gone) await eventually(async () => (await service.status().catch(() => before)).instances.every(({ state }) => state === 'ready'), 'the instances to be ready again');
+      await lookAt(work, consequence(work, 'afterRestart'), before);
+      await change(work, consequence(work, 'afterRestart'), before, '2');
     }));
   });
 }
 
-function casesOf(names: readonly string[]): readonly (readonly [string, string])[] {
-  return names.flatMap((name) => Object.keys(WAYS).map((way) => [name, way] as const));
+/** What a file that is gone, or has another shape, does to a change has nothing to do with its strategy: it takes one of them. */
+function casesOf(names: readonly string[], all: boolean): readonly (readonly [string, string])[] {
+  return names.flatMap((name) => (all ? Object.keys(WAYS) : BRIEF).map((way) => [name, way] as const));
+}
+
+function consequence({ file, gone }: Case, when: 'meanwhile' | 'afterRestart'): Consequence {
+  return (gone ? file.gone : undefined)?.[when] ?? file[when];
 }
 
 async function caseOf(place: FaultPlace, service: FaultService, strategy: Strategy, name: string, way: string): Promise<Case> {
@@ -80,7 +99,7 @@ async function caseOf(place: FaultPlace, service: FaultService, strategy: Strate
   const spoil = WAYS[way];
   if (file === undefined || spoil === undefined) throw new Error(`the platform has no file ${name}`);
   const content = existsSync(file.path) ? await readFile(file.path) : await journalOf(service, strategy, file.path);
-  return { place, service, strategy, file, damage: () => writeFile(file.path, spoil(content)) };
+  return { place, service, strategy, file, gone: way === GONE, damage: () => leave(file.path, spoil(content)) };
 }
 
 /** Of a change that goes on; one that fails before anything changes is enough. */
@@ -128,14 +147,14 @@ async function change(work: Case, consequence: StateFile['meanwhile'], before: S
   expect(ledger).toMatchObject(consequence === 'told' ? { ok: false, broken: expect.stringContaining(file.path) } : { ok: true });
 }
 
-async function repair({ service, file }: Case, before: ServiceStatus): Promise<void> {
+async function repair({ service, file, gone }: Case, before: ServiceStatus): Promise<void> {
   const repaired = await service.repair();
   // What should run and is in no record any more cannot be brought back by anybody.
   const lost = file.disowns === true && (await service.status()).instances.length === 0;
   expect(repaired).toMatchObject(lost ? { outcome: 'not-restored', error: { code: 'ND-RELEASE-UNKNOWN' } } : { outcome: 'done' });
   const name = file.path.slice(file.path.lastIndexOf('/') + 1);
-  expect(repaired.notes.join('\n')).toContain(`${file.path}.damaged-`);
-  expect(repaired.notes.join('\n')).toContain(`${name} was damaged`);
+  if (!gone) expect(repaired.notes.join('\n')).toContain(`${file.path}.damaged-`);
+  expect(repaired.notes.join('\n')).toContain(!gone ? `${name} was damaged` : file.disowns === true ? 'the record of its release is gone' : `${name} was gone`);
   expect(pidsOf(before).every(isRunning)).toBe(true);
   const status = await service.status();
   if (file.disowns === true && status.instances.length === 0) {

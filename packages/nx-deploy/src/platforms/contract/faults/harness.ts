@@ -24,6 +24,8 @@ export interface StateFile {
   /** While the process that makes changes runs, and when it was started after the damage. */
   readonly meanwhile: Consequence;
   readonly afterRestart: Consequence;
+  /** Instead of these two, when it is not there at all. */
+  readonly gone?: { readonly meanwhile: Consequence; readonly afterRestart: Consequence };
   /** Instances cannot be managed any more once it is gone, after a restart: repair names their processes and leaves them alone. */
   readonly disowns?: true;
 }

@@ -1,0 +1,43 @@
+/** The watch over what was deployed last, as the next agent needs it to go on. No hooks: their environments hold values. */
+import type { StrategyOptions } from '../../config/resolved.js';
+import type { Ms, ReleaseId } from '../../model/index.js';
+import { hasText, isObject, isWhole } from '../../releases/index.js';
+
+export interface WatchRecord {
+  /** Of the deploy. */
+  readonly run: string;
+  readonly release: ReleaseId;
+  /** To go back to; undefined after a first deploy. */
+  readonly previous?: ReleaseId;
+  /** ISO time. */
+  readonly until: string;
+  /** Its limits are those of the watch, and a rollback goes its way. */
+  readonly strategy: StrategyOptions;
+  /** Of a rollback. */
+  readonly deadline: Ms;
+  /** Successful releases that stay stored. */
+  readonly keep: number;
+  /** How many rollback hooks there were: the agent that began the watch runs them, another one cannot. */
+  readonly hooks: number;
+}
+
+export function isWatchRecord(value: unknown): value is WatchRecord {
+  if (!isObject(value) || !hasText(value, ['run', 'release', 'until'])) return false;
+  const { previous, until, strategy, deadline, keep, hooks } = value;
+  return Number.isFinite(Date.parse(String(until))) && (previous === undefined || typeof previous === 'string')
+    && isStrategy(strategy) && typeof deadline === 'number' && isWhole(keep) && isWhole(hooks);
+}
+
+/** What the watch and its rollback read of it. */
+function isStrategy(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { type, steps, batch, smoke, analyse } = value;
+  if (analyse !== undefined && !(isObject(analyse) && Array.isArray(analyse['rules']) && analyse['rules'].every(isObject) && typeof analyse['minimum'] === 'number')) return false;
+  switch (type) {
+    case 'recreate': return true;
+    case 'rolling': return typeof batch === 'number';
+    case 'blue-green': return Array.isArray(smoke);
+    case 'canary': return Array.isArray(smoke) && Array.isArray(steps) && steps.every(isObject);
+    default: return false;
+  }
+}
