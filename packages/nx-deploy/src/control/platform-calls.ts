@@ -7,6 +7,7 @@ import { isChange, perform, type Guest } from '../platforms/local/calls.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
 import type { LockHolder } from '../releases/index.js';
+import { endLeftHook } from './recovery.js';
 import type { Calls, PlatformCall, ServiceTarget, SessionMessage, SessionRequest } from './protocol.js';
 import type { Registry } from './registry.js';
 
@@ -57,7 +58,7 @@ export class Sessions {
     if (!response.closed) await once(response, 'close');
     this.open.delete(id);
     // The lock is free at once; what a walker that was killed had asked for is waited for by whoever holds it next.
-    session.service.leave([...session.atWork]);
+    session.service.leave(session.lease === undefined ? [...session.atWork] : [this.afterDeath(session)]);
     await this.release(session);
   }
 
@@ -75,6 +76,12 @@ export class Sessions {
     if (verb === 'lock.acquire') await this.acquired(id, session, (args[0] as LockHolder).run);
     if (verb === 'lease.release') await this.release(session);
     return value === undefined ? {} : { value };
+  }
+
+  /** A walker that gave its lock back has no hook under way. */
+  private async afterDeath({ service, atWork }: Session): Promise<void> {
+    await Promise.allSettled([...atWork]);
+    await endLeftHook(service).catch((error: unknown) => service.host.log('the hook of a walker that is gone could not be ended', error));
   }
 
   private async tracked(session: Session, work: Promise<unknown>): Promise<void> {

@@ -10,6 +10,7 @@ import { localUpkeep } from '../platforms/local/upkeep.js';
 import { isTask, type LockHolder, type ServiceKey } from '../releases/index.js';
 import type { Broadcast, Broadcasts, Told } from './broadcast.js';
 import type { RunningChange } from './platform-calls.js';
+import { endOrphanedHook } from '../engine/orphaned-hook.js';
 import type { RunResult, ServiceTarget, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import type { Registry } from './registry.js';
 
@@ -69,7 +70,9 @@ export class Tasks {
     });
   }
 
-  private async free({ state: { lock }, record: { key } }: LocalService, holder: LockHolder, wait: number, say: (text: string) => void): Promise<'ended' | 'revoked'> {
+  private async free(service: LocalService, holder: LockHolder, wait: number, say: (text: string) => void): Promise<'ended' | 'revoked'> {
+    const { state, record: { key } } = service;
+    const { lock } = state;
     const { action, run, actor, since } = holder;
     const { runs, broadcasts, log } = this.host;
     say(`the ${action} ${run} holds the lock, by ${actor.user}@${actor.host} (process ${actor.pid}) since ${since}`);
@@ -85,11 +88,15 @@ export class Tasks {
       await sleep(Math.min(POLL, wait));
     } while (performance.now() < end);
     if (!await lock.revoke(run)) return 'ended';
+    // Whoever gets the lock next waits for this.
+    const hook = endOrphanedHook({ state, told: true, say });
+    service.leave([hook]);
     log('a run was given up', { holder });
     // It may never end: nobody is to wait for it.
     runs.delete(run);
     broadcasts.get(run)?.tell({ type: 'result', at: new Date().toISOString(), result: givenUp(holder, key) });
     say('it did not end in time, so the lock was taken away from it: it can change nothing any more; what it had begun is on record, and the next deploy or repair settles it');
+    await hook;
     return 'revoked';
   }
 

@@ -7,6 +7,7 @@ import type { Action } from '../releases/index.js';
 import { answer, refuseWaiting } from './decide.js';
 import { expireWarm } from './expire.js';
 import { closeOpenRuns, tellRecovered } from './open-runs.js';
+import { endOrphanedHook } from './orphaned-hook.js';
 import { recordEnd, recordStart, type Part } from './record.js';
 import { recover, type Recovery } from './recover.js';
 import { describeChange } from './report.js';
@@ -31,6 +32,7 @@ export async function runChange(context: ChangeContext): Promise<ChangeResult> {
     if (!request.dryRun) {
       const { run, actor } = request;
       held = { ...held, lease: await platform.state.lock.acquire({ run, actor, action, since: new Date().toISOString() }) };
+      await endOrphanedHook({ state: platform.state, told: true, say: (text) => context.emit({ type: 'note', text }) });
     }
     if (request.dryRun) await refuseWaiting(platform);
     const wanted = request.change.action === 'resume' ? await interruptedChange(platform) : request.change;

@@ -4,6 +4,7 @@ import { liveRelease, type Desired, type Emit } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Actor, type JournalRecord, type Lease, type LedgerDecision, type Pause } from '../releases/index.js';
+import { endOrphanedHook } from './orphaned-hook.js';
 import { recordEnd, type Part } from './record.js';
 import { checkQuestion } from './question.js';
 import { goalOf, recover } from './recover.js';
@@ -59,6 +60,7 @@ export async function expirePause({ platform, actor, emit }: Omit<BackContext, '
   if (seen === undefined || !isExpired(seen.paused) || await platform.state.lock.holder() !== undefined) return false;
   const lease = await platform.state.lock.acquire({ run: seen.run, action: actionOf(seen), actor, since: new Date().toISOString() });
   try {
+    await endOrphanedHook({ state: platform.state, told: false, say: (text) => emit({ type: 'note', text }) });
     const left = await waiting(platform);
     if (left === undefined || !isExpired(left.paused)) return false;
     await goBack({ platform, actor, emit, lease }, left, 'expired');

@@ -7,6 +7,7 @@ import type { Platform } from '../platforms/platform.js';
 import { lastSuccess, STATE_SCHEMA } from '../releases/index.js';
 import { pausedError, waiting } from './decide.js';
 import { closeOpenRuns } from './open-runs.js';
+import { endOrphanedHook } from './orphaned-hook.js';
 import { mostTraffic, recover } from './recover.js';
 import type { HeldTask, TaskPart } from './task.js';
 
@@ -21,6 +22,7 @@ export async function repair(task: HeldTask): Promise<TaskPart> {
     say(note);
   };
   for (const line of await platform.mend()) put(line);
+  await endOrphanedHook({ state: platform.state, told: true, say: put });
   const asked = await waiting(platform);
   let lost: DeployError | undefined;
   if (asked === undefined) {

@@ -5,6 +5,7 @@ import type { Platform, Upkeep } from '../platforms/platform.js';
 import type { Actor, Lease, LockHolder, Task } from '../releases/index.js';
 import { destroy } from './destroy.js';
 import { expireWarm } from './expire.js';
+import { endOrphanedHook } from './orphaned-hook.js';
 import { surplus, removeAll, type Surplus } from './prune.js';
 import { repair } from './repair.js';
 import type { Outcome } from './request.js';
@@ -82,13 +83,25 @@ export async function runTask(context: TaskContext): Promise<TaskResult> {
   try {
     const dry = 'dryRun' in order && order.dryRun;
     if (!dry) lease = await platform.state.lock.acquire({ run, actor, action: order.action, since: new Date().toISOString() });
-    return result(await perform({ ...context, sweep: unfailing(context.sweep, say), lease, say, begin: () => { begun = true; } }, order));
+    const held: HeldTask = { ...context, sweep: unfailing(context.sweep, say), lease, say, begin: () => { begun = true; } };
+    // A repair looks at the records first, this one among them.
+    if (!dry && order.action !== 'repair') await endHook(held);
+    return result(await perform(held, order));
   } catch (thrown) {
     const error = asDeployError(thrown);
     return result({ outcome: outcomeOf(error, begun), error: error.toJSON() });
   } finally {
     await lease?.release();
   }
+}
+
+/** A record that cannot be read is no reason to keep the service; it is told, and removed with the rest. */
+async function endHook({ platform: { state }, request: { order }, say }: HeldTask): Promise<void> {
+  await endOrphanedHook({ state, told: true, say }).catch(async (thrown: unknown) => {
+    if (order.action !== 'destroy' || asDeployError(thrown).code !== 'ND-STATE-DAMAGED') throw thrown;
+    say(`the record of a hook could not be read: if one was left running, nobody ends it (${asDeployError(thrown).message})`);
+    await state.hook.clear();
+  });
 }
 
 /** Content that is kept for longer harms nobody. */

@@ -6,6 +6,7 @@ import { formatDuration, least, WEB, type Emit, type Ms, type Release, type Rele
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
+import { hookTrace } from './orphaned-hook.js';
 import { analysisOf } from './patrol.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
@@ -102,7 +103,7 @@ export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'p
     const label = `${when === 'before' ? 'pre' : 'post'}${context.action === 'deploy' ? 'Deploy' : 'Rollback'}`;
     return timed(context, context.stages, `${when}-hooks`, async () => {
       await journal({ kind: 'hook', key: label }, false);
-      await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal });
+      await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal, trace: hookTrace(context.platform.state, context.lease, { run: context.request.run, hook: label }) });
     });
   };
 }

@@ -13,6 +13,16 @@ export interface PreparedHook {
   readonly cwd: string;
 }
 
+/** Puts each hook on record, so that one which outlives the process that runs it is found again. */
+export interface HookTrace {
+  /** Before the hook is started; it is not when this rejects. */
+  announce(): Promise<void>;
+  /** When its process runs; it is ended when this rejects. */
+  started(pid: number): Promise<void>;
+  /** When it has ended. */
+  forget(): Promise<void>;
+}
+
 /** Lines of a hook's output that are passed on; the rest is counted. */
 const LINES_SHOWN = 200;
 
@@ -23,31 +33,34 @@ export interface HookContext {
   readonly secrets: Readonly<Record<string, string>>;
   readonly emit: Emit;
   readonly signal?: AbortSignal;
+  readonly trace?: HookTrace;
 }
 
 /**
  * One after the other; the first that fails ends it with ND-HOOK-FAILED, one that is cancelled with ND-CANCELLED or whatever it was cancelled for. In what a hook prints, the values that it was given and those of
  * the release are replaced by their names: it goes to the terminal, the log of the agent and the error.
  */
-export async function runHooks(name: string, hooks: readonly PreparedHook[], { facts, secrets, emit, signal }: HookContext): Promise<void> {
+export async function runHooks(name: string, hooks: readonly PreparedHook[], { facts, secrets, emit, signal, trace }: HookContext): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     const source = hooks.length === 1 ? name : `${name}[${index}]`;
     const tail: string[] = [];
     let lines = 0;
     const redact = redactor(secrets, hook.env);
+    if (signal?.aborted !== true) await trace?.announce();
     const result = await run(hook.run, {
       cwd: hook.cwd,
       env: { ...baseEnvironment(process.env), ...hook.env, ...facts, NX_DEPLOY_HOOK: name },
       timeout: hook.timeout,
       redact,
       ...(signal === undefined ? {} : { signal }),
+      ...(trace === undefined ? {} : { onStart: (pid: number) => trace.started(pid) }),
       onLine: (line) => {
         lines += 1;
         if (lines <= LINES_SHOWN) emit({ type: 'output', source, line });
         tail.push(line);
         if (tail.length > 10) tail.shift();
       },
-    });
+    }).finally(() => trace?.forget());
     if (lines > LINES_SHOWN) emit({ type: 'note', text: `${source}: ${lines - LINES_SHOWN} more lines of output are not shown` });
     if (result.cancelled) throw cancelled(source, signal?.reason);
     const fault = hookFault(result, hook);

@@ -6,7 +6,7 @@ import { damaged, isMissing, PRIVATE_FOLDER, readError, readState, writeAtomical
 import { fileLedger } from './ledger.js';
 import { fileSealedConfig } from './sealed-config.js';
 import { hasText, isEachOf, isFleet, isObject, isReleaseShape, isWhole } from './shape.js';
-import { STATE_SCHEMA, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
+import { STATE_SCHEMA, type HookRecord, type HookRecords, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
 
 export interface FileStateOptions {
   /** Folder of this service and environment. */
@@ -23,6 +23,7 @@ export function fileStateStore(options: FileStateOptions): StateStore {
   return {
     ledger: fileLedger(join(folder, 'ledger'), written === undefined ? {} : { written }),
     journal: fileJournal(join(folder, 'journal.json')),
+    hook: fileHook(join(folder, 'hook.json')),
     lock: options.lock,
     config: fileSealedConfig(join(folder, 'config'), options.keyFile),
     releases: fileReleases(join(folder, 'releases')),
@@ -46,6 +47,20 @@ function isJournal(value: object): value is JournalRecord {
 
 function isAnalysis(value: unknown): boolean {
   return value === undefined || (isObject(value) && Array.isArray(value['rules']) && value['rules'].every(isObject) && typeof value['minimum'] === 'number');
+}
+
+function fileHook(file: string): HookRecords {
+  return {
+    read: () => readState(file, isHook),
+    write: (record) => writeAtomically(file, JSON.stringify(record)),
+    clear: () => rm(file, { force: true }),
+  };
+}
+
+function isHook(value: object): value is HookRecord {
+  if (!isObject(value) || !hasText(value, ['run', 'hook', 'since'])) return false;
+  const { process: started } = value;
+  return started === undefined || (isObject(started) && isWhole(started['pid'], 2) && hasText(started, ['identity']));
 }
 
 type StoredRelease = Release & { readonly schema: typeof STATE_SCHEMA };

@@ -130,6 +130,25 @@ export interface Journal {
   clear(): Promise<void>;
 }
 
+/** A hook under way. Written before its process is started, and once more when that is known. Times are ISO 8601 in UTC. */
+export interface HookRecord {
+  readonly schema: typeof STATE_SCHEMA;
+  readonly run: string;
+  /** Such as preDeploy: what its process has as NX_DEPLOY_HOOK. */
+  readonly hook: string;
+  readonly since: string;
+  /** Leads a process group of its own. */
+  readonly process?: { readonly pid: number; readonly identity: string };
+  /** Whoever ran it was gone, and it was ended then; nobody was told yet. */
+  readonly ended?: string;
+}
+
+export interface HookRecords {
+  read(): Promise<HookRecord | undefined>;
+  write(record: HookRecord): Promise<void>;
+  clear(): Promise<void>;
+}
+
 export interface LockHolder {
   readonly run: string;
   readonly action: Action | Task;
@@ -176,6 +195,8 @@ export interface ReleaseRecords {
 export interface StateStore {
   readonly ledger: Ledger;
   readonly journal: Journal;
+  /** At most one hook runs at a time, under the lock. */
+  readonly hook: HookRecords;
   readonly lock: Lock;
   readonly config: SealedConfig;
   readonly releases: ReleaseRecords;

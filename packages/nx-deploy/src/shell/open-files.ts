@@ -24,6 +24,17 @@ export async function startedWith(pid: number, variable: string): Promise<string
   return text.split('\0').find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
 }
 
+/** Numbers of all live processes of this user that were started with these values of variables. */
+export async function startedWithAll(variables: Readonly<Record<string, string>>): Promise<readonly number[]> {
+  const wanted = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const found = await Promise.all(names.map(async (name) => {
+    const entries = (await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '')).split('\0');
+    return wanted.every((entry) => entries.includes(entry)) ? [Number(name)] : [];
+  }));
+  return found.flat();
+}
+
 /** How each live process was started, its arguments joined by blanks. */
 export async function commandLines(): Promise<readonly string[]> {
   const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly timeout: Ms;
   readonly signal?: AbortSignal;
+  /** Called with the leader of the group once it runs. A rejection ends the group, and {@link run} rejects with it when that has ended. */
+  readonly onStart?: (pid: number) => Promise<void>;
   /** Called for each line of either stream; a line is cut behind 2,000 characters, and ends with ` [cut]` then. */
   readonly onLine?: (line: string) => void;
   /** Applied before a line is cut, so that no part of a secret is left at its end. */
@@ -32,7 +34,7 @@ const PIPE_GRACE: Ms = 500;
 
 /**
  * The program leads a process group of its own, so that its children end with it: at the timeout and on abort the whole group gets SIGKILL.
- * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; only a bug rejects.
+ * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; but for `onStart` only a bug rejects.
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const cancelled = (): boolean => options.signal?.aborted === true;
@@ -46,6 +48,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   const end = (): void => killGroup(child.pid);
   const timer = setTimeout(() => { timedOut = true; end(); }, options.timeout);
   options.signal?.addEventListener('abort', end, { once: true });
+  const noted = noteStart(child.pid, options.onStart, end);
   const streams = [child.stdout, child.stderr];
   const splitters = streams.map((stream) => {
     const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut', ...options.redact }, (line) => options.onLine?.(line));
@@ -62,6 +65,8 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   clearTimeout(grace);
   splitters.forEach((splitter) => splitter.end());
   options.signal?.removeEventListener('abort', end);
+  const fault = await noted;
+  if (fault !== undefined) throw fault.thrown;
   return {
     ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
     ...(result.signal === undefined ? {} : { signal: result.signal }),
@@ -69,6 +74,18 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     timedOut,
     cancelled: cancelled(),
   };
+}
+
+/** Resolves with what went wrong, so that the program's end is waited for all the same. */
+async function noteStart(pid: number | undefined, onStart: RunOptions['onStart'], end: () => void): Promise<{ readonly thrown: unknown } | undefined> {
+  if (pid === undefined || onStart === undefined) return undefined;
+  try {
+    await onStart(pid);
+    return undefined;
+  } catch (thrown) {
+    end();
+    return { thrown };
+  }
 }
 
 /** One line of text that a program prints, for facts such as a git setting; undefined when it fails for any reason. */

@@ -1,11 +1,11 @@
-/** A state store each write of whose journal and ledger is seen before it happens. For tests only: the product has no switch for it. */
+/** A state store each write of whose journal, hook and ledger is seen before it happens. For tests only: the product has no switch for it. */
 import type { StateStore } from '../releases/index.js';
 
 /** Gets each write with what it is; does it, or not. */
 export type Step = <T>(label: string, write: () => Promise<T>) => Promise<T>;
 
 export function recorded(state: StateStore, step: Step): StateStore {
-  const { journal, ledger } = state;
+  const { journal, hook, ledger } = state;
   return {
     ...state,
     journal: {
@@ -13,6 +13,7 @@ export function recorded(state: StateStore, step: Step): StateStore {
       write: (record) => step(`journal ${record.effect.kind} ${record.effect.key}`, () => journal.write(record)),
       clear: () => step('journal cleared', () => journal.clear()),
     },
+    hook: { ...hook, write: (record) => step(`hook ${record.hook} ${record.ended === undefined ? record.process === undefined ? 'announced' : 'started' : 'ended'}`, () => hook.write(record)) },
     ledger: { ...ledger, append: (body) => step(`ledger ${body.kind}`, () => ledger.append(body)) },
   };
 }

@@ -1,7 +1,7 @@
 /** What a walker outside the agent asks of the platform that lives in it: one function per verb. Arguments and results cross the socket as JSON. */
 import { DeployError } from '../../errors.js';
 import type { ConfigRef, Ms, Processes, Release, ReleaseId } from '../../model/index.js';
-import type { ConfigValues, JournalRecord, Lease, LedgerBody, LockHolder, PlatformSettings } from '../../releases/index.js';
+import type { ConfigValues, HookRecord, JournalRecord, Lease, LedgerBody, LockHolder, PlatformSettings } from '../../releases/index.js';
 import type { LocalPlatform } from './platform.js';
 
 /** One walker's side of the agent. */
@@ -29,6 +29,7 @@ const questions = {
   'config.open': ({ platform }: Guest, ref: ConfigRef) => platform.state.config.open(ref),
   'releases.get': ({ platform }: Guest, id: ReleaseId) => platform.state.releases.get(id),
   'releases.list': ({ platform }: Guest) => platform.state.releases.list(),
+  'hook.read': ({ platform }: Guest) => platform.state.hook.read(),
   'lock.holder': ({ platform }: Guest) => platform.state.lock.holder(),
   'lock.revoke': ({ platform }: Guest, run: string) => platform.state.lock.revoke(run),
   async 'lock.acquire'(guest: Guest, holder: LockHolder) {
@@ -53,6 +54,8 @@ const changes = {
   'ledger.append': ({ platform }: Guest, body: LedgerBody) => platform.state.ledger.append(body),
   'journal.write': ({ platform }: Guest, record: JournalRecord) => platform.state.journal.write(record),
   'journal.clear': ({ platform }: Guest) => platform.state.journal.clear(),
+  'hook.write': ({ platform }: Guest, record: HookRecord) => platform.state.hook.write(record),
+  'hook.clear': ({ platform }: Guest) => platform.state.hook.clear(),
   'config.seal': ({ platform }: Guest, config: ConfigValues) => platform.state.config.seal(config),
   'config.remove': ({ platform }: Guest, ref: ConfigRef) => platform.state.config.remove(ref),
   'releases.put': ({ platform }: Guest, release: Release) => platform.state.releases.put(release),

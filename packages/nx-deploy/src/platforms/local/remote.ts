@@ -42,6 +42,7 @@ function remoteState(ask: Ask): StateStore {
   return {
     ledger: { append: (body) => ask('ledger.append', body), entries: () => ask('ledger.entries'), verify: () => ask('ledger.verify') },
     journal: { read: () => ask('journal.read'), write: (record) => ask('journal.write', record), clear: () => ask('journal.clear') },
+    hook: { read: () => ask('hook.read'), write: (record) => ask('hook.write', record), clear: () => ask('hook.clear') },
     lock: {
       holder: () => ask('lock.holder'),
       acquire: async (holder) => {

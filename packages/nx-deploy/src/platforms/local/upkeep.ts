@@ -17,6 +17,7 @@ export function localUpkeep(service: LocalService): Upkeep {
         await mendRecord(service),
         await asideIfDamaged(host.targetKey, () => state.config.ref({ values: {}, secrets: [] }), LOST_KEY),
         await asideIfDamaged(join(folder, 'journal.json'), () => state.journal.read(), 'what was under way is read off what runs'),
+        await asideIfDamaged(join(folder, 'hook.json'), () => state.hook.read(), 'a hook that an interrupted run left running is not known any more: look for it and end it'),
         ...await mendReleases(service),
         await supervisor.mend(),
         ...await gathered(service),
