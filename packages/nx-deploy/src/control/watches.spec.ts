@@ -60,6 +60,17 @@ describe('a watch', () => {
     expect((await record())?.watch).toBeUndefined();
   }, 40_000);
 
+  test('goes on when the same release is deployed again, and what did badly is not kept warm', async () => {
+    const first = await prepared(deployFile({ strategy: { type: 'blue-green', keepWarm: '1h' }, watch: '1h' }));
+    const { document: { release: second } } = await bench.deploy();
+    await bench.write('apps/api/deploy.json', deployFile({ strategy: { type: 'blue-green', keepWarm: '1h' }, watch: '1h', instances: 3 }));
+    expect((await bench.deploy()).document).toMatchObject({ outcome: 'done', release: second });
+    expect((await record())?.watch).toMatchObject({ release: second, previous: first });
+    await writeFile(trigger(), '');
+    await eventually(async () => (await bench.status()).live === first, 'it to be taken back');
+    await eventually(async () => !Object.keys((await bench.status()).fleet).includes(second ?? ''), 'what did badly to end');
+  }, 40_000);
+
   test('knows what ended while there was no agent from what does badly', async () => {
     await prepared(watched());
     const { document: { release } } = await bench.deploy();

@@ -48,9 +48,12 @@ export class Watches {
    * Rejects with ND-INTERRUPTED when somebody waits and the agent leaves: what the watch comes to is not known then.
    */
   async after(service: LocalService, context: WatchContext): Promise<ChangeResult> {
-    const { request, result, signal } = context;
+    const { request, result } = context;
     const time: Ms = watchTime(request, result);
     if (time === 0 || result.release === undefined) return result;
+    // The same release was deployed again (to start what had ended, say): the watch that knows what to go back to goes on.
+    const already = this.current.get(service);
+    if (result.previous === undefined && already?.release === result.release) return this.awaited(already.ended, context);
     const { watch: order, run, strategy, deadline, keep } = request;
     const { before = [], after = [] } = order?.rollbackHooks ?? {};
     const record: WatchRecord = {
@@ -59,8 +62,14 @@ export class Watches {
     };
     await service.update({ watch: record }).catch((error: unknown) => this.log('the watch could not be put on record, and ends with this agent', { run, error: String(error) }));
     const ended = this.begin(service, record, (stop) => watch({ ...context, signal: stop }));
-    if (order?.attached !== true) return result;
-    const outcome = await Promise.race([ended, left(signal).then(() => result)]);
+    return this.awaited(ended, context);
+  }
+
+  /** What the deploy came to, at once unless somebody waits for the end of the watch. */
+  private async awaited(ended: Promise<ChangeResult>, { request, result, signal }: WatchContext): Promise<ChangeResult> {
+    if (request.watch?.attached !== true) return result;
+    const over = ended.then((outcome) => (outcome.outcome === 'done' ? result : { ...outcome, run: result.run }));
+    const outcome = await Promise.race([over, left(signal).then(() => result)]);
     if (!this.leaving || signal.aborted || outcome !== result) return outcome;
     throw new DeployError('ND-INTERRUPTED', { what: 'the agent left before the watch was over', next: 'run status: it shows whether the next agent goes on with the watch' });
   }

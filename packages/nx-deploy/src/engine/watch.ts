@@ -1,4 +1,5 @@
 /** Looks after a release once its deploy is done, and takes it back by itself when it does badly. */
+import type { StrategyOptions } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { formatDuration, liveRelease, type Emit, type Ms, type ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
@@ -70,11 +71,16 @@ async function takeBack(context: WatchContext, release: ReleaseId, error: Deploy
   const back = await runChange({
     platform, emit, signal: new AbortController().signal,
     request: {
-      ...request, run, actor, change: { action: 'rollback', to: result.previous }, hooks: request.watch?.rollbackHooks ?? { before: [], after: [] },
+      // What did badly is not kept running.
+      ...request, strategy: coldly(request.strategy), run, actor, change: { action: 'rollback', to: result.previous }, hooks: request.watch?.rollbackHooks ?? { before: [], after: [] },
       reason: error.message + (error.parts.problems === undefined ? '' : ` (${error.parts.problems.join('; ')})`) + (without === undefined ? '' : `; ${without}`),
     },
   });
   emit({ type: 'note', text: back.outcome === 'done' ? `release ${release} was taken back to ${result.previous}` : `release ${release} could not be taken back` });
   if (back.outcome === 'done') return { ...failed, outcome: 'restored', ...(back.ledgerHead === undefined ? {} : { ledgerHead: back.ledgerHead }) };
   return { ...failed, outcome: 'not-restored', ...(back.error === undefined ? {} : { restoreError: back.error }) };
+}
+
+function coldly(strategy: StrategyOptions): StrategyOptions {
+  return 'keepWarm' in strategy ? { ...strategy, keepWarm: 0 } : strategy;
 }
