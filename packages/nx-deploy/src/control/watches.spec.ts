@@ -63,7 +63,7 @@ describe('a watch', () => {
   test('goes on when the same release is deployed again, and what did badly is not kept warm', async () => {
     const first = await prepared(deployFile({ strategy: { type: 'blue-green', keepWarm: '1h' }, watch: '1h' }));
     const { document: { release: second } } = await bench.deploy();
-    await bench.write('apps/api/deploy.json', deployFile({ strategy: { type: 'blue-green', keepWarm: '1h' }, watch: '1h', instances: 3 }));
+    await bench.write('apps/api/deploy.json', deployFile({ strategy: { type: 'blue-green', keepWarm: '1h' }, watch: '1h', environments: { staging: { instances: 3 }, production: {} } }));
     expect((await bench.deploy()).document).toMatchObject({ outcome: 'done', release: second });
     expect((await record())?.watch).toMatchObject({ release: second, previous: first });
     await writeFile(trigger(), '');
