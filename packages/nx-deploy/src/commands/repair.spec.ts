@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { processesOf } from '../../../../e2e/support/processes.js';
 import { identity } from '../shell/process-table.js';
 import { repair } from './repair.js';
 import { done, folderOf, interrupt, namesIn, stateOf, type Done } from './tasks.spec-support.js';
@@ -228,5 +229,6 @@ test('an instance whose release is not known either is named, and left to whoeve
   const named = told.document.notes.flatMap((note) => /left alone \(process (\d+)\)/.exec(note)?.[1] ?? []).map(Number);
   expect(named).toHaveLength(2);
   for (const pid of named) process.kill(-pid, 'SIGKILL');
-  await eventually(async () => (await Promise.all(named.map((pid) => identity(pid)))).every((one) => one === undefined), 'the lost instances to end');
+  // Their programs too, not only the leaders of their groups.
+  await eventually(() => processesOf(bench.home.services).length === 0, 'the lost instances to end');
 });
