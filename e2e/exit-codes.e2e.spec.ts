@@ -78,7 +78,7 @@ describe('exit codes', () => {
     expect((await json(3, 'deploy', 'api', '-c', 'typo')).error?.code).toBe('ND-ENVIRONMENT-UNKNOWN');
     expect((await json(3, 'deploy', 'ap', '-c', 'staging')).error?.code).toBe('ND-PROJECT-UNKNOWN');
     expect((await json(3, 'deploy', 'api', '-c', 'staging', '--froce')).error?.code).toBe('ND-OPTION-INVALID');
-    expect((await json(3, 'deploy', 'api', '-c', 'staging', '--strategy=canary')).outcome).toBe('refused');
+    expect((await json(3, 'deploy', 'api', '-c', 'staging', '--strategy=canray')).outcome).toBe('refused');
   });
 
   it('is 0 for a service that comes back: the failed ones are in the ledger, whole', async () => {
