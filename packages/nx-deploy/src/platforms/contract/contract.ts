@@ -11,10 +11,19 @@ export function describePlatform(subject: Subject): void {
     let harness: Harness;
     let count = 0;
     /** A service that no other test uses. */
-    const fresh = (): Promise<ServiceUnderTest> => {
+    const used: ServiceUnderTest[] = [];
+    const fresh = async (): Promise<ServiceUnderTest> => {
       count += 1;
-      return harness.service('contract', `service-${count}`, 'test');
+      const service = await harness.service('contract', `service-${count}`, 'test');
+      used.push(service);
+      return service;
     };
+    // What a test leaves running would take the time of those that follow.
+    afterEach(async () => {
+      await Promise.all(used.splice(0).map(async ({ platform }) => {
+        await Promise.all(Object.keys(await platform.list()).map((id) => platform.scale(id, { web: { fixed: 0 } })));
+      }));
+    });
     beforeAll(async () => {
       const missing = await subject.missing();
       if (missing !== undefined) throw new Error(`platform ${subject.name} cannot be tested here: ${missing}`);
