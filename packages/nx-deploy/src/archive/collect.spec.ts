@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ArtifactOption } from '../config/resolved.js';
+import type { FilesArtifact } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { collectFiles } from './collect.js';
 import { mapLimited } from './parallel.js';
@@ -23,10 +23,10 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
   }
 }
 
-const artifact = (change: Partial<ArtifactOption> = {}): ArtifactOption => ({ type: 'files', path: join(root, 'dist'), entry: 'main.js', dependencies: 'bundled', ...change });
-const collect = (change: Partial<ArtifactOption> = {}): ReturnType<typeof collectFiles> => collectFiles({ artifact: artifact(change), workspaceRoot: root });
+const artifact = (change: Partial<FilesArtifact> = {}): FilesArtifact => ({ type: 'files', path: join(root, 'dist'), entry: 'main.js', dependencies: 'bundled', ...change });
+const collect = (change: Partial<FilesArtifact> = {}): ReturnType<typeof collectFiles> => collectFiles({ artifact: artifact(change), workspaceRoot: root });
 
-async function failure(change: Partial<ArtifactOption> = {}): Promise<DeployError> {
+async function failure(change: Partial<FilesArtifact> = {}): Promise<DeployError> {
   const error: unknown = await collect(change).then(() => undefined, (thrown: unknown) => thrown);
   if (error instanceof DeployError) return error;
   throw error ?? new Error('it did not fail');

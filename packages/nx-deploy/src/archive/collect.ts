@@ -1,7 +1,7 @@
 /** From the build's output to the list of files that a release consists of. */
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join, posix, relative, sep } from 'node:path';
-import type { ArtifactOption } from '../config/resolved.js';
+import type { FilesArtifact } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, type ManifestFile, type ManifestLink } from './manifest.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
@@ -41,7 +41,7 @@ interface Laid extends Found {
  * Lists and hashes what the artifact consists of; the same files give the same digest on every machine. Rejects with ND-ARTIFACT-MISSING when there
  * is no build, ND-ARTIFACT-UNSAFE for links that leave the artifact and for sockets, pipes and devices, ND-ARTIFACT-CHANGED when a build goes on meanwhile.
  */
-export async function collectFiles(options: { artifact: ArtifactOption; workspaceRoot: string }): Promise<CollectedFiles> {
+export async function collectFiles(options: { artifact: FilesArtifact; workspaceRoot: string }): Promise<CollectedFiles> {
   const { artifact } = options;
   const folder = await buildFolder(artifact);
   const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder);
@@ -69,7 +69,7 @@ function leftOut({ files }: Found): string[] {
 }
 
 /** The real path of the build's output; the entry is known to be there. */
-async function buildFolder(artifact: ArtifactOption): Promise<string> {
+async function buildFolder(artifact: FilesArtifact): Promise<string> {
   const folder = await realpath(artifact.path).catch(() => undefined);
   if (folder === undefined) throw missing(artifact, 'the folder does not exist');
   if (!(await lstat(folder)).isDirectory()) throw missing(artifact, 'it is no folder');
@@ -79,20 +79,20 @@ async function buildFolder(artifact: ArtifactOption): Promise<string> {
   return folder;
 }
 
-function missing(artifact: ArtifactOption, why: string): DeployError {
+function missing(artifact: FilesArtifact, why: string): DeployError {
   return new DeployError('ND-ARTIFACT-MISSING', {
     what: 'there is nothing to deploy', where: artifact.path, why,
     next: 'run the build first; if it writes elsewhere, correct artifact.path and artifact.entry in deploy.json',
   });
 }
 
-async function layBundled(artifact: ArtifactOption, root: string): Promise<Laid> {
+async function layBundled(artifact: FilesArtifact, root: string): Promise<Laid> {
   const entry = inside(root, join(root, artifact.entry), artifact);
   return { ...await walk(root), root, entry, cwd: '.', warnings: [] };
 }
 
 /** The whole build output at its place in the workspace, and with it what the entry loads from elsewhere: node_modules, workspace libraries. */
-async function layTraced(artifact: ArtifactOption, folder: string, root: string): Promise<Laid> {
+async function layTraced(artifact: FilesArtifact, folder: string, root: string): Promise<Laid> {
   const base = inside(root, folder, artifact);
   const entry = await realpath(join(folder, artifact.entry));
   const cwd = await packageFolder(root, dirname(inside(root, entry, artifact)));
@@ -108,7 +108,7 @@ async function layTraced(artifact: ArtifactOption, folder: string, root: string)
   };
 }
 
-function inside(root: string, path: string, artifact: ArtifactOption): string {
+function inside(root: string, path: string, artifact: FilesArtifact): string {
   const found = relative(root, path).split(sep).join('/');
   if (found === '..' || found.startsWith('../')) throw unsafe([`${quoted(path)} lies outside ${quoted(root)}`], artifact.path);
   return found === '' ? '.' : found;

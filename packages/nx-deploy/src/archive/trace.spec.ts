@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ArtifactOption } from '../config/resolved.js';
+import type { FilesArtifact } from '../config/resolved.js';
 import { collectFiles } from './collect.js';
 
 let root: string;
@@ -16,7 +16,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
 }
 
 const collect = (path = 'ws/apps/api/dist', entry = 'main.js', workspaceRoot = join(root, 'ws')): ReturnType<typeof collectFiles> => {
-  const artifact: ArtifactOption = { type: 'files', path: join(root, path), entry, dependencies: 'traced' };
+  const artifact: FilesArtifact = { type: 'files', path: join(root, path), entry, dependencies: 'traced' };
   return collectFiles({ artifact, workspaceRoot });
 };
 

@@ -9,7 +9,7 @@ import { environmentNames, invalid, parseDefaults } from './load.js';
 import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
 import { HOOK_NAMES } from './resolved.js';
-import type { ArtifactOption, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
+import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
 import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig } from './schema.js';
 import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
@@ -107,7 +107,7 @@ function ms(text: string | undefined, otherwise: Ms): Ms {
   return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
 }
 
-function artifactOf({ config, workspaceRoot, projectRoot, file }: ResolveRequest, complain: Complain): ArtifactOption {
+function artifactOf({ config, workspaceRoot, projectRoot, file }: ResolveRequest, complain: Complain): FilesArtifact {
   const { path = 'dist', entry = 'main.js', dependencies = 'bundled' } = config.artifact;
   const project = resolve(workspaceRoot, projectRoot);
   const spelled = path.replace(/^\{workspaceRoot\}/, () => workspaceRoot).replace(/^\{projectRoot\}/, () => project);

@@ -66,7 +66,7 @@ export const HOOK_NAMES = ['preDeploy', 'postDeploy', 'preRollback', 'postRollba
 export type HookName = (typeof HOOK_NAMES)[number];
 export type Hooks = Readonly<Partial<Record<HookName, readonly Hook[]>>>;
 
-export interface ArtifactOption {
+export interface FilesArtifact {
   readonly type: 'files';
   /** Absolute folder of the build's output. */
   readonly path: string;
@@ -76,13 +76,80 @@ export interface ArtifactOption {
   readonly dependencies: 'bundled' | 'traced';
 }
 
+/** Where an image is pushed to. */
+export interface ImageRepository {
+  /** `images.example.com/team/api`, without tag and digest. */
+  readonly repository: string;
+  /** Templates: text with `{version}`, `{commit}`, `{branch}`, `{hash}`. */
+  readonly tags: readonly string[];
+}
+
+/** What images have in common, whoever builds them. */
+interface ImageArtifact {
+  readonly type: 'image';
+  /** `os/architecture` or `os/architecture/variant`, at least one. */
+  readonly platforms: readonly string[];
+  /** Beside those that the builder writes. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly push: readonly ImageRepository[];
+  /** Registries, `host` or `host:port`, that may be plain http although they are not loopback. */
+  readonly plainHttp: readonly string[];
+}
+
+/** An image of a Node service that is put together here, without an engine. */
+export interface OciImage extends ImageArtifact {
+  readonly builder: 'oci';
+  /** Absolute folder of the build's output. */
+  readonly path: string;
+  /** Relative to `path`. */
+  readonly entry: string;
+  /**
+   * bundled: `path` holds all that runs. traced: the modules that `entry` loads (@vercel/nft). installed: the production dependencies of the pruned lock file.
+   * bundle: esbuild makes one file of `entry` and all that it loads.
+   */
+  readonly dependencies: 'bundled' | 'traced' | 'installed' | 'bundle';
+  /** A reference, or `oci:<absolute folder>` for a layout. */
+  readonly base: string;
+  /** Patterns relative to `path` of files that change less often than the code: a layer of their own. */
+  readonly assets: readonly string[];
+  /** `user:group`, numbers or names of the base image. */
+  readonly user: string;
+  /** The port that the image exposes and that its variable PORT names. */
+  readonly port: number;
+  /** Values that are the same in every environment, never secrets: they can be read in the image. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Words after which the entry is left out: undefined is `node <entry>`. */
+  readonly command?: readonly string[];
+}
+
+/** `env` names a variable of the command's own environment, `file` an absolute path: the value itself stands nowhere. */
+export type BuildSecret = { readonly id: string; readonly env: string } | { readonly id: string; readonly file: string };
+
+/** An image of a Dockerfile, built by an engine. */
+export interface DockerfileImage extends ImageArtifact {
+  /** `@nx/docker`: the arguments of the project's docker:build target say how. */
+  readonly builder: 'docker' | '@nx/docker';
+  readonly engine: 'docker' | 'podman';
+  /** Absolute. */
+  readonly dockerfile: string;
+  /** Absolute folder. */
+  readonly context: string;
+  readonly target?: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly secrets: readonly BuildSecret[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
+}
+
+export type ImageOption = OciImage | DockerfileImage;
+
 export interface ResolvedEnvironment {
   readonly service: string;
   readonly environment: string;
   /** Absolute path of deploy.json. */
   readonly file: string;
   readonly platform: { readonly type: 'local' };
-  readonly artifact: ArtifactOption;
+  readonly artifact: FilesArtifact;
   /** 0: each instance gets a port of its own by the variable PORT. */
   readonly port: number;
   readonly health: HealthSpec;
