@@ -39,6 +39,20 @@ const single: fc.Arbitrary<Case> = fc.record({
   can: fc.constant<readonly Ability[]>([]),
 });
 
+const keepWarm = fc.constantFrom(0, 60_000);
+
+/** Both run two releases side by side and commit before the last fleet. */
+const sideBySide: fc.Arbitrary<Case> = fc.record({
+  from: before, to: after,
+  strategy: fc.oneof(
+    keepWarm.map((kept): StrategyOptions => ({ type: 'blue-green', smoke: [], soak: 0, keepWarm: kept })),
+    fc.tuple(keepWarm, fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 3 })).map(([kept, weights]): StrategyOptions => ({
+      type: 'canary', steps: weights.sort((a, b) => a - b).map((weight) => ({ weight, soak: 0 })), smoke: [], soak: 0, keepWarm: kept, sticky: false,
+    })),
+  ),
+  can: fc.constant<readonly Ability[]>(['overlap', 'split', 'many']),
+});
+
 interface Ran {
   readonly platform: FakePlatform;
   readonly result: ApplyResult;
@@ -68,6 +82,11 @@ function bare(fleetOrFleets: Desired): unknown {
     .map(([id, { processes, weight }]) => [id, { weight, processes: Object.fromEntries(Object.entries(processes).filter(([, scale]) => 'fixed' in scale && scale.fixed > 0)) }]));
 }
 
+/** Without what is kept warm. */
+function serving(fleetAfter: Desired): Desired {
+  return Object.fromEntries(Object.entries(fleetAfter).filter(([, { until }]) => until === undefined));
+}
+
 function expectRecorded(platform: FakePlatform): void {
   platform.calls.forEach((call, index) => {
     const [, verb = '', key = ''] = /^(stage|scale|route) (.*)$/.exec(call) ?? [];
@@ -79,15 +98,17 @@ async function expectOneOfBoth(each: Case, kind: FaultKind): Promise<void> {
   const clean = await walk(each, undefined);
   if (clean === undefined) return;
   expect(clean.result).toEqual({ outcome: 'done' });
-  expect(bare(asDesired(clean.platform.observed()))).toEqual(bare(each.to));
+  const reachedEnd = bare(asDesired(clean.platform.observed()));
+  expect(bare(serving(asDesired(clean.platform.observed())))).toEqual(bare(each.to));
   expectRecorded(clean.platform);
   expect(clean.platform.stranded).toEqual([]);
 
   const calls = clean.platform.calls.flatMap((call, at) => (call.startsWith('journal') ? [] : [at]));
+  const commit = clean.platform.calls.findIndex((call) => call.startsWith('journal commit'));
   for (const at of calls) {
     const ran = await walk(each, { at, kind });
     const end = bare(asDesired(ran!.platform.observed()));
-    expect([at, ran!.result.outcome, end]).toEqual([at, 'restored', bare(each.from)]);
+    expect([at, ran!.result.outcome, end]).toEqual(at < commit ? [at, 'restored', bare(each.from)] : [at, 'done', reachedEnd]);
     expectRecorded(ran!.platform);
     if (each.can.includes('overlap')) expect(ran!.platform.stranded).toEqual([]);
   }
@@ -95,6 +116,10 @@ async function expectOneOfBoth(each: Case, kind: FaultKind): Promise<void> {
 
 test.each<FaultKind>(['before', 'after'])('a call that fails (%s it had its effect), with overlap', async (kind) => {
   await fc.assert(fc.asyncProperty(overlapping, (each) => expectOneOfBoth(each, kind)), { numRuns: 60 });
+});
+
+test.each<FaultKind>(['before', 'after'])('a call that fails (%s it had its effect), side by side: taken back until the commit, from there on brought to its end', async (kind) => {
+  await fc.assert(fc.asyncProperty(sideBySide, (each) => expectOneOfBoth(each, kind)), { numRuns: 60 });
 });
 
 test.each<FaultKind>(['before', 'after'])('a call that fails (%s it had its effect), without overlap', async (kind) => {
@@ -106,7 +131,7 @@ test('a call that hangs', async () => {
 });
 
 test('a platform that fails for good: both errors, and what has traffic was not stopped', async () => {
-  await fc.assert(fc.asyncProperty(overlapping, fc.nat(30), async (each, at) => {
+  await fc.assert(fc.asyncProperty(fc.oneof(overlapping, sideBySide), fc.nat(30), async (each, at) => {
     const ran = await walk(each, { at, kind: 'before', forever: true });
     if (ran === undefined || ran.result.outcome === 'done') return;
     expect(ran.result.outcome).toBe('not-restored');
@@ -116,7 +141,7 @@ test('a platform that fails for good: both errors, and what has traffic was not 
 });
 
 test('a release that never gets ready: always restored', async () => {
-  await fc.assert(fc.asyncProperty(overlapping, async (each) => {
+  await fc.assert(fc.asyncProperty(fc.oneof(overlapping, sideBySide), async (each) => {
     const arriving = Object.keys(each.to).filter((id) => each.from[id] === undefined);
     fc.pre(arriving.length > 0);
     const ran = await walk(each, undefined, (platform) => arriving.forEach((id) => platform.broken.add(id)));
