@@ -62,9 +62,7 @@ export class Supervisor {
 
   /** Finds the processes of an earlier agent again. {@link revive} starts those that ended meanwhile. */
   async adopt(): Promise<void> {
-    const stored = await readState(this.file, isInstancesFile);
-    // A record that is gone is no sign that nothing runs.
-    const known = stored?.instances ?? await findInstances(this.logFolder);
+    const known = await knownInstances(this.options.folder);
     // All or none: a service of which one record is lost is opened by a repair, which must not find these watched already.
     const records = await Promise.all(known.map(async (record) => ({ record, release: await this.options.release(record.release).catch((error: unknown) => { throw missing(this.options.folder, record, error); }) })));
     await Promise.all(records.map(async ({ record, release }) => {
@@ -225,6 +223,11 @@ function isInstanceRecord(value: unknown): value is InstanceRecord {
   return isWhole(slot, 1) && isWhole(port) && (pid === undefined || isWhole(pid, 2)) && (identity === undefined || typeof identity === 'string');
 }
 
+/** The instances on record; a record that is gone is no sign that nothing runs, so then those that are found among the processes. Rejects when it cannot be read. */
+export async function knownInstances(folder: string): Promise<readonly InstanceRecord[]> {
+  return (await readState(join(folder, INSTANCES_FILE), isInstancesFile))?.instances ?? await findInstances(join(folder, 'logs'));
+}
+
 /** Ends the processes of a service that no supervisor has; returns how many there were. */
 export async function endRecorded(folder: string): Promise<number> {
   const alive = await runningIn(folder);
@@ -234,11 +237,10 @@ export async function endRecorded(folder: string): Promise<number> {
 
 /** Shims of the service in this folder that run: those on record, or where no record can be read those that are found among the processes. */
 export async function runningIn(folder: string): Promise<readonly number[]> {
-  const stored = await readState(join(folder, INSTANCES_FILE), isInstancesFile).catch((error: unknown) => {
-    if (error instanceof DeployError) return undefined;
+  const records = await knownInstances(folder).catch((error: unknown) => {
+    if (error instanceof DeployError) return findInstances(join(folder, 'logs'));
     throw error;
   });
-  const records = stored?.instances ?? await findInstances(join(folder, 'logs'));
   const alive = await Promise.all(records.map(async ({ pid, identity }) => (
     pid !== undefined && identity !== undefined && await isAlive(pid, identity) ? [pid] : []
   )));

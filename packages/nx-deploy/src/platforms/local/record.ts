@@ -1,5 +1,6 @@
 /** What the local platform keeps of a service beside its releases: where it listens, who owns it, how the traffic is shared. */
 import { join } from 'node:path';
+import { knownInstances } from '../../agent/supervisor.js';
 import type { ReleaseId } from '../../model/index.js';
 import { damaged, fileLedger, hasText, isEachOf, isObject, isWhole, lastSuccess, readState, writeAtomically, type ServiceKey, type STATE_SCHEMA } from '../../releases/index.js';
 import type { Closure, Listen } from '../../routers/router.js';
@@ -51,18 +52,19 @@ export function readRecord(folder: string): Promise<ServiceRecord | undefined> {
 }
 
 /**
- * The record, or undefined where none was ever written. It is on disk before the ledger calls a deploy done: a service of which the ledger knows a
- * success and that has none has lost it, and is not taken for one that was never deployed (ND-STATE-DAMAGED).
+ * The record, or undefined where none was ever written. It is on disk before the first instance and before the ledger calls a deploy done: a service
+ * that has either and no record has lost it, and is not taken for one that was never deployed (ND-STATE-DAMAGED).
  */
 export async function readKeptRecord(folder: string): Promise<ServiceRecord | undefined> {
   const record = await readRecord(folder);
   if (record !== undefined || !await wasDeployed(folder)) return record;
-  throw damaged(recordFile(folder), 'it is gone, and the ledger names a release that was deployed');
+  throw damaged(recordFile(folder), 'it is gone, and the ledger or the instances show that the service was deployed');
 }
 
-/** Has it succeeded, and was it not destroyed since? */
+/** Has it succeeded, and was it not destroyed since? Where the ledger is gone as well, instances tell. */
 export async function wasDeployed(folder: string): Promise<boolean> {
-  return lastSuccess(await fileLedger(join(folder, 'ledger')).entries()) !== undefined;
+  const entries = await fileLedger(join(folder, 'ledger')).entries();
+  return entries.length === 0 ? (await knownInstances(folder)).length > 0 : lastSuccess(entries) !== undefined;
 }
 
 export function writeRecord(folder: string, record: ServiceRecord): Promise<void> {
