@@ -38,7 +38,7 @@ export async function recoverService(service: LocalService, log: (message: strin
       await endLeftHook(service);
       const platform = localPlatform(service, record.listen ?? { address: '127.0.0.1' });
       const recovery = await recover({ platform, actor, lease, emit: (event) => log('recovery', { run, event }) });
-      for (const line of await closeOpenRuns({ platform, actor, lease })) log('recovery', { run, line });
+      for (const line of await closeOpenRuns({ platform, actor, lease, unattended: true })) log('recovery', { run, line });
       log('recovered', { run, way: recovery?.way, error: recovery?.error?.message });
     } finally {
       await lease.release();

@@ -1,5 +1,6 @@
 /** What `status` shows, gathered from the instances, the router and the ledger. */
 import type { Instance } from '../agent/instance.js';
+import { unansweredIn } from '../engine/open-runs.js';
 import { questionId } from '../engine/question.js';
 import { goalOf } from '../engine/recover.js';
 import { available } from '../engine/target.js';
@@ -32,7 +33,7 @@ export async function serviceStatus(service: LocalService): Promise<ServiceStatu
     traffic: await traffic(service, Object.keys(fleet)),
     releases: releaseStatuses(entries, there, journal).slice(0, RELEASES_SHOWN),
     ...destroyedFacts(entries, lock),
-    ...(journal === undefined ? {} : leftFacts(journal, entries, lock)),
+    ...(journal === undefined ? lostFacts(entries, lock) : leftFacts(journal, entries, lock)),
     ...(lock === undefined ? {} : { lock }),
     ledger,
   };
@@ -68,6 +69,12 @@ function leftFacts(left: JournalRecord, entries: readonly LedgerEntry[], lock: L
   // An answer has the lock in its own name, and goes on under the name of the change.
   const answered = lock !== undefined && decisionsOf(entries, run).length > 0;
   return lock?.run === run || answered ? {} : { interrupted: { run, action, since: startedAt, at: `${effect.kind} ${effect.key}` } };
+}
+
+/** A change that waited and whose journal is gone. */
+function lostFacts(entries: readonly LedgerEntry[], lock: LockHolder | undefined): Pick<ServiceStatus, 'interrupted'> {
+  const lost = lock === undefined ? unansweredIn(entries) : undefined;
+  return lost === undefined ? {} : { interrupted: { run: lost.run, action: lost.action, since: lost.at, at: 'a question whose record is gone' } };
 }
 
 function decisionsOf(entries: readonly LedgerEntry[], run: string): readonly DecisionStatus[] {

@@ -6,6 +6,7 @@ import type { LedgerEntry, StateStore } from '../releases/index.js';
 import { runChange } from './change.js';
 import { build, request } from './changes.spec-support.js';
 import { expirePause } from './decide.js';
+import { closeOpenRuns } from './open-runs.js';
 import { recover } from './recover.js';
 import { repair } from './repair.js';
 import type { ChangeRequest, ChangeResult } from './request.js';
@@ -123,18 +124,22 @@ test('a dry run is refused while it waits, as the deploy itself', async () => {
   }
 });
 
+/** What a repair comes to, and what it says. */
+async function repaired(): Promise<{ readonly outcome: string; readonly notes: readonly string[] }> {
+  const notes: string[] = [];
+  const upkeep = { mend: async () => [], withdraw: async () => undefined, erase: async () => undefined };
+  const { outcome } = await repair({
+    platform: Object.assign(platform, upkeep), request: { run: 'r', actor: { user: 'ann', host: 'h', pid: 1 }, service: 'api', environment: 'staging', order: { action: 'repair' } },
+    emit: () => undefined, sweep: async () => ({ files: 0, bytes: 0 }), lease: undefined, say: (note) => notes.push(note), begin: () => undefined,
+  });
+  return { outcome, notes };
+}
+
 test('a recovery and a repair leave it alone', async () => {
   await waitsAt25();
   const before = platform.observed();
   expect(await recover({ platform, actor: { user: 'agent', host: 'h', pid: 1 }, emit: () => undefined })).toBeUndefined();
-  const notes: string[] = [];
-  const upkeep = { mend: async () => [], withdraw: async () => undefined, erase: async () => undefined };
-  const part = await repair({
-    platform: Object.assign(platform, upkeep), request: { run: 'r', actor: { user: 'ann', host: 'h', pid: 1 }, service: 'api', environment: 'staging', order: { action: 'repair' } },
-    emit: () => undefined, sweep: async () => ({ files: 0, bytes: 0 }), lease: undefined, say: (note) => notes.push(note), begin: () => undefined,
-  });
-  expect(part.outcome).toBe('unchanged');
-  expect(notes).toEqual([expect.stringMatching(/waits for an answer.*approve or reject it$/)]);
+  expect(await repaired()).toEqual({ outcome: 'unchanged', notes: [expect.stringMatching(/waits for an answer.*approve or reject it$/)] });
   expect(platform.observed()).toEqual(before);
   expect(await ledger()).toEqual(['start', 'end done', 'start', 'paused']);
 });
@@ -168,6 +173,32 @@ describe('nobody answers in time', () => {
 test('an answer to nothing is refused', async () => {
   await change(build('1'));
   for (const action of ['approve', 'reject'] as const) expect(await change({ action })).toMatchObject({ outcome: 'refused', error: { code: 'ND-NOT-PAUSED' } });
+});
+
+describe('its journal is gone', () => {
+  const asks = ([{ action: 'approve' }, { action: 'reject' }, { action: 'rollback' }, build('3')] as const).map((what): [string, ChangeRequest['change']] => [what.action, what]);
+
+  test.each(asks)('%s is refused, and nothing is touched', async (_action, what) => {
+    const { run } = await waitsAt25();
+    await state.journal.clear();
+    const before = platform.observed();
+    for (const dryRun of what.action === 'deploy' ? [false, true] : [false]) {
+      expect(await change(what, { dryRun })).toMatchObject({ outcome: 'refused', error: { code: 'ND-STATE-DAMAGED', what: expect.stringContaining(run), next: expect.stringContaining('repair') } });
+    }
+    expect(platform.observed()).toEqual(before);
+    expect(await ledger()).toEqual(['start', 'end done', 'start', 'paused']);
+  });
+
+  test('an agent leaves it as it is, and a repair gives the traffic back', async () => {
+    const { first } = await waitsAt25();
+    await state.journal.clear();
+    expect(await closeOpenRuns({ platform, actor: { user: 'agent', host: 'h', pid: 1 }, unattended: true })).toEqual([]);
+    expect(await repaired()).toMatchObject({ outcome: 'done' });
+    expect(platform.observed()).toMatchObject({ [first]: { weight: 100 } });
+    expect(await ledger()).toEqual(['start', 'end done', 'start', 'paused', 'end restored']);
+    expect(await change({ action: 'approve' })).toMatchObject({ error: { code: 'ND-NOT-PAUSED' } });
+    expect(await change(build('3'))).toMatchObject({ outcome: 'paused' });
+  });
 });
 
 test('a kill right after the approval is like any other: the next command goes back', async () => {

@@ -4,6 +4,7 @@ import { liveRelease, type Desired, type Emit } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { type Actor, type JournalRecord, type Lease, type LedgerDecision, type Pause } from '../releases/index.js';
+import { lostQuestion } from './open-runs.js';
 import { endOrphanedHook } from './orphaned-hook.js';
 import { recordEnd, type Part } from './record.js';
 import { checkQuestion } from './question.js';
@@ -19,6 +20,7 @@ export async function answer(context: HeldChange, wanted: Change | Decision): Pr
   const left = await waiting(platform);
   const decides = wanted.action === 'approve' || wanted.action === 'reject';
   if (left === undefined) {
+    await refuseLost(platform);
     if (decides) throw notPaused('nothing waits for an answer');
     return undefined;
   }
@@ -40,6 +42,17 @@ export async function answer(context: HeldChange, wanted: Change | Decision): Pr
 export async function refuseWaiting(platform: Platform): Promise<void> {
   const left = await waiting(platform);
   if (left !== undefined && !isExpired(left.paused)) throw pausedError(left);
+  if (left === undefined) await refuseLost(platform);
+}
+
+/** Without its journal nobody knows what the change came from, and a rollback would go one release too far. */
+async function refuseLost(platform: Platform): Promise<void> {
+  const lost = await lostQuestion(platform);
+  if (lost === undefined) return;
+  throw new DeployError('ND-STATE-DAMAGED', {
+    what: `the record of the ${lost.action} ${lost.run} is gone, which waited for an answer`, why: 'the ledger has its question and no end, and there is no journal',
+    next: 'run repair: what ran before gets all of the traffic; then deploy again',
+  });
 }
 
 export function pausedError({ run, action, paused }: Waiting): DeployError {

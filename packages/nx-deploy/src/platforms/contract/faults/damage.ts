@@ -83,6 +83,24 @@ export function describeDamageAtStart(subject: FaultSubject, names: readonly str
       await change(work, consequence(work, 'afterRestart'), before, '2');
     }));
   });
+
+  test(`${subject.name}: the service record and the whole ledger are gone: not taken for a service that was never deployed`, () => inPlace(subject, {}, async (place) => {
+    const service = place.service('damaged');
+    await service.deploy(steady('rolling', '1'));
+    const before = await service.status();
+    const files = await service.files();
+    const record = files.find(({ name }) => name === 'service record');
+    for (const { path, name } of files) if (name === 'service record' || name.startsWith('ledger')) await rm(path);
+    await place.restart();
+    await expect(service.status()).rejects.toMatchObject({ code: 'ND-STATE-DAMAGED' });
+    const refused = await service.deploy(steady('rolling', '2'));
+    expectNamed(refused.error ?? { code: 'ND-INTERNAL', what: 'no error' }, record ?? { path: 'a platform without a record' });
+    expect(await service.repair()).toMatchObject({ outcome: 'done' });
+    expect(pidsOf(await service.status())).toEqual(pidsOf(before));
+    expect(await answers((await service.status()).url)).toBe(before.live);
+    expect(await service.deploy(steady('rolling', '2'))).toMatchObject({ outcome: 'done' });
+    expect((await service.status()).ledger.ok).toBe(false);
+  }));
 }
 
 /** What a file that is gone, or has another shape, does to a change has nothing to do with its strategy: it takes one of them. */

@@ -24,7 +24,6 @@ interface Waiting {
 }
 
 export function describeWaiting(subject: FaultSubject): void {
-  // Nobody can tell that a journal is gone, and with it the question.
   const ways = Object.keys(WAYS).filter((way) => way !== GONE);
   describe.each([['blue-green, to what is warm', blueGreen(ASK)], ['canary, with a cookie', canary]])(`${subject.name}: state damaged while a change waits, %s`, (_name, strategy) => {
     test.each(SOAK ? ways : ways.slice(0, 1))('journal %s', (way) => inPlace(subject, {}, async (place) => {
@@ -42,6 +41,21 @@ export function describeWaiting(subject: FaultSubject): void {
         await expectServing(service, next.release, live);
       });
       expect((await service.status()).ledger.ok).toBe(true);
+    }), 60_000);
+
+    test('journal gone, and the agent started again: status tells, nothing goes on before a repair', () => inPlace(subject, {}, async (place) => {
+      const { service, before, live } = await waits(place, strategy);
+      await damage(service, 'journal', GONE);
+      await place.restart();
+      expect(await service.status()).toMatchObject({ interrupted: { at: 'a question whose record is gone' }, fleet: before.fleet });
+      for (const result of [await service.decide('approve'), await service.rollback(), await service.deploy(steady('rolling', '3'))]) {
+        expect(result).toMatchObject({ outcome: 'refused', error: { code: 'ND-STATE-DAMAGED', next: expect.stringContaining('repair') } });
+      }
+      expect(pids(before).every(isRunning)).toBe(true);
+      expect(await service.repair()).toMatchObject({ outcome: 'done' });
+      expect(await answers(before.url)).toBe(live);
+      expect((await service.status()).interrupted).toBeUndefined();
+      expect(await service.deploy(steady('rolling', '3'))).toMatchObject({ outcome: 'done' });
     }), 60_000);
 
     test.each(SOAK ? ways : ways.slice(1, 2))('service record %s, by an agent that knows better', (way) => inPlace(subject, {}, async (place) => {
