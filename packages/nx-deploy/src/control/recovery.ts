@@ -1,6 +1,6 @@
 /** Brings to an end what an agent that was killed had begun. */
 import { hostname } from 'node:os';
-import { closeOpenRuns } from '../engine/open-runs.js';
+import { closeOpenRuns, unansweredIn } from '../engine/open-runs.js';
 import { endOrphanedHook } from '../engine/orphaned-hook.js';
 import { recover } from '../engine/recover.js';
 import { localPlatform } from '../platforms/local/platform.js';
@@ -28,7 +28,9 @@ export async function recoverService(service: LocalService, log: (message: strin
   const { state, record } = service;
   try {
     const left = await state.journal.read();
-    const begun = left ?? openRuns(await state.ledger.entries())[0];
+    const entries = await state.ledger.entries();
+    const lost = unansweredIn(entries)?.run;
+    const begun = left ?? openRuns(entries).find(({ run }) => run !== lost);
     const hook = await state.hook.read();
     if (begun === undefined && (hook === undefined || hook.ended !== undefined)) return;
     const { run, action } = begun ?? { run: hook?.run ?? '', action: 'repair' };

@@ -131,6 +131,16 @@ export function describeSideBySide(fresh: Fresh): void {
     process.stdout.write(`${_what}: ${report.failures} of ${report.sent} requests saw it, found after ${(result.durationMs / 1_000).toFixed(1)} s\n`);
   });
 
+  test.each<[string, StrategyOptions]>([['blue-green', blueGreen({ soak: 20_000 })], ['canary', canary({ steps: [{ weight: 50, soak: 20_000 }] })]])('%s that is cancelled while it soaks is taken back without a failed request', async (_name, strategy) => {
+    const service = await fresh();
+    const good = await service.deploy(STEADY);
+    const cancel = new AbortController();
+    const watch: ServiceOrder['watch'] = (event) => { if (event.type === 'waiting' && event.for.startsWith('soak')) cancel.abort(); };
+    const { result } = await underLoad(service, () => service.deploy({ ...STEADY, version: '2', strategy, watch, signal: cancel.signal }));
+    expect(result).toMatchObject({ outcome: 'restored', error: { code: 'ND-CANCELLED' } });
+    expect(await service.platform.list()).toEqual({ [good.release ?? '']: expect.objectContaining({ weight: 100 }) });
+  });
+
   test('while a canary is dead its requests go to the stable release', async () => {
     const service = await fresh();
     const good = await service.deploy(STEADY);

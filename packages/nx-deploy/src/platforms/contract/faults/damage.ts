@@ -5,7 +5,7 @@ import { isRunning } from '../../../../../../e2e/support/processes.js';
 import type { ServiceStatus } from '../../../control/protocol.js';
 import { asDeployError, type SerializedError } from '../../../errors.js';
 import type { Consequence, FaultPlace, FaultService, FaultSubject, StateFile } from './harness.js';
-import { answers, eventually, expectFleet, inPlace, pidsOf, SOAK, steady, STRATEGIES, Traffic, type Strategy } from './observe.js';
+import { answers, eventually, expectFleet, inPlace, pidsOf, SOAK, steady, Traffic, type Strategy } from './observe.js';
 
 const GARBAGE = Buffer.from([0, 255, 123, 10, 0, 34, 195, 40, 10, 125, 0, 7]);
 export const GONE = 'gone';
@@ -24,6 +24,9 @@ export async function leave(path: string, content: Buffer | undefined): Promise<
   if (content === undefined) await rm(path, { force: true });
   else await writeFile(path, content);
 }
+
+/** One that may have a gap, and one that may not. */
+const STRATEGIES: readonly Strategy[] = ['rolling', 'recreate'];
 
 interface Case {
   readonly place: FaultPlace;

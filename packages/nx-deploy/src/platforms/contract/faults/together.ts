@@ -2,17 +2,19 @@
 import { hostname } from 'node:os';
 import type { ChangeResult } from '../../../engine/request.js';
 import type { FaultOrder, FaultService, FaultSubject } from './harness.js';
-import { expectFleet, inPlace, steady, STRATEGIES, underTraffic } from './observe.js';
+import { EVERY_STRATEGY, expectFleet, inPlace, steady, STRATEGIES, underTraffic } from './observe.js';
 
 type Way = 'deploy' | 'deployElsewhere';
 
+const WAYS: readonly (readonly [string, Way, Way])[] = [
+  ['in the same process', 'deploy', 'deploy'],
+  ['in two processes', 'deploy', 'deployElsewhere'],
+  ['in two processes of their own', 'deployElsewhere', 'deployElsewhere'],
+];
+
 export function describeTogether(subject: FaultSubject): void {
-  describe.each(STRATEGIES)(`${subject.name}: two changes at once, %s`, (strategy) => {
-    test.each<readonly [string, Way, Way]>([
-      ['in the same process', 'deploy', 'deploy'],
-      ['in two processes', 'deploy', 'deployElsewhere'],
-      ['in two processes of their own', 'deployElsewhere', 'deployElsewhere'],
-    ])('%s', (_where, one, other) => inPlace(subject, {}, async (place) => {
+  describe.each(EVERY_STRATEGY)(`${subject.name}: two changes at once, %s`, (strategy) => {
+    test.each(STRATEGIES.includes(strategy) ? WAYS : WAYS.slice(0, 1))('%s', (_where, one, other) => inPlace(subject, {}, async (place) => {
       const service = place.service('together');
       await service.deploy(steady(strategy, '1'));
       // Long enough that both are under way, however slowly a process starts.
