@@ -136,8 +136,9 @@ export function describeSideBySide(fresh: Fresh): void {
     const good = await service.deploy(STEADY);
     const cancel = new AbortController();
     const watch: ServiceOrder['watch'] = (event) => { if (event.type === 'waiting' && event.for.startsWith('soak')) cancel.abort(); };
-    const { result } = await underLoad(service, () => service.deploy({ ...STEADY, version: '2', strategy, watch, signal: cancel.signal }));
+    const { result, report } = await underGets(service, () => service.deploy({ ...STEADY, version: '2', strategy, watch, signal: cancel.signal }));
     expect(result).toMatchObject({ outcome: 'restored', error: { code: 'ND-CANCELLED' } });
+    expect(report).toMatchObject({ failures: 0, firstFailures: [] });
     expect(await service.platform.list()).toEqual({ [good.release ?? '']: expect.objectContaining({ weight: 100 }) });
   });
 
