@@ -43,6 +43,11 @@ export function printedFailure(lines: readonly string[]): ModuleFailure | undefi
   return named(text, MISSING.exec(text)?.[0].split('\n')[0] ?? '', /Require stack:\n\s*- ([^\n]+)/.exec(text)?.[1]);
 }
 
+/** Where a source cannot be parsed, as Node prints it before the error: of ESM the error itself does not say so. */
+export function printedPlace(lines: readonly string[]): string | undefined {
+  return syntaxPlace(lines.join('\n')).importer;
+}
+
 function named(message: string, why: string, importer: string | undefined): ModuleFailure {
   const [, module, from] = MISSING.exec(message) ?? [];
   const asker = from ?? importer;

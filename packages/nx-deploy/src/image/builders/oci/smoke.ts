@@ -13,7 +13,7 @@ import type { Digest, Platform } from '../../oci.js';
 import { plain } from '../../registry/plain.js';
 import { killGroup, run, type RunResult } from '../../../shell/run.js';
 import { cancelled } from './cancelled.js';
-import { moduleFailure, printedFailure, type ModuleFailure } from './module-failure.js';
+import { moduleFailure, printedFailure, printedPlace, type ModuleFailure } from './module-failure.js';
 import { preloadProgram, type Reported } from './preload.js';
 import { unpackLayer } from './unpack.js';
 
@@ -108,7 +108,7 @@ function verdict(smoke: SmokeImport, { exitCode, signal, timedOut, startError }:
   const errors = reported.flatMap((line) => ('error' in line ? [line.error] : []));
   for (const error of errors) {
     const found = moduleFailure(error, !isNewer(smoke.node));
-    if (found !== undefined) throw failure(smoke, found, inImage(found.importer ?? smoke.entry), inImage);
+    if (found !== undefined) throw failure(smoke, found, inImage(found.importer ?? printedPlace(lines) ?? smoke.entry), inImage);
   }
   if (reported.some((line) => 'passed' in line)) return [];
   const of = `the smoke import of ${smoke.entry} (${platformName(smoke.platform)})`;
