@@ -21,7 +21,7 @@ export function siteIn(root: string, more: Partial<BuildSite> = {}): TestSite {
   const events: BuildEvent[] = [];
   return {
     workspaceRoot: join(root, 'workspace'), projectRoot: 'apps/api', projectName: 'api', store: openBlobs(join(root, 'store')), registries: client(),
-    variables: { PATH: process.env['PATH'], SECRET_OF_CI: 'hunter22' }, onEvent: (event) => events.push(event), ...more, events,
+    variables: { PATH: process.env['PATH'], SECRET_OF_CI: 'hunter22', TMPDIR: root }, onEvent: (event) => events.push(event), ...more, events,
   };
 }
 

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, utimesSync, readFileSync, existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { temporaryFolder } from '../../../shell/programs.spec-support.js';
@@ -97,7 +96,7 @@ describe('one workspace', () => {
     expect(error.code).toBe('ND-IMAGE-SMOKE');
     expect(closed).toBe(1);
     expect(at.events.at(-1)).toMatchObject({ type: 'phase', phase: 'smoke', state: 'failed' });
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('nx-deploy-smoke-'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('nx-deploy-smoke-'))).toEqual([]);
   });
 
   it('refuses with every problem what no image can hold', async () => {

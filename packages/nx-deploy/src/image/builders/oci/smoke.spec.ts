@@ -24,7 +24,7 @@ async function smoke(texts: Texts | readonly Texts[], more: Partial<SmokeImport>
 }
 
 const failed = (texts: Texts | readonly Texts[], more: Partial<SmokeImport> = {}): Promise<DeployError> => smoke(texts, more).then(() => { throw new Error('it passed'); }, (error: unknown) => error as DeployError);
-const left = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('nx-deploy-smoke-'));
+const left = (): string[] => readdirSync(root).filter((name) => name.startsWith('nx-deploy-smoke-'));
 
 afterEach(() => expect(left()).toEqual([]));
 

@@ -44,14 +44,15 @@ const NOT_HERE = /^(?:PATH|NODE_OPTIONS|NODE_PATH|NODE_REPL_.*|NODE_V8_COVERAGE|
  * @throws DeployError ND-IMAGE-SMOKE for what cannot be loaded; ND-DISK-FULL; ND-CANCELLED
  */
 export async function smokeImport(smoke: SmokeImport, site: BuildSite): Promise<readonly string[]> {
-  const temporary = await realpath(await mkdtemp(join(tmpdir(), 'nx-deploy-smoke-')));
+  const { TMPDIR: place = tmpdir() } = site.variables;
+  const temporary = await realpath(await mkdtemp(join(place, 'nx-deploy-smoke-')));
   try {
     const root = join(temporary, 'root');
     await mkdir(root);
     for (const layer of smoke.layers) await unpackLayer(site.store, layer, root, site.signal);
     return await load(smoke, { temporary, root }, site);
   } catch (thrown) {
-    throw diskFull(thrown, { what: 'the service could not be laid out for its smoke import', where: tmpdir(), again: 'build the image again (TMPDIR names another folder)' }) ?? thrown;
+    throw diskFull(thrown, { what: 'the service could not be laid out for its smoke import', where: place, again: 'build the image again (TMPDIR names another folder)' }) ?? thrown;
   } finally {
     await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
