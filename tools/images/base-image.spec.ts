@@ -28,4 +28,4 @@ describeWithEngine('the base image of tests', (engine) => {
       await registry.stop();
     }
   });
-});
+}, ['docker-registry', 'skopeo']);

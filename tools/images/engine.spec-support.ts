@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { find } from '../bench/programs.js';
 import { findEngine, lackOfEngine, startEngine } from './engine.js';
 import { describeUnless } from './needs.spec-support.js';
 
@@ -40,9 +41,11 @@ export async function engineForTests(): Promise<TestEngine> {
   }
 }
 
-/** `describe` with an engine that runs from before its first test to after its last one. Where there can be none: see {@link describeUnless}. */
-export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void): void {
-  describeUnless(process.env['DOCKER_HOST'] === undefined ? lackOfEngine() : undefined, name, () => {
+/** `describe` with an engine that runs from before its first test to after its last one. Where there can be none, or one of `programs` is missing: see {@link describeUnless}. */
+export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void, programs: readonly string[] = []): void {
+  const missing = programs.filter((program) => find(program) === undefined);
+  const lack = missing.length > 0 ? `not installed: ${missing.join(', ')}` : process.env['DOCKER_HOST'] === undefined ? lackOfEngine() : undefined;
+  describeUnless(lack, name, () => {
     let engine: TestEngine | undefined;
     beforeAll(async () => { engine = await engineForTests(); });
     afterAll(() => engine?.stop());
