@@ -14,6 +14,8 @@ const base = {
   transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
   moduleNameMapper: {
     '^nx-(health|env-sync|build-manifest)$': '<rootDir>/packages/nx-$1/src/index.ts',
+    // Tools use what is built; their tests what is written.
+    '^nx-deploy/dist/(.*)\\.js$': '<rootDir>/packages/nx-deploy/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // Its exports name no file for `require`.
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',

@@ -1,16 +1,20 @@
 /** A real registry for specs, images to push to it, and a token server. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, randomBytes, sign, X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { temporaryFolder as forWholeFile, until } from '../../shell/programs.spec-support.js';
+import { startRegistry as start, type LocalRegistry } from '../../../../../tools/images/registry.js';
+import { temporaryFolder as forWholeFile } from '../../shell/programs.spec-support.js';
 import { digestOf } from '../digest.js';
 import { MEDIA_TYPES, type Descriptor, type Digest } from '../oci.js';
 import { openRegistries, type Registries } from './client.js';
 import { parseReference } from './reference.js';
 import type { PushSource } from './push.js';
+
+export { describeWith } from '../../../../../tools/images/needs.spec-support.js';
+export type { LocalRegistry as RealRegistry };
 
 const everything = forWholeFile('registries');
 
@@ -19,56 +23,9 @@ export function temporaryFolder(name: string): string {
   return mkdtempSync(join(everything, `${name}-`));
 }
 
-function present(program: string): boolean {
-  try {
-    execFileSync('which', [program], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** `describe` where the programs are installed. In CI a missing one fails; elsewhere the tests are skipped, and that is said. */
-export function describeWith(programs: readonly string[], name: string, body: () => void): void {
-  const missing = programs.filter((program) => !present(program));
-  if (missing.length === 0) describe(name, body);
-  else if (process.env['CI'] === 'true') it(name, () => { throw new Error(`not installed: ${missing.join(', ')}`); });
-  else {
-    process.stderr.write(`SKIPPED: ${name}: not installed: ${missing.join(', ')}\n`);
-    describe.skip(name, body);
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => { server.close(() => done()); });
-  return port;
-}
-
-export interface RealRegistry {
-  /** `127.0.0.1:port` */
-  readonly host: string;
-  readonly folder: string;
-  stop(): Promise<void>;
-}
-
 /** @param auth lines of its configuration file below `auth:` */
-export async function startRegistry(auth?: string, folder: string = temporaryFolder('registry')): Promise<RealRegistry> {
-  const port = await freePort();
-  const file = join(folder, 'config.yml');
-  mkdirSync(join(folder, 'storage'), { recursive: true });
-  writeFileSync(file, ['version: 0.1', 'log:', '  level: error', '  accesslog:', '    disabled: true', 'storage:', '  filesystem:', `    rootdirectory: ${join(folder, 'storage')}`,
-    'http:', `  addr: 127.0.0.1:${port}`, ...(auth === undefined ? [] : ['auth:', auth]), ''].join('\n'));
-  const child = spawn('docker-registry', ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' } });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString(); });
-  await until(`the registry answers; it said: ${said}`, () => fetch(`http://127.0.0.1:${port}/v2/`).then(() => true, () => false), 30_000);
-  return {
-    host: `127.0.0.1:${port}`, folder,
-    stop: () => new Promise((done) => { child.once('exit', () => done()); child.kill('SIGKILL'); }),
-  };
+export function startRegistry(auth?: string, folder: string = temporaryFolder('registry')): Promise<LocalRegistry> {
+  return start(folder, auth);
 }
 
 export interface SmallImage extends PushSource {

@@ -1,0 +1,73 @@
+/** A Docker engine for specs: the one that there is, or one that is started for the file. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { find } from '../bench/programs.js';
+import { findEngine, lackOfEngine, startEngine } from './engine.js';
+import { describeUnless } from './needs.spec-support.js';
+
+export interface TestEngine {
+  /** For DOCKER_HOST. */
+  readonly host: string;
+  /** Absolute path of a client that can use BuildKit. */
+  readonly client: string;
+  /** DOCKER_HOST; a PATH on which `docker` is {@link client}; a DOCKER_CONFIG and a HOME without any login. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs the client; its standard output. Throws with what it printed. */
+  docker(args: readonly string[], input?: Buffer): string;
+  stop(): Promise<void>;
+}
+
+/** Throws when there is none and none can be started: see {@link describeWithEngine}. */
+export async function engineForTests(): Promise<TestEngine> {
+  const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
+  try {
+    const engine = await findEngine() ?? await startEngine(join(folder, 'e'));
+    const client = buildKitClient();
+    symlinkSync(client, join(folder, 'docker'));
+    const env = { DOCKER_HOST: engine.host, PATH: [folder, process.env['PATH'] ?? ''].join(delimiter), HOME: folder, DOCKER_CONFIG: folder };
+    return {
+      host: engine.host, client, env,
+      docker: (args, input) => execFileSync(client, [...args], { env, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 }),
+      stop: async () => {
+        await engine.stop();
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** `describe` with an engine that runs from before its first test to after its last one. Where there can be none, or one of `programs` is missing: see {@link describeUnless}. */
+export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void, programs: readonly string[] = []): void {
+  const missing = programs.filter((program) => find(program) === undefined);
+  const lack = missing.length > 0 ? `not installed: ${missing.join(', ')}` : process.env['DOCKER_HOST'] === undefined ? lackOfEngine() : undefined;
+  describeUnless(lack, name, () => {
+    let engine: TestEngine | undefined;
+    beforeAll(async () => { engine = await engineForTests(); });
+    afterAll(() => engine?.stop());
+    body(() => {
+      if (engine === undefined) throw new Error('the engine runs only while tests run');
+      return engine;
+    });
+  });
+}
+
+/** Clients from 23 on need the buildx plugin for BuildKit; an older one that has it built in may stand behind such a client on the PATH. */
+function buildKitClient(): string {
+  const clients = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin'].map((folder) => join(folder, 'docker')).filter((file) => existsSync(file));
+  const works = (argv: readonly string[], file: string): string | undefined => {
+    try {
+      return execFileSync(file, [...argv], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] } });
+    } catch {
+      return undefined;
+    }
+  };
+  const able = (file: string): boolean => Number(/version (\d+)\./.exec(works(['--version'], file) ?? '')?.[1] ?? 99) < 23 || works(['buildx', 'version'], file) !== undefined;
+  const client = clients.find(able) ?? clients[0];
+  if (client === undefined) throw new Error('not installed: docker');
+  return client;
+}
