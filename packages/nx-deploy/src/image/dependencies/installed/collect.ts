@@ -75,12 +75,15 @@ function modulesKey({ manager, files }: Prepared, { major, scripts }: InstallReq
   return `install:${createHash('sha256').update(JSON.stringify([manager, major, scripts, node, target, relevant, contents])).digest('hex')}`;
 }
 
+/** Without what an install of production packages does not read: the service's own name, say, and packages for development. */
 function anonymous(text: string): string {
-  const { name: _name, version: _version, packages, ...rest } = JSON.parse(text) as { name?: string; version?: string; packages?: Record<string, Record<string, unknown>> } & Record<string, unknown>;
-  if (packages === undefined) return JSON.stringify({ ...rest, scripts: undefined, description: undefined, main: undefined, type: undefined });
-  const { name: _own, version: _its, ...root } = packages[''] ?? {};
-  return JSON.stringify({ ...rest, packages: { ...packages, '': root } });
+  const { name: _name, version: _version, devDependencies: _dev, scripts: _scripts, description: _text, main: _main, type: _type, packages, ...rest } = JSON.parse(text) as LockOrManifest;
+  if (packages === undefined) return JSON.stringify(rest);
+  const { name: _own, version: _its, devDependencies: _theirs, ...root } = packages[''] ?? {};
+  return JSON.stringify({ ...rest, packages: { ...Object.fromEntries(Object.entries(packages).filter(([, one]) => one['dev'] !== true)), '': root } });
 }
+
+type LockOrManifest = Record<string, unknown> & { readonly packages?: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
 
 /** Packages that would have done something at their install, which they cannot do for another platform: one line, or none. */
 function withoutScripts({ manager, files }: Prepared, { scripts }: InstallRequest): string[] {
