@@ -75,7 +75,7 @@ describe('an install from the lock file of the build', () => {
     built('web', { plain });
     const other = await fixture.collect({ dependencies: 'installed' }, HERE, { variables: { ...variables(), TEST_TOKEN: 'another' } });
     expect((await makeLayers(other, fixture.store)).map(({ made }) => made)).toEqual([false, true]);
-    expect(await other.layers[0]?.packages?.(layers[0]?.digest ?? 'sha256:0')).toEqual([{ name: 'plain', version: '1.0.0', size: 88 }]);
+    expect(await other.layers[0]?.packages?.(layers[0]?.digest ?? 'sha256:0')).toEqual([{ name: 'plain', version: '1.0.0', size: 86 }]);
     expect(other).toMatchObject({ workingDirectory: '/app', entry: 'main.js', warnings: [] });
   });
 
