@@ -5,7 +5,7 @@ import { minimatch } from 'minimatch';
 import type { CollectedFile } from '../../../archive/index.js';
 import { quoted } from '../../../archive/manifest.js';
 import { FILES_AT_ONCE, mapLimited } from '../../../archive/parallel.js';
-import { readSource } from '../../../archive/source-file.js';
+import { hashSource } from '../../../archive/source-file.js';
 import { isLeftOut, walk } from '../../../archive/walk.js';
 import { DeployError } from '../../../errors.js';
 
@@ -60,7 +60,7 @@ async function filesOf(workspaceRoot: string, name: string, root: string): Promi
     });
   }
   return mapLimited(shipped, FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
-    const { size, sha256, executable } = await readSource(join(folder, path));
+    const { size, sha256, executable } = await hashSource(join(folder, path));
     return { path: `node_modules/${name}/${path}`, source: join(folder, path), mode: executable ? 0o755 : 0o644, size, sha256 };
   });
 }
