@@ -5,7 +5,7 @@ import type { FilesArtifact } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, type ManifestFile, type ManifestLink } from './manifest.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
-import { readSource } from './source-file.js';
+import { hashSource } from './source-file.js';
 import { trace } from './trace.js';
 import { isLeftOut, walk, type Found } from './walk.js';
 
@@ -49,7 +49,7 @@ export async function collectFiles(options: { artifact: FilesArtifact; workspace
   if (problems.length > 0) throw unsafe(problems, artifact.path);
   const hashed = await mapLimited(laid.files.filter((path) => !isLeftOut(path)), FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
     const source = join(laid.root, path);
-    const { size, sha256, executable } = await readSource(source);
+    const { size, sha256, executable } = await hashSource(source);
     return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
   });
   const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.links]);
