@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   'ND-CONFIG-MISSING': 'refused',
   'ND-DEADLINE': 'failed',
   'ND-DISK-FULL': 'failed',
+  'ND-ENGINE-FAILED': 'failed',
   'ND-ENVIRONMENT-INVALID': 'refused',
   'ND-ENVIRONMENT-UNKNOWN': 'refused',
   'ND-GATE-FAILED': 'failed',
