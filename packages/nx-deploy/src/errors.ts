@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   'ND-IMAGE-INCOMPLETE': 'refused',
   'ND-IMAGE-INVALID': 'refused',
   'ND-IMAGE-REFERENCE': 'refused',
+  'ND-IMAGE-SMOKE': 'failed',
   'ND-IMAGE-STORE': 'failed',
   'ND-IMAGE-UNSUPPORTED': 'refused',
   'ND-INTERNAL': 'failed',

@@ -1,0 +1,1 @@
+export { ociBuilder, type CollectFiles, type OciSettings } from './builder.js';
