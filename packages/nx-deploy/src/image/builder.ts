@@ -90,7 +90,8 @@ export interface LayerFiles {
   /** Only called when the layer is not in the store; may install packages. Paths are relative to the root of the image. */
   readonly entries: () => Promise<readonly Entry[]>;
   readonly reason: string;
-  readonly packages?: () => Promise<readonly PackageSize[]>;
+  /** The packages in the layer, which is in the store under this digest: what was not made in this run is read from there. */
+  readonly packages?: (digest: Digest) => Promise<readonly PackageSize[]>;
 }
 
 /** What an image holds beside its base. */
