@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   'ND-CONFIG-MISSING': 'refused',
   'ND-DEADLINE': 'failed',
   'ND-DISK-FULL': 'failed',
+  'ND-ENGINE-FAILED': 'failed',
   'ND-ENGINE-MISSING': 'refused',
   'ND-ENGINE-UNREACHABLE': 'refused',
   'ND-ENGINE-UNSUPPORTED': 'refused',

@@ -2,10 +2,13 @@
 import type { TargetConfiguration } from '@nx/devkit';
 import { targetNames } from './config/plugin-options.js';
 import type { PluginOptions, TargetKey } from './config/plugin-options.js';
+import { imageTargets, metadataOf, type ImageFinding, type ImageKey } from './plugin-image-targets.js';
 
 /** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
 export interface Finding {
   readonly environments?: readonly string[];
+  /** Undefined when the artifact is no image. */
+  readonly image?: ImageFinding;
   /** How many problems the file has. */
   readonly problems: number;
 }
@@ -16,7 +19,9 @@ interface Kind {
   readonly example: Readonly<Record<string, unknown>>;
 }
 
-const KINDS: Readonly<Record<TargetKey, Kind>> = {
+type DeployKey = Exclude<TargetKey, ImageKey>;
+
+const KINDS: Readonly<Record<DeployKey, Kind>> = {
   deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
   rollback: { executor: 'nx-deploy:rollback', description: 'Brings an earlier release back, by default the previous one', example: { to: 'r0123456789ab' } },
   approve: { executor: 'nx-deploy:approve', description: 'Lets a change that waits for an answer go on', example: { note: 'looks good' } },
@@ -36,7 +41,7 @@ const KINDS: Readonly<Record<TargetKey, Kind>> = {
 /** The inferred targets by name. A file with problems gives targets without configurations: running one shows the problems. */
 export function inferTargets(finding: Finding, options: PluginOptions): Record<string, TargetConfiguration> {
   const names = targetNames(options);
-  const targets = (Object.keys(KINDS) as TargetKey[]).map((key): [string, TargetConfiguration] => {
+  const targets = (Object.keys(KINDS) as DeployKey[]).map((key): [string, TargetConfiguration] => {
     const { executor, description, example } = KINDS[key];
     const usable = finding.environments !== undefined;
     // With an unusable file nothing runs before deploy: a task that fails first would hide what is wrong with the file.
@@ -49,14 +54,10 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
       ...configurations,
       ...dependsOn,
       cache: false,
-      metadata: {
-        description: finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`,
-        technologies: ['nx-deploy'],
-        help: { command: `npx nx ${names[key]} --help`, example: { options: { ...example } } },
-      },
+      metadata: metadataOf(names[key], finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`, example),
     }];
   });
-  return Object.fromEntries(targets);
+  return { ...Object.fromEntries(targets), ...(finding.image === undefined ? {} : imageTargets(finding.image, options)) };
 }
 
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {

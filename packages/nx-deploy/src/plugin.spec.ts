@@ -57,6 +57,42 @@ describe('inference', () => {
     expect(project?.targets?.['rollback']).not.toHaveProperty('dependsOn');
   });
 
+  it('gives a project whose artifact is an image the targets of images too', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    const image = (artifact: object): string => JSON.stringify({ artifact: { type: 'image', ...artifact }, environments: { staging: {} } });
+    const inferred = async (artifact: object, options?: PluginOptions, file = 'apps/api/deploy.json'): Promise<NonNullable<Projects[string]['targets']>> => {
+      write(file, image(artifact));
+      return (await infer([file], options))[dirname(file)]?.targets ?? {};
+    };
+    const targets = await inferred({});
+    expect(Object.keys(targets).slice(-5)).toEqual(['env-validate', 'build-image', 'push-image', 'load-image', 'inspect-image']);
+    expect(targets['build-image']).toEqual({
+      executor: 'nx-deploy:build-image', options: {}, cache: true, dependsOn: ['build'],
+      inputs: [
+        '{projectRoot}/deploy.json', '{projectRoot}/package.json', '{projectRoot}/environments/env.schema.json', '{workspaceRoot}/environments/env.schema.json',
+        '{workspaceRoot}/apps/api/dist/**/*', { dependentTasksOutputFiles: '**/*', transitive: false }, { env: 'SOURCE_DATE_EPOCH' },
+      ],
+      outputs: ['{workspaceRoot}/dist/images/{projectRoot}/image', '{workspaceRoot}/dist/images/{projectRoot}/image.json'],
+      metadata: { description: expect.any(String) as string, technologies: ['nx-deploy'], help: { command: 'npx nx build-image --help', example: { options: { full: true } } } },
+    });
+    for (const name of ['push-image', 'load-image', 'inspect-image']) expect(targets[name]).toMatchObject({ executor: `nx-deploy:${name}`, cache: false, dependsOn: ['build-image'] });
+    expect(JSON.stringify(targets)).not.toContain('docker"');
+    // An image is not built for a deploy of files.
+    expect(targets['deploy']).toMatchObject({ dependsOn: ['build', 'env-validate'] });
+    const inputs = async (artifact: object): Promise<unknown> => (await inferred(artifact))['build-image']?.inputs;
+    expect(await inputs({ dependencies: 'installed', path: '../../dist/apps/api', base: 'oci:{workspaceRoot}/images/node' })).toEqual(expect.arrayContaining([
+      '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { dependentTasksOutputFiles: '**/*', transitive: true },
+    ]));
+    expect(await inputs({ builder: 'docker', dockerfile: '{workspaceRoot}/docker/api.Dockerfile' })).toEqual(expect.arrayContaining(['{workspaceRoot}/docker/api.Dockerfile', 'default', '^default']));
+    expect(await inputs({ builder: 'docker', context: '{workspaceRoot}' })).toEqual(expect.arrayContaining(['{workspaceRoot}/**/*', '{workspaceRoot}/apps/api/Dockerfile']));
+    expect(await inputs({ path: '../../../../etc' })).not.toEqual(expect.arrayContaining([expect.stringContaining('..')]));
+    const renamed = await inferred({}, { targetNames: { buildImage: 'image', pushImage: 'publish' }, buildTargetName: 'compile' });
+    expect(renamed['image']).toMatchObject({ dependsOn: ['compile'] });
+    expect(renamed['publish']).toMatchObject({ executor: 'nx-deploy:push-image', dependsOn: ['image'] });
+    write('project.json', '{ "name": "shop" }');
+    expect((await inferred({}, undefined, 'deploy.json'))['build-image']).toMatchObject({ outputs: [expect.stringContaining('dist/images/{projectName}/image'), expect.any(String)] });
+  });
+
   it('tells nothing of the machine', async () => {
     write('apps/api/package.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);

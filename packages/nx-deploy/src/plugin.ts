@@ -7,6 +7,7 @@ import { environmentNames, loadConfig } from './config/load.js';
 import type { PluginOptions } from './config/plugin-options.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
+import { imageFinding } from './plugin-image-targets.js';
 import { inferTargets } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
@@ -25,7 +26,7 @@ export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async 
     return await createNodesFromFiles((file, _options, _context, index) => {
       const key = `${hashes[index] ?? ''}_${file}`;
       const known = cache.get(key);
-      const finding = known ?? examine(join(context.workspaceRoot, file));
+      const finding = known ?? examine(join(context.workspaceRoot, file), dirname(file));
       if (known === undefined) cache.set(key, finding);
       return { projects: { [dirname(file)]: { targets: inferTargets(finding, given) } } };
     }, mine, given, context);
@@ -43,9 +44,11 @@ function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boo
 }
 
 /** A broken file is a finding, not an error: it must not take the graph of the other projects with it. */
-function examine(file: string): Finding {
+function examine(file: string, projectRoot: string): Finding {
   try {
-    return { environments: environmentNames(loadConfig(dirname(file), dirname(file)).config), problems: 0 };
+    const { config } = loadConfig(dirname(file), dirname(file));
+    const image = imageFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

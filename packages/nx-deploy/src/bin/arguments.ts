@@ -35,6 +35,11 @@ export const COMMANDS = {
   unlock: { ...COMMON, wait: { type: 'string' } },
   prune: { ...COMMON, keep: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   destroy: { ...COMMON, confirm: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  'build-image': { ...REPORT, full: { type: 'boolean' } },
+  'push-image': { ...REPORT, tag: { type: 'string', multiple: true } },
+  'load-image': { ...REPORT, engine: { type: 'string' }, platform: { type: 'string' }, tag: { type: 'string', multiple: true }, archive: { type: 'string' } },
+  'inspect-image': REPORT,
+  images: { ...REPORT, max: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   agent: { ...REPORT, 'keep-instances': { type: 'boolean' } },
 } as const satisfies Record<string, Options>;
 
@@ -43,7 +48,7 @@ export type CommandName = keyof typeof COMMANDS;
 export interface Arguments {
   readonly command: CommandName;
   readonly positionals: readonly string[];
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
 export function readArguments(argv: readonly string[]): Arguments {
@@ -96,11 +101,16 @@ Commands:
   unlock <project>     free the lock of a run that hangs (--wait <duration>)
   prune <project>      remove stored releases that nothing needs (--keep <number>)
   destroy <project>    end the service for good; its ledger stays (--confirm <service>)
+  build-image <project>  make the image of the built project as a folder (--full: with the layers of its base)
+  push-image <project>   bring it to the registries of deploy.json (--tag <tag>)
+  load-image <project>   load it into docker or podman (--engine podman, --platform, --tag), or write the file for that (--archive <file>)
+  inspect-image <project>  its layers, sizes and biggest packages
+  images prune         make the store of image blobs smaller (--max 20GB)
   agent <action>       status, start, stop or restart the background agent (stop: --keep-instances)
 
 Options:
   -c, --configuration <name>   environment of deploy.json
-  --dry-run                    show the plan and change nothing (deploy, rollback, prune, destroy)
+  --dry-run                    show the plan and change nothing (deploy, rollback, prune, destroy, images)
   --strategy <name>            override the strategy of deploy.json (deploy, rollback)
   --json                       print the result as JSON and nothing else
   --outputFile <file>          write the result as JSON to a file

@@ -6,9 +6,14 @@ import { approve, reject } from '../commands/answer.js';
 import { maintenance, pause, resume } from '../commands/closure.js';
 import { commandContext } from '../commands/context.js';
 import { deploy } from '../commands/deploy.js';
+import { buildImage } from '../commands/build-image.js';
 import { destroy } from '../commands/destroy.js';
+import { images } from '../commands/images.js';
+import { inspectImage } from '../commands/inspect-image.js';
+import { loadImage } from '../commands/load-image.js';
 import { logs } from '../commands/logs.js';
 import { prune } from '../commands/prune.js';
+import { pushImage } from '../commands/push-image.js';
 import { repair } from '../commands/repair.js';
 import { unlock } from '../commands/unlock.js';
 import { findProject, findWorkspace } from '../commands/project.js';
@@ -18,7 +23,7 @@ import { status } from '../commands/status.js';
 import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
 import type { Output } from '../commands/output.js';
 import { asDeployError, DeployError, formatError } from '../errors.js';
-import { readArguments, USAGE, type Arguments } from './arguments.js';
+import { COMMANDS, readArguments, USAGE, type Arguments } from './arguments.js';
 
 /** Never rejects; what it resolves with is the exit code. */
 export async function main(argv: readonly string[], cwd: string, variables: NodeJS.ProcessEnv): Promise<number> {
@@ -56,11 +61,13 @@ export async function main(argv: readonly string[], cwd: string, variables: Node
 
 async function dispatch(given: Arguments, output: Output, cwd: string, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
   const text = (name: string): string | undefined => (typeof given.values[name] === 'string' ? given.values[name] : undefined);
+  const listed = (name: 'tag'): { tag?: readonly string[] } => (Array.isArray(given.values[name]) ? { [name]: given.values[name] as readonly string[] } : {});
   const flag = (name: string): boolean => given.values[name] === true;
   const [subject = '', ...surplus] = given.positionals;
   if (surplus.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: `one name is expected, not also ${surplus.join(' ')}`, next: 'nx-deploy --help shows the form' });
   if (given.command === 'agent') return agentCommand(agentAction(subject), { keepInstances: flag('keep-instances') }, output, variables);
-  if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project> -c <environment>` });
+  if (given.command === 'images') return images(subject, { dryRun: flag('dry-run'), ...optional({ max: text('max') }) }, output, variables);
+  if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project>${Object.hasOwn(COMMANDS[given.command], 'configuration') ? ' -c <environment>' : ''}` });
   const workspaceRoot = findWorkspace(cwd);
   const projectRoot = await findProject(workspaceRoot, subject);
   const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
@@ -84,6 +91,13 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     case 'prune': return prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
     // Pure JSON leaves no place for a question.
     case 'destroy': return destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
+    case 'build-image': return buildImage(context, { full: flag('full') });
+    case 'push-image': return pushImage(context, listed('tag'));
+    case 'load-image': {
+      const archive = text('archive');
+      return loadImage(context, { ...listed('tag'), ...optional({ engine: text('engine'), platform: text('platform') }), ...(archive === undefined ? {} : { archive: resolve(cwd, archive) }) });
+    }
+    case 'inspect-image': return inspectImage(context, {});
     case 'logs': return logs(context, {
       follow: flag('follow'), json: flag('json'),
       ...optional({ since: text('since'), instance: text('instance'), release: text('release') }),

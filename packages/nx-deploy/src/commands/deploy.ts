@@ -2,7 +2,7 @@ import { openBlobStore, collectFiles, type CollectedFiles } from '../archive/ind
 import { buildFacts } from 'nx-build-manifest';
 import { loadEnvironment } from 'nx-env-sync';
 import { artifactRef, storedArtifacts } from '../control/artifacts.js';
-import type { ResolvedEnvironment } from '../config/index.js';
+import type { FilesArtifact, ResolvedEnvironment } from '../config/index.js';
 import type { Change } from '../engine/request.js';
 import { DeployError } from '../errors.js';
 import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/index.js';
@@ -44,11 +44,21 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
 
 /** The build's output, stored on the target unless nothing is to be changed, with all that makes a release of it. */
 async function newRelease(context: CommandContext, resolved: ResolvedEnvironment, dryRun: boolean): Promise<Change> {
+  const files = filesOf(resolved);
   const config = await configValues(context, resolved);
-  const [collected, manifest] = await Promise.all([collectFiles({ artifact: resolved.artifact, workspaceRoot: context.workspaceRoot }), manifestRef(context)]);
+  const [collected, manifest] = await Promise.all([collectFiles({ artifact: files, workspaceRoot: context.workspaceRoot }), manifestRef(context)]);
   for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
   const artifact = dryRun ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
-  return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, collected), manifest }, processes: processes(resolved) };
+  return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, files, collected), manifest }, processes: processes(resolved) };
+}
+
+function filesOf({ artifact, file, platform }: ResolvedEnvironment): FilesArtifact {
+  if (artifact !== undefined) return artifact;
+  throw new DeployError('ND-ABILITY-MISSING', {
+    what: `the platform ${platform.type} cannot run this image`, where: `${file}: artifact`,
+    why: 'it runs the files of the build without a container: those of an image whose "builder" is "oci", and whose "dependencies" are "bundled" or "traced"',
+    next: 'set "artifact.dependencies" to "bundled" or "traced" (without "bundle"), or "artifact.type" to "files"; build-image and push-image make and bring the image as it is',
+  });
 }
 
 async function configValues({ workspaceRoot, projectRoot }: CommandContext, { environment }: ResolvedEnvironment): Promise<ConfigValues> {
@@ -73,10 +83,10 @@ function processes({ processes: all }: ResolvedEnvironment): Processes {
 }
 
 /** How the release runs. A traced artifact keeps the workspace's layout, so its entry lies elsewhere than in the build's output. */
-function runSpec(resolved: ResolvedEnvironment, collected: CollectedFiles): RunSpec {
+function runSpec(resolved: ResolvedEnvironment, { entry }: FilesArtifact, collected: CollectedFiles): RunSpec {
   const { port, health, drain, stopTimeout, limits } = resolved;
   const specs = Object.entries(resolved.processes).map(([name, { spec }]): [string, ProcessSpec] => [name, {
-    ...spec, command: spec.command.map((arg) => (arg === resolved.artifact.entry ? collected.entry : arg)),
+    ...spec, command: spec.command.map((arg) => (arg === entry ? collected.entry : arg)),
   }]);
   return { processes: Object.fromEntries(specs), cwd: collected.cwd, port, health, drain, stopTimeout, limits };
 }

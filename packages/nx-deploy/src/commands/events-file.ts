@@ -46,6 +46,8 @@ class EventsFile {
         this.write(event);
         screen.event(event);
       },
+      phase: (name, state, ms) => screen.phase(name, state, ms),
+      progress: (text) => screen.progress(text),
       line: (text) => screen.line(text),
       error: (error) => screen.error(error),
       end: () => screen.end(),

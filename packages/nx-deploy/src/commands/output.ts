@@ -6,6 +6,10 @@ export interface Output {
   readonly color: boolean;
   /** One event of a run under way. */
   event(event: DeployEvent): void;
+  /** A part of the work: its name, and how long it took where it has ended. */
+  phase(name: string, state: 'start' | 'done' | 'failed', ms?: number): void;
+  /** How far that is. */
+  progress(text: string): void;
   /** Lines of the answer itself. */
   line(text: string): void;
   error(error: DeployError): void;

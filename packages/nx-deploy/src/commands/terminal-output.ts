@@ -32,6 +32,8 @@ export function closing(stream: Pick<Writable, 'once'>): AbortSignal {
 function methods(printer: Omit<Output, 'color'>): Omit<Output, 'color'> {
   return {
     event: (event) => printer.event(event),
+    phase: (name, state, ms) => printer.phase(name, state, ms),
+    progress: (text) => printer.progress(text),
     line: (text) => printer.line(text),
     error: (error) => printer.error(error),
     end: () => printer.end(),
@@ -40,5 +42,5 @@ function methods(printer: Omit<Output, 'color'>): Omit<Output, 'color'> {
 
 /** For pure JSON: says nothing. */
 export function silentOutput(): Output {
-  return { color: false, event: () => undefined, line: () => undefined, error: () => undefined, end: () => undefined };
+  return { color: false, event: () => undefined, phase: () => undefined, progress: () => undefined, line: () => undefined, error: () => undefined, end: () => undefined };
 }

@@ -25,6 +25,9 @@ export class Recorder implements Output {
   readonly color = false;
   readonly events: DeployEvent[] = [];
   readonly lines: string[] = [];
+  readonly phases: string[] = [];
+  /** What was told of progress. */
+  readonly told: string[] = [];
   readonly errors: DeployError[] = [];
   ended = false;
   onEvent: (event: DeployEvent) => void = () => undefined;
@@ -32,6 +35,14 @@ export class Recorder implements Output {
   event(event: DeployEvent): void {
     this.events.push(event);
     this.onEvent(event);
+  }
+
+  phase(name: string, state: string): void {
+    this.phases.push(`${name} ${state}`);
+  }
+
+  progress(text: string): void {
+    this.told.push(text);
   }
 
   line(text: string): void {

@@ -2,6 +2,8 @@ export { CONFIG_FILE, environmentNames, loadConfig, parseConfig } from './load.j
 export type { DeployFile } from './load.js';
 export { resolveEnvironment } from './resolve.js';
 export type { ResolveRequest } from './resolve.js';
+export { resolveImage } from './resolve-image.js';
+export type { ImageRequest } from './resolve-image.js';
 export * from './resolved.js';
 export { jsonSchema } from './schema.js';
 export type { DeployConfig } from './schema.js';

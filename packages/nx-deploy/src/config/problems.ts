@@ -33,16 +33,19 @@ export function describeIssues(issues: readonly Issue[], source: Source): readon
   return [...new Set([...lines.map(({ text }) => text), ...others])];
 }
 
+/** Objects of the artifact whose keys are names. */
+const TEXTS = ['env', 'args', 'labels'];
+
 /** An environment or a process called `__proto__`: zod leaves it out of the result without an issue, so that it would just not be there. */
 function passedOver(root: unknown): readonly Problem[] {
   const environments = valueAt(root, ['environments']);
   const records: readonly Path[] = [
-    ['environments'], ['processes'],
+    ['environments'], ['processes'], ...TEXTS.map((key) => ['artifact', key]),
     ...(isObject(environments) ? Object.keys(environments).map((name) => ['environments', name, 'processes']) : []),
   ];
   return records
     .filter((path) => Object.hasOwn(Object(valueAt(root, path)) as object, '__proto__'))
-    .map((path) => ({ path: [...path, '__proto__'], text: `the name must be ${NAME_RULE}`, at: 'key' }));
+    .map((path) => ({ path: [...path, '__proto__'], text: path[0] === 'artifact' ? 'the name must be another one' : `the name must be ${NAME_RULE}`, at: 'key' }));
 }
 
 /** One problem with its place: `environments.staging.instances (7:20): must be ...`. */

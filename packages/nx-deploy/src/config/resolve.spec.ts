@@ -112,12 +112,12 @@ describe('the artifact', () => {
     ['.', '/w/apps/api'],
     ['..output', '/w/apps/api/..output'],
   ])('at %s lies in %s', (path, expected) => {
-    expect(resolved({ file: { artifact: { type: 'files', path } } }).artifact.path).toBe(expected.replaceAll('/', sep));
+    expect(resolved({ file: { artifact: { type: 'files', path } } }).artifact?.path).toBe(expected.replaceAll('/', sep));
   });
 
   it('takes a replacement pattern in a folder name as it stands', () => {
     const { describe: _describe, ...rest } = request({ file: { artifact: { type: 'files', path: '{workspaceRoot}/dist' } } });
-    expect(resolveEnvironment({ ...rest, workspaceRoot: '/w$&x' }).artifact.path).toBe('/w$&x/dist');
+    expect(resolveEnvironment({ ...rest, workspaceRoot: '/w$&x' }).artifact?.path).toBe('/w$&x/dist');
   });
 
   it.each(['../../..', '../../../other', '{workspaceRoot}/../x'])('at %s is refused: outside of the workspace', (path) => {

@@ -1,8 +1,8 @@
 /** deploy.json, the workspace's defaults and the built-in ones become what one environment is: the nearest wins. */
-import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+import { workspacePath, type Complain } from './artifact-path.js';
 import { pathText, quoted } from './document.js';
 import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
@@ -10,6 +10,7 @@ import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
+import { isOci } from './resolve-image.js';
 import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig } from './schema.js';
 import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
@@ -49,12 +50,13 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     given: nearest(layers, 'strategy'), override: request.overrides?.strategy, healthPath: health.path,
     complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
   });
+  const files = filesOf(request, complain);
   const resolved: ResolvedEnvironment = {
     service: request.config.service ?? serviceName(request.projectName),
     environment: name,
     file: request.file,
     platform: { type: 'local' },
-    artifact: artifactOf(request, complain),
+    ...(files === undefined ? {} : { artifact: files }),
     port: nearest(layers, 'port') ?? 0,
     health,
     drain: ms(nearest(layers, 'drain'), 30_000),
@@ -74,8 +76,6 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
   if (problems.length > 0) throw invalid(request.file, problems.map(({ path, text }) => say(path, text)));
   return resolved;
 }
-
-type Complain = (path: Path, text: string) => void;
 
 function knownEnvironment(request: ResolveRequest): string {
   const { environment, config, projectName, file } = request;
@@ -107,18 +107,13 @@ function ms(text: string | undefined, otherwise: Ms): Ms {
   return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
 }
 
-function artifactOf({ config, workspaceRoot, projectRoot, file }: ResolveRequest, complain: Complain): FilesArtifact {
-  const { path = 'dist', entry = 'main.js', dependencies = 'bundled' } = config.artifact;
-  const project = resolve(workspaceRoot, projectRoot);
-  const spelled = path.replace(/^\{workspaceRoot\}/, () => workspaceRoot).replace(/^\{projectRoot\}/, () => project);
-  const absolute = resolve(project, spelled);
-  const inside = relative(workspaceRoot, absolute);
-  if (/[{}]/.test(path.replace(/^\{(workspaceRoot|projectRoot)\}/, ''))) {
-    complain(['artifact', 'path'], 'must have no token but {workspaceRoot} or {projectRoot} at its beginning');
-  } else if (isAbsolute(inside) || inside === '..' || inside.startsWith(`..${sep}`)) {
-    complain(['artifact', 'path'], `must lie in the workspace of ${file}`);
-  }
-  return { type: 'files', path: absolute, entry, dependencies };
+/** The files that `local` runs: undefined for an image that no build's output is a copy of. */
+function filesOf(request: ResolveRequest, complain: Complain): FilesArtifact | undefined {
+  const { artifact } = request.config;
+  if (artifact.type === 'image' && (!isOci(artifact) || artifact.dependencies === 'installed' || artifact.bundle === true)) return undefined;
+  const { path = 'dist', entry = 'main.js' } = artifact;
+  const absolute = workspacePath(request, path, ['artifact', 'path'], complain);
+  return { type: 'files', path: absolute, entry, dependencies: artifact.dependencies === 'traced' ? 'traced' : 'bundled' };
 }
 
 function healthOf(layers: Layers): HealthSpec {
@@ -135,8 +130,7 @@ function limitsOf(layers: Layers): Limits {
 type ResolvedProcesses = Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>;
 
 function processesOf(layers: Layers, environment: string, complain: Complain): ResolvedProcesses {
-  const { entry = 'main.js' } = layers.file.artifact;
-  const web = { scale: { fixed: layers.environment.instances ?? layers.defaults.instances ?? 1 }, spec: { command: layers.file.command ?? ['node', entry] } };
+  const web = { scale: { fixed: layers.environment.instances ?? layers.defaults.instances ?? 1 }, spec: { command: webCommand(layers.file) } };
   const result: ResolvedProcesses = { web };
   const levels = [layers.defaults.processes, layers.file.processes, layers.environment.processes];
   for (const name of new Set(levels.flatMap((level) => Object.keys(level ?? {})))) {
@@ -147,6 +141,13 @@ function processesOf(layers: Layers, environment: string, complain: Complain): R
     result[name] = { scale: { fixed: given.instances ?? 1 }, spec: { command: given.command ?? [], ...(given.early === undefined ? {} : { early: given.early }) } };
   }
   return result;
+}
+
+/** An image says by itself what starts it; "command" at the top says it for all that is deployed of it. */
+function webCommand({ command, artifact }: DeployConfig): readonly string[] {
+  if (command !== undefined) return command;
+  if (artifact.type === 'image') return isOci(artifact) ? artifact.command ?? ['node', artifact.entry ?? 'main.js'] : [];
+  return ['node', artifact.entry ?? 'main.js'];
 }
 
 function listenOf(listen: ListenConfig | undefined): ListenOption {

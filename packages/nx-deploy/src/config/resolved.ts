@@ -149,7 +149,8 @@ export interface ResolvedEnvironment {
   /** Absolute path of deploy.json. */
   readonly file: string;
   readonly platform: { readonly type: 'local' };
-  readonly artifact: FilesArtifact;
+  /** What `local` runs; undefined for an image whose files it cannot run as they are: see {@link ImageOption}. */
+  readonly artifact?: FilesArtifact;
   /** 0: each instance gets a port of its own by the variable PORT. */
   readonly port: number;
   readonly health: HealthSpec;

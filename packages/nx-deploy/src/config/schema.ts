@@ -1,5 +1,6 @@
 /** deploy.json as a schema: the one source of the types, of the problems and of deploy.schema.json. */
 import * as z from 'zod';
+import { artifactSchema } from './image-schema.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { HookName } from './resolved.js';
 import { strategySchema } from './strategy-schema.js';
@@ -88,18 +89,6 @@ const placed = {
   instances: whole(1, 1000, { description: 'Instances of web.', default: 1, examples: [2] }).optional(),
 };
 
-const RELATIVE = '^(?!/)(?![A-Za-z]:)[^\\0\\\\]+$';
-const ENTRY = '^(?!/)(?!(.*/)?\\.\\.(/|$))(?![A-Za-z]:)[^\\0\\\\]+$';
-const artifact = section({
-  type: z.literal('files', { error: 'must be "files"' }).meta({ description: 'The files of a built project.' }),
-  path: text(RELATIVE, 'a folder with "/" between its parts, relative to the project or beginning with {workspaceRoot} or {projectRoot}', {
-    description: 'Folder of the build\'s output, relative to the project.', default: 'dist', examples: ['dist', '{workspaceRoot}/dist/apps/api'],
-  }).optional(),
-  entry: text(ENTRY, 'a file below "path", with "/" between its parts', { description: 'File that starts the service, relative to "path".', default: 'main.js' }).optional(),
-  dependencies: z.enum(['bundled', 'traced'], { error: 'must be "bundled" or "traced"' })
-    .meta({ description: 'bundled: "path" holds all that runs. traced: the modules that "entry" loads are found and taken along.', default: 'bundled' }).optional(),
-}).meta({ description: 'What is deployed.' });
-
 export const environmentSchema = section({
   ...placed,
   listen: listen.optional(),
@@ -112,7 +101,7 @@ export const defaultsSchema = section({ ...placed, ...shared });
 export const deploySchema = section({
   $schema: z.string({ error: 'must be text' }).meta({ description: 'Where editors find the schema.' }).optional(),
   service: name({ description: 'Name of the service; default: the project\'s name, made safe (@org/api becomes org-api).', examples: ['api'] }).optional(),
-  artifact,
+  artifact: artifactSchema,
   command: argv({ description: 'What starts an instance of web, in the artifact folder; default: node and the entry.', examples: [['node', '--enable-source-maps', 'main.js']] }).optional(),
   ...shared,
   environments: z.record(name({ description: 'Name of the environment.' }), environmentSchema, { error: 'must be an object of environments by name' })

@@ -39,6 +39,28 @@ describe('run', () => {
     expect(lines).toEqual(['true', 'true']);
   });
 
+  it('reads what it is given, piece by piece, also from a buffer that is used again', async () => {
+    const { result, lines } = await start(script('let n = 0; let sum = 0; process.stdin.on("data", (c) => { n += c.length; for (const b of c) sum += b; }).on("end", () => console.log(n, sum))'), {
+      input: async (write) => {
+        const buffer = Buffer.alloc(1_000_000);
+        for (let value = 1; value <= 5; value += 1) await write(buffer.fill(value));
+      },
+    });
+    expect({ code: result.exitCode, lines }).toEqual({ code: 0, lines: ['5000000 15000000'] });
+  });
+
+  it('ends well when it does not want all that it is given', async () => {
+    let written = 0;
+    const { result } = await start(script('process.exit(3)'), { input: async (write) => { for (; written < 100; written += 1) await write(Buffer.alloc(1_000_000)); } });
+    expect({ code: result.exitCode, written }).toEqual({ code: 3, written: 100 });
+  });
+
+  it('is ended when what it is given breaks off', async () => {
+    const begun = Date.now();
+    await expect(start(script('process.stdin.resume(); setInterval(() => 0, 1000)'), { input: async (write) => { await write(Buffer.from('half')); throw new Error('no more'); } })).rejects.toThrow('no more');
+    expect(Date.now() - begun).toBeLessThan(10_000);
+  });
+
   it('needs nobody who listens', async () => {
     expect(await run(['echo', 'x'], { cwd: root, env: { PATH }, timeout: 5_000 })).toEqual({ exitCode: 0, timedOut: false, cancelled: false });
   });

@@ -1,5 +1,6 @@
 /** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
 import { execa } from 'execa';
+import type { Writable } from 'node:stream';
 import type { Ms } from '../model/index.js';
 import { lineSplitter } from './lines.js';
 import type { Redactor } from './redactor.js';
@@ -12,6 +13,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called with the leader of the group once it runs. A rejection ends the group, and {@link run} rejects with it when that has ended. */
   readonly onStart?: (pid: number) => Promise<void>;
+  /**
+   * Writes the program's standard input, which is empty without it; each write waits until there is room, and does nothing once the program has ended.
+   * A rejection ends the group, and {@link run} rejects with it when that has ended.
+   */
+  readonly input?: (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>;
   /** Called for each line of either stream; a line is cut behind 2,000 characters, and ends with ` [cut]` then. */
   readonly onLine?: (line: string) => void;
   /** Applied before a line is cut, so that no part of a secret is left at its end. */
@@ -34,7 +40,7 @@ const PIPE_GRACE: Ms = 500;
 
 /**
  * The program leads a process group of its own, so that its children end with it: at the timeout and on abort the whole group gets SIGKILL.
- * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; but for `onStart` only a bug rejects.
+ * What it leaves in the background is neither waited for nor ended. Resolves also when the program fails; but for `onStart` and `input` only a bug rejects.
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const cancelled = (): boolean => options.signal?.aborted === true;
@@ -43,12 +49,12 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   let timedOut = false;
   const child = execa(file, args, {
     cwd: options.cwd, env: options.env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false,
-    stdin: 'ignore', stdout: 'pipe', stderr: 'pipe',
+    stdin: options.input === undefined ? 'ignore' : 'pipe', stdout: 'pipe', stderr: 'pipe',
   });
   const end = (): void => killGroup(child.pid);
   const timer = setTimeout(() => { timedOut = true; end(); }, options.timeout);
   options.signal?.addEventListener('abort', end, { once: true });
-  const noted = noteStart(child.pid, options.onStart, end);
+  const noted = Promise.all([noteStart(child.pid, options.onStart, end), feed(child.stdin, options.input, end)]);
   const streams = [child.stdout, child.stderr];
   const splitters = streams.map((stream) => {
     const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut', ...options.redact }, (line) => options.onLine?.(line));
@@ -65,7 +71,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   clearTimeout(grace);
   splitters.forEach((splitter) => splitter.end());
   options.signal?.removeEventListener('abort', end);
-  const fault = await noted;
+  const fault = (await noted).find((found) => found !== undefined);
   if (fault !== undefined) throw fault.thrown;
   return {
     ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
@@ -81,6 +87,25 @@ async function noteStart(pid: number | undefined, onStart: RunOptions['onStart']
   if (pid === undefined || onStart === undefined) return undefined;
   try {
     await onStart(pid);
+    return undefined;
+  } catch (thrown) {
+    end();
+    return { thrown };
+  }
+}
+
+/** A program may end without reading all of it: its exit code then says more than the broken pipe. */
+async function feed(stdin: Writable | null, input: RunOptions['input'], end: () => void): Promise<{ readonly thrown: unknown } | undefined> {
+  if (stdin === null || input === undefined) return undefined;
+  let gone = false;
+  const ended = new Promise<void>((done) => { for (const event of ['error', 'close'] as const) stdin.on(event, () => { gone = true; done(); }); });
+  try {
+    await input(async (chunk) => {
+      if (gone) return;
+      // The writer may use its buffer again once the write is over: it has to be out by then.
+      await Promise.race([ended, new Promise<void>((done) => { stdin.write(chunk, () => done()); })]);
+    });
+    stdin.end();
     return undefined;
   } catch (thrown) {
     end();

@@ -1,6 +1,7 @@
-import type { Ms, StageName } from '../model/index.js';
+import type { Ms } from '../model/index.js';
 import type { Segment } from './color.js';
 import { BasePrinter, LABEL_WIDTH, styleOf, took, type Counted, type StageState } from './printer.js';
+import { sanitize } from './sanitize.js';
 import { trafficText } from './traffic.js';
 
 /** A reason to wait that goes on is repeated no more often than this. */
@@ -10,16 +11,25 @@ const FIGURES: Ms = 10_000;
 
 /** Lines with the time, for logs of a pipeline. */
 export class LinePrinter extends BasePrinter {
-  private current: StageName | undefined;
+  private current: string | undefined;
   private readonly told = new Map<string, Ms>();
+  /** When progress was told, or the part that it belongs to began. */
+  private progressed: Ms = 0;
   private figures: { readonly text: string; readonly at: Ms } | undefined;
 
   override end(): void {
     this.current = undefined;
   }
 
-  protected override stage(stage: StageName, state: StageState, ms: Ms | undefined): void {
+  override progress(text: string): void {
+    if (this.now() - this.progressed < REPEAT) return;
+    this.progressed = this.now();
+    this.keep(this.current ?? 'progress', [[sanitize(text)]]);
+  }
+
+  protected override stage(stage: string, state: StageState, ms: Ms | undefined): void {
     this.current = state === 'start' ? stage : undefined;
+    this.progressed = this.now();
     this.keep(stage, [[`${state === 'start' ? 'started' : state}${took(state, ms)}`, styleOf(state)]]);
   }
 

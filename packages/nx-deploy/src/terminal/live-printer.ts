@@ -1,6 +1,7 @@
-import { formatDuration, type Ms, type Observed, type StageName } from '../model/index.js';
+import { formatDuration, type Ms, type Observed } from '../model/index.js';
 import type { Segment, Style } from './color.js';
 import { BasePrinter, LABEL_WIDTH, styleOf, type Counted, type StageState } from './printer.js';
+import { sanitize } from './sanitize.js';
 import { releaseLines } from './traffic.js';
 
 const TICK: Ms = 200;
@@ -36,7 +37,11 @@ export class LivePrinter extends BasePrinter {
     this.interrupt('stopped', 'warn');
   }
 
-  protected override stage(stage: StageName, state: StageState, ms: Ms | undefined): void {
+  override progress(text: string): void {
+    this.show((current) => { current.step = sanitize(text); });
+  }
+
+  protected override stage(stage: string, state: StageState, ms: Ms | undefined): void {
     if (state === 'start') {
       this.interrupt('done', 'good');
       this.start(this.begin(stage));

@@ -245,3 +245,29 @@ describe('any printer', () => {
     expect(stream.emit('error', new Error('write EPIPE'))).toBe(true);
   });
 });
+
+describe('work that is no deploy', () => {
+  test('is lines by the time in a pipeline: progress now and then, not for what is quick', () => {
+    const { printer, stream, advance } = screen();
+    printer.phase('layers', 'start');
+    for (let percent = 0; percent <= 60; percent += 1) {
+      printer.progress(`${percent} of 100\u001b[31m`);
+      advance(200);
+    }
+    printer.phase('layers', 'done', 12_200);
+    printer.phase('write', 'start');
+    printer.progress('quick');
+    printer.phase('write', 'failed', 10);
+    expect(stream.written.split('\n').map((line) => line.slice(22))).toEqual(['layers        started', 'layers        25 of 100', 'layers        50 of 100', 'layers        done in 12.2s', 'write         started', 'write         failed after 10ms', '']);
+  });
+
+  test('is one line for each part on a terminal', () => {
+    const { printer, stream, advance } = screen({ tty: true });
+    printer.phase('push', 'start');
+    advance(1_000);
+    printer.progress('1.0 MB of 2.0 MB');
+    expect(visible(stream.written)).toEqual([expect.stringMatching(/^push +1\.0s +1\.0 MB of 2\.0 MB$/)]);
+    printer.phase('push', 'done', 2_000);
+    expect(visible(stream.written)).toEqual([expect.stringMatching(/^push +2\.0s +done$/), '']);
+  });
+});

@@ -1,6 +1,6 @@
 /** What every printer does: turns events into words. How a line gets onto the screen is the business of each kind. */
 import { formatError, type DeployError } from '../errors.js';
-import { formatDuration, type DeployEvent, type Metrics, type Ms, type Observed, type ReleaseId, type StageName } from '../model/index.js';
+import { formatDuration, type DeployEvent, type Metrics, type Ms, type Observed, type ReleaseId } from '../model/index.js';
 import { painter, type Segment, type Style } from './color.js';
 import { fleetText, observedText } from './describe.js';
 import { ascii, asciiWithColors, sanitize, sanitizeLines } from './sanitize.js';
@@ -14,6 +14,10 @@ export interface PrintStream {
 
 export interface Printer {
   event(event: DeployEvent): void;
+  /** A part of a longer work that is no deploy, shown as a stage of one is. `ms`: how long it took. */
+  phase(name: string, state: StageState, ms?: Ms): void;
+  /** How far the part under way is: replaces what was said before, and is left out where lines stay and the last one is fresh. */
+  progress(text: string): void;
   error(error: DeployError): void;
   /** One or several lines, uncut; what is not printable is escaped as in JSON, so that a line of JSON stays the same JSON. Colours pass where there is colour. */
   line(text: string): void;
@@ -47,7 +51,8 @@ export abstract class BasePrinter implements Printer {
   }
 
   abstract end(): void;
-  protected abstract stage(stage: StageName, state: StageState, ms: Ms | undefined): void;
+  abstract progress(text: string): void;
+  protected abstract stage(stage: string, state: StageState, ms: Ms | undefined): void;
   protected abstract step(text: string): void;
   protected abstract fleet(text: string, observed: Observed): void;
   /** `ms`: how long it will take, where that is known. */
@@ -69,6 +74,10 @@ export abstract class BasePrinter implements Printer {
       case 'restore': this.keep('restore', [[sanitize(event.reason), 'warn']]); break;
       case 'note': this.keep('note', [[sanitize(event.text)]]); break;
     }
+  }
+
+  phase(name: string, state: StageState, ms?: Ms): void {
+    this.stage(sanitize(name), state, ms);
   }
 
   error(error: DeployError): void {

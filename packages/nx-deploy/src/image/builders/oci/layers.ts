@@ -47,6 +47,6 @@ function keyOf(key: string, time: number): string {
 }
 
 async function reportOf({ kind, reason, packages }: LayerFiles, { digest, diffId, size, uncompressed }: BuiltLayer): Promise<LayerReport> {
-  const sizes = await packages?.();
+  const sizes = await packages?.(digest);
   return { kind, digest, diffId, size, uncompressed, reason, ...(sizes === undefined ? {} : { packages: sizes }) };
 }
