@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { ExecutorContext } from '@nx/devkit';
+import type { ExecutorContext, TargetConfiguration } from '@nx/devkit';
 import { find } from '../../../../../tools/bench/programs.js';
 import { describeWithEngine } from '../../../../../tools/images/engine.spec-support.js';
 import buildImageExecutor from '../../executors/build-image/executor.js';
@@ -76,7 +76,7 @@ describeWithEngine('build-image of a Dockerfile', (engine) => {
   });
 
   /** By the executor, as Nx calls it: the targets are Nx's. */
-  async function execute(targets: object): Promise<{ readonly success: boolean; readonly document: { readonly error?: object; readonly warnings?: readonly string[] } }> {
+  async function execute(targets: Readonly<Record<string, TargetConfiguration>>): Promise<{ readonly success: boolean; readonly document: { readonly error?: object; readonly warnings?: readonly string[] } }> {
     process.env = variables();
     const outputFile = join(folder, 'result.json');
     const nx = { root: join(folder, 'clone'), cwd: folder, isVerbose: false, projectName: 'api', projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api', targets } } }, nxJsonConfiguration: {}, projectGraph: { nodes: {}, dependencies: {} } } satisfies ExecutorContext;
