@@ -15,8 +15,6 @@ export interface ImageFinding {
   readonly files: readonly string[];
   /** Modules of other projects and of the registry are found in the workspace itself. */
   readonly modules: boolean;
-  /** A Dockerfile's context is the project: its own inputs say what is in there. */
-  readonly project: boolean;
   /** The project is the workspace itself. */
   readonly root: boolean;
 }
@@ -25,6 +23,9 @@ type Inputs = NonNullable<TargetConfiguration['inputs']>;
 
 /** Whatever decides about versions, of any package manager; those that a workspace lacks count as empty. */
 const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
+
+/** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
+const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';
 
 /** `projectRoot`: relative to the workspace, `/` between its parts. What leaves the workspace is no input; the build refuses it. */
 export function imageFinding(artifact: ArtifactConfig, projectRoot: string): ImageFinding | undefined {
@@ -37,13 +38,12 @@ export function imageFinding(artifact: ArtifactConfig, projectRoot: string): Ima
   const root = projectRoot === '.';
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};
-    const folders = within(context);
-    const project = folders[0] === (root ? '' : projectRoot);
-    return { folders: project ? [] : folders, files: within(dockerfile), modules: false, project, root };
+    // Beside a Dockerfile may lie the list of what is left out for it alone, instead of that of the context.
+    return { folders: within(context), files: within(dockerfile).flatMap((file) => [file, `${file}.dockerignore`]), modules: false, root };
   }
   const { path = 'dist', base = '', dependencies = 'bundled', bundle = false } = artifact;
   const layout = base.startsWith('oci:') ? within(base.slice('oci:'.length)) : [];
-  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', project: false, root };
+  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', root };
 }
 
 /** Nx leaves a dependency on a target out where the project lacks it. */
@@ -76,7 +76,7 @@ export function metadataOf(target: string, description: string, example: object)
  * What Nx itself adds: the target's configuration and, as no external dependency is named, all of the lock file's packages, nx-deploy's own version among them.
  * deploy.json counts as a whole: after an edit of an environment the target runs again, finds its layers in the store, and gives the same digest.
  */
-function inputsOf({ folders, files, modules, project }: ImageFinding): Inputs {
+function inputsOf({ folders, files, modules }: ImageFinding): Inputs {
   return [
     '{projectRoot}/deploy.json',
     '{projectRoot}/package.json',
@@ -84,8 +84,7 @@ function inputsOf({ folders, files, modules, project }: ImageFinding): Inputs {
     '{workspaceRoot}/environments/env.schema.json',
     ...folders.map((folder) => `{workspaceRoot}/${folder === '' ? '' : `${folder}/`}**/*`),
     ...files.map((file) => `{workspaceRoot}/${file}`),
-    ...(project ? ['default', '^default'] : []),
-    ...(modules ? ['^default', ...LOCK_FILES.map((file) => `{workspaceRoot}/${file}`)] : []),
+    ...(modules ? ['^default', ...LOCK_FILES.map((file) => `{workspaceRoot}/${file}`), { runtime: MACHINE }] : []),
     // What the build put out, and with modules what those of the libraries did: mostly ignored by git, which the patterns above do not see.
     { dependentTasksOutputFiles: '**/*', transitive: modules },
     { env: 'SOURCE_DATE_EPOCH' },

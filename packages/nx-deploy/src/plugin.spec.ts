@@ -81,9 +81,9 @@ describe('inference', () => {
     expect(targets['deploy']).toMatchObject({ dependsOn: ['build', 'env-validate'] });
     const inputs = async (artifact: object): Promise<unknown> => (await inferred(artifact))['build-image']?.inputs;
     expect(await inputs({ dependencies: 'installed', path: '../../dist/apps/api', base: 'oci:{workspaceRoot}/images/node' })).toEqual(expect.arrayContaining([
-      '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { dependentTasksOutputFiles: '**/*', transitive: true },
+      '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { runtime: 'node -p process.platform+process.arch+process.versions.modules' }, { dependentTasksOutputFiles: '**/*', transitive: true },
     ]));
-    expect(await inputs({ builder: 'docker', dockerfile: '{workspaceRoot}/docker/api.Dockerfile' })).toEqual(expect.arrayContaining(['{workspaceRoot}/docker/api.Dockerfile', 'default', '^default']));
+    expect(await inputs({ builder: 'docker', dockerfile: '{workspaceRoot}/docker/api.Dockerfile' })).toEqual(expect.arrayContaining(['{workspaceRoot}/docker/api.Dockerfile', '{workspaceRoot}/docker/api.Dockerfile.dockerignore', '{workspaceRoot}/apps/api/**/*']));
     expect(await inputs({ builder: 'docker', context: '{workspaceRoot}' })).toEqual(expect.arrayContaining(['{workspaceRoot}/**/*', '{workspaceRoot}/apps/api/Dockerfile']));
     expect(await inputs({ path: '../../../../etc' })).not.toEqual(expect.arrayContaining([expect.stringContaining('..')]));
     const renamed = await inferred({}, { targetNames: { buildImage: 'image', pushImage: 'publish' }, buildTargetName: 'compile' });

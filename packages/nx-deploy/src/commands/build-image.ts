@@ -14,12 +14,15 @@ import { listenTo, type BuildListener } from './image/progress.js';
 import { resolveProjectImage } from './image/resolve.js';
 import { fetchFrom, withImages, type ImageSession } from './image/session.js';
 import { recordRun } from './image/run-record.js';
+import { unseenWarning } from './image/unseen.js';
 import type { CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 
 export interface BuildImageOptions extends ReportOptions {
   /** Copies the layers of the base image into the folder too: other tools can then read it. The digest stays. */
   readonly full?: boolean;
+  /** Nx caches what this makes, and runs no other target of the project before. */
+  readonly cachedAlone?: boolean;
 }
 
 export function buildImage(context: CommandContext, options: BuildImageOptions, findTargets: FindTargets, builders: Builders = BUILDERS): Promise<CommandResult> {
@@ -29,7 +32,9 @@ export function buildImage(context: CommandContext, options: BuildImageOptions, 
     const cap = blobCap(context.variables);
     const image = await resolveProjectImage(context);
     const listener = listenTo(context.output);
-    const { build, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true }));
+    const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true }));
+    const unseen = options.cachedAlone === true ? await unseenWarning(context, image) : undefined;
+    const build = unseen === undefined ? made : { ...made, warnings: [...made.warnings, unseen] };
     const pruned = await pruneBlobs(context, cap);
     context.output.end();
     const durationMs = Math.round(performance.now() - began);

@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
+import { quoted } from '../archive/manifest.js';
 import { DeployError } from '../errors.js';
 import { ensureBase, imageFor, platformName, writeDockerArchive, type Layout } from '../image/layout/index.js';
 import { parseReference, withTag, familiarReference } from '../image/registry/index.js';
@@ -12,6 +13,7 @@ import { writeError } from './image/place.js';
 import { transfers } from './image/progress.js';
 import { resolveProjectImage } from './image/resolve.js';
 import { fetchFrom, readProjectImage, withImages } from './image/session.js';
+import { givenTags, type GivenTags } from './image/tags.js';
 import type { CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 
@@ -23,7 +25,7 @@ export interface LoadImageOptions extends ReportOptions {
   /** `linux/arm64`; by default the one of this machine, or the only one. */
   readonly platform?: string;
   /** Names that the engine gives to the image; by default the project's with the tag `latest`. */
-  readonly tag?: string | readonly string[];
+  readonly tag?: GivenTags;
   /** Absolute path of a file that is written instead. */
   readonly archive?: string;
 }
@@ -62,8 +64,14 @@ function engineOf(given = 'docker'): Engine {
 function chosen(layout: Layout, given: string | undefined): Layout['images'][number] {
   const [only, ...others] = layout.images;
   if (given === undefined && only !== undefined && others.length === 0) return only;
-  const [os = '', architecture = '', variant] = (given ?? `linux/${MACHINE[process.arch] ?? process.arch}`).split('/');
-  return imageFor(layout, { os, architecture, ...(variant === undefined ? {} : { variant }) });
+  const wanted = given ?? `linux/${MACHINE[process.arch] ?? process.arch}`;
+  const known = layout.images.map(({ platform }) => platformName(platform));
+  const [os = '', architecture = '', variant] = wanted.split('/');
+  try {
+    return imageFor(layout, { os, architecture, ...(variant === undefined ? {} : { variant }) });
+  } catch (error) {
+    throw new DeployError('ND-OPTION-INVALID', { what: `the image is not for ${quoted(wanted)}`, next: `--platform takes one of these: ${known.join(', ')}; others are built when artifact.platforms of deploy.json names them` }, { cause: error });
+  }
 }
 
 /** Node's names of architectures where they are not the image specification's. */
@@ -71,7 +79,7 @@ const MACHINE: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', p
 
 function tagsOf({ projectName }: CommandContext, given: LoadImageOptions['tag']): readonly string[] {
   const name = projectName.toLowerCase().replace(/[^a-z0-9/]+/g, '-').replace(/(^|\/)-+|-+(?=\/|$)/g, '$1');
-  const tags = given === undefined ? [name] : typeof given === 'string' ? [given] : given;
+  const tags = given === undefined ? [name] : givenTags(given);
   return tags.map((tag) => familiarReference(withTag(parseReference(tag))));
 }
 
@@ -88,9 +96,10 @@ async function load(engine: Engine, write: WriteArchive, { workspaceRoot, variab
     return;
   }
   output.phase('load', 'failed');
+  if (result.startError !== undefined) throw new DeployError('ND-TOOL-MISSING', { what: `${engine} cannot be run`, why: result.startError.split('\n')[0] ?? '', next: `install ${engine}, name another engine with --engine, or write a file for it with --archive=<file>` });
   throw new DeployError('ND-ENGINE-FAILED', {
     what: `${engine} did not load the image`,
-    why: result.startError ?? (result.timedOut ? 'it took longer than 30 minutes' : said.at(-1) ?? `it ended with ${result.exitCode ?? result.signal ?? 'no exit code'}`),
+    why: result.timedOut ? 'it took longer than 30 minutes' : said.at(-1) ?? `it ended with ${result.exitCode ?? result.signal ?? 'no exit code'}`,
     next: `check that ${engine} runs (${engine} version), or write a file for it with --archive=<file>`,
   });
 }

@@ -11,13 +11,13 @@ import { transfers } from './image/progress.js';
 import { resolveProjectImage } from './image/resolve.js';
 import { recordRun } from './image/run-record.js';
 import { fetchFrom, readProjectImage, withImages, type ImageSession } from './image/session.js';
-import { destinations, tagFacts, type Destination } from './image/tags.js';
+import { destinations, givenTags, tagFacts, type Destination, type GivenTags } from './image/tags.js';
 import type { CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 
 export interface PushImageOptions extends ReportOptions {
   /** Tags, or templates of them, beside those of deploy.json. */
-  readonly tag?: string | readonly string[];
+  readonly tag?: GivenTags;
 }
 
 interface Pushed extends PushResult {
@@ -34,8 +34,7 @@ export function pushImage(context: CommandContext, options: PushImageOptions): P
       throw new DeployError('ND-OPTION-INVALID', { what: 'no repository is named to push to', where: 'deploy.json: artifact.push', next: 'name one there, for example "push": ["images.example.com/team/api"]' });
     }
     const layout = await readProjectImage(context);
-    const extra = options.tag === undefined ? [] : typeof options.tag === 'string' ? [options.tag] : options.tag;
-    const all = destinations(push, await tagFacts(context, layout.roots[0]?.digest ?? ''), extra);
+    const all = destinations(push, await tagFacts(context, layout.roots[0]?.digest ?? ''), givenTags(options.tag));
     const pushed = await withImages(context, plainHttp, (session) => pushAll({ context, layout, session, signal }, all));
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
@@ -61,6 +60,9 @@ async function pushAll({ context: { output }, layout, session: { store, registri
     output.phase('push', 'start');
     const result = await registries.push(repository, sourceOf(layout, store, fetchFrom(registries, signal, onEvent)), {
       tags, signal, onEvent, mountFrom: ({ digest }) => mountable(layout.base.get(digest)?.from, repository),
+    }).catch((error: unknown) => {
+      output.phase('push', 'failed');
+      throw error;
     });
     output.phase('push', 'done');
     pushed.push({ ...result, repository: name, reference: formatReference({ ...repository, digest: result.digest }) });

@@ -1,4 +1,4 @@
-export { CONFIG_FILE, environmentNames, loadConfig, parseConfig } from './load.js';
+export { CONFIG_FILE, environmentNames, loadConfig, parseConfig, parseDefaults } from './load.js';
 export type { DeployFile } from './load.js';
 export { resolveEnvironment } from './resolve.js';
 export type { ResolveRequest } from './resolve.js';

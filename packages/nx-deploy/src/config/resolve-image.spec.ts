@@ -44,6 +44,12 @@ describe('an image', () => {
     expect(image(artifact, top)).toMatchObject({ port });
   });
 
+  it('listens on the port of the workspace where nothing nearer says otherwise', () => {
+    expect(resolveImage({ ...request({}), defaultPort: 4321 })).toMatchObject({ port: 4321 });
+    expect(resolveImage({ ...request({}, { port: 0 }), defaultPort: 4321 })).toMatchObject({ port: 3000 });
+    expect(resolveImage({ ...request({ port: 80 }), defaultPort: 4321 })).toMatchObject({ port: 80 });
+  });
+
   it('is started by its own command, else by the one at the top', () => {
     expect(image({ command: ['a'] }, { command: ['b'] })).toMatchObject({ command: ['a'] });
     expect(image({}, { command: ['b'] })).toMatchObject({ command: ['b'] });

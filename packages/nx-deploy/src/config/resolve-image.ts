@@ -9,6 +9,8 @@ import { looksSecret } from './secret-names.js';
 export interface ImageRequest extends Place, Pick<DeployFile, 'config'>, Partial<Pick<DeployFile, 'describe'>> {
   /** Names of variables that a schema of the project calls secret. */
   readonly secrets: readonly string[];
+  /** `port` among the defaults of the workspace. */
+  readonly defaultPort?: number;
   /** What is wrong with a name of an image; undefined when nothing is. The grammar is that of registries. */
   readonly badImage: (kind: 'base' | 'repository', text: string) => string | undefined;
 }
@@ -53,7 +55,7 @@ function ociOf(artifact: OciConfig, request: ImageRequest, complain: Complain): 
     base: baseOf(base, request, complain),
     assets: artifact.assets ?? [],
     user: artifact.user ?? '1000:1000',
-    port: artifact.port ?? (request.config.port || 3000),
+    port: artifact.port ?? ((request.config.port ?? request.defaultPort) || 3000),
     env,
     ...(command === undefined ? {} : { command }),
   };

@@ -57,5 +57,5 @@ export function writeError(thrown: unknown, file: string): unknown {
   if (thrown instanceof DeployError || code === undefined) return thrown;
   const [what, where] = ['a file of the image could not be written', JSON.stringify(file)];
   return diskFull(thrown, { what, where, again: 'run the command again' })
-    ?? new DeployError('ND-IMAGE-STORE', { what, where, why: code, next: 'check the owner and the permissions of its folder, then run the command again' }, { cause: thrown });
+    ?? new DeployError('ND-IMAGE-STORE', { what, where, why: code === 'ENOENT' ? 'its folder does not exist' : code, next: 'check that its folder is there, its owner and its permissions, then run the command again' }, { cause: thrown });
 }

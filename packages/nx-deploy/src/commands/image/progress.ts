@@ -43,9 +43,13 @@ interface Sent {
 /** `pull: 12.3 MB of 45.6 MB, 3 of 7 layers`; how often that is shown is the output's concern. */
 export function transfers(output: Output): (event: RegistryEvent) => void {
   const sent = { pull: new Map<string, Sent>(), push: new Map<string, Sent>() };
+  const told = new Set<string>();
   return (event) => {
     if (event.state === 'again') {
-      output.event({ type: 'note', text: `${event.type}: ${event.why}; attempt ${event.attempt}` });
+      // Blobs that are sent side by side meet the same trouble at the same time: it is told once.
+      const text = `${event.type}: ${event.why}; attempt ${event.attempt}`;
+      if (!told.has(text)) output.event({ type: 'note', text });
+      told.add(text);
       return;
     }
     if (event.state === 'tagged') {

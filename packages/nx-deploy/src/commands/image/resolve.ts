@@ -1,8 +1,8 @@
 import { loadEnvironment } from 'nx-env-sync';
-import { environmentNames, loadConfig, resolveImage, type ImageOption } from '../../config/index.js';
+import { environmentNames, loadConfig, parseDefaults, pluginOptions, resolveImage, type ImageOption } from '../../config/index.js';
 import { asDeployError } from '../../errors.js';
 import { parseReference, parseRepository } from '../../image/registry/index.js';
-import { projectFolder, type ProjectContext } from '../context.js';
+import { projectFolder, readNxJson, type ProjectContext } from '../context.js';
 
 /** The image of a project's deploy.json; no environment has a part in it. Throws ND-CONFIG-MISSING, or ND-CONFIG-INVALID with every problem. */
 export async function resolveProjectImage(context: ProjectContext): Promise<ImageOption> {
@@ -11,7 +11,8 @@ export async function resolveProjectImage(context: ProjectContext): Promise<Imag
   // What is secret stands in the schema, which is the same for every environment.
   const [environment = ''] = environmentNames(file.config);
   const { secrets } = await loadEnvironment({ environment, workspaceRoot, projectRoot });
-  return resolveImage({ ...file, workspaceRoot, projectRoot, secrets, badImage });
+  const { port } = parseDefaults(pluginOptions(readNxJson(workspaceRoot))?.defaults);
+  return resolveImage({ ...file, workspaceRoot, projectRoot, secrets, badImage, ...(port === undefined ? {} : { defaultPort: port }) });
 }
 
 function badImage(kind: 'base' | 'repository', text: string): string | undefined {

@@ -20,6 +20,21 @@ export interface Destination {
   readonly tags: readonly string[];
 }
 
+/** As `--tag` arrives. Nx makes numbers of what looks like one, before anybody is asked. */
+export type GivenTags = string | number | readonly (string | number)[] | undefined;
+
+/** @throws DeployError ND-OPTION-INVALID for a number: what it was is lost, as 1.10 has become 1.1. */
+export function givenTags(given: GivenTags): readonly string[] {
+  const all = given === undefined ? [] : typeof given === 'object' ? given : [given];
+  return all.map((tag) => {
+    if (typeof tag === 'string') return tag;
+    throw new DeployError('ND-OPTION-INVALID', {
+      what: `--tag has come as the number ${tag}`, why: 'Nx makes numbers of such options, so that 1.10 would become 1.1',
+      next: 'use the bin, which takes it as it is (npx nx-deploy <command> <project> --tag <tag>), a tag in artifact.push of deploy.json, or one with a letter, such as v1.10',
+    });
+  });
+}
+
 /** `digest`: of the image. */
 export async function tagFacts({ workspaceRoot, projectRoot, projectName, variables }: ProjectContext, digest: string): Promise<TagFacts> {
   const { version, git } = await buildFacts({ workspaceRoot, projectRoot, projectName });

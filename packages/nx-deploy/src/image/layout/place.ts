@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errorCode } from '../../errors.js';
+import { quoted } from '../../archive/manifest.js';
+import { DeployError, errorCode } from '../../errors.js';
 import { guarded, LAYOUT } from '../blobs/failures.js';
 import { makeFolder } from '../blobs/folder.js';
-import { invalid } from './failures.js';
 
 /** What a killed build left is removed once nobody can be at work in it any more. */
 const OLD_MS = 60 * 60 * 1_000;
@@ -49,9 +49,13 @@ async function swap(folder: string, temporary: string, aside: string): Promise<v
 async function assertReplaceable(folder: string): Promise<void> {
   const found = await lstat(folder).catch(ignore('ENOENT', 'ENOTDIR'));
   if (found === undefined) return;
-  if (!found.isDirectory()) throw invalid(folder, 'there is a file or a link in the place of the folder');
+  if (!found.isDirectory()) throw occupied(folder, 'there is a file or a link');
   const names = await guarded(folder, () => readdir(folder), LAYOUT);
-  if (names.length > 0 && !names.includes('oci-layout')) throw invalid(folder, 'there is a folder that is no image in its place, and it is not replaced');
+  if (names.length > 0 && !names.includes('oci-layout')) throw occupied(folder, 'there is a folder that is no image');
+}
+
+function occupied(folder: string, why: string): DeployError {
+  return new DeployError('ND-IMAGE-INVALID', { what: 'something else lies where the image belongs, and is not replaced', where: quoted(folder), why, next: 'move it away, then build again' });
 }
 
 async function removeOld(folder: string): Promise<void> {

@@ -75,7 +75,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry that fails', () => {
       ['403', 'POST', BEGIN, faults.answer(403, {}, '{"errors":[{"code":"DENIED","message":"read only"}]}'), { code: 'ND-REGISTRY-DENIED', message: expect.stringContaining('it answered 403: DENIED read only') }],
       ['a refused manifest', 'PUT', /\/manifests\/sha256/, faults.answer(400, {}, '{"errors":[{"code":"MANIFEST_INVALID","message":"no \\u001b[31m thanks"}]}'), { code: 'ND-REGISTRY-REFUSED', message: expect.stringContaining('MANIFEST_INVALID no \\u001b[31m thanks') }],
       ['a fixed tag', 'PUT', /\/manifests\/x$/, faults.answer(409, {}, 'tag exists'), { code: 'ND-REGISTRY-REFUSED', message: expect.stringContaining('409: tag exists') }],
-      ['201 for what it drops', 'PUT', /\/manifests\/x$/, faults.answer(202), { code: 'ND-REGISTRY-DAMAGED' }],
+      ['201 for what it drops', 'PUT', /\/manifests\/x$/, faults.answer(202), { code: 'ND-REGISTRY-REFUSED', message: expect.stringContaining('does not keep what was pushed') }],
       ['202 for blobs that it drops', 'PUT', UPLOAD, faults.answer(202), { code: 'ND-REGISTRY-REFUSED', message: expect.stringContaining('it answered 202 and does not have') }],
       ['a beginning without an address', 'POST', BEGIN, faults.answer(202), { code: 'ND-REGISTRY-REFUSED', message: expect.stringContaining('no Location') }],
       ['an address with another protocol', 'POST', BEGIN, faults.answer(202, { location: 'file:///etc/passwd' }), { code: 'ND-REGISTRY-INSECURE' }],

@@ -13,7 +13,7 @@ import { checkTag, formatReference, type Reference, type Repository } from './re
 import { Passing, type Again } from './retry.js';
 import { drop, type Session } from './session.js';
 import { contentOf } from './token.js';
-import { pushAccess, pushBlob, type How } from './upload.js';
+import { notKept, pushAccess, pushBlob, type How } from './upload.js';
 
 /** Where the content of an image is. Everything may be asked for several times. */
 export interface PushSource {
@@ -114,7 +114,7 @@ async function putManifest(session: Session, to: Reference, descriptor: Descript
     drop(answer);
     const said = answer.headers['docker-content-digest'];
     if (answer.status === 201 && (said === undefined || said === descriptor.digest)) return;
-    if (!(await isThere())) throw new Passing(damaged(formatReference(to), `it answered ${answer.status} and does not have ${descriptor.digest} there`));
+    if (!(await isThere())) throw new Passing(notKept(formatReference(to), `it answered ${answer.status} and does not have ${descriptor.digest} there`));
   });
 }
 

@@ -201,5 +201,5 @@ export function drop(incoming: Incoming): void {
 }
 
 function insecure(url: URL, why: string): DeployError {
-  return new DeployError('ND-REGISTRY-INSECURE', { what: `${plain(url.protocol, 20)}//${plain(url.host, 100)} is not used over plain http`, why, next: 'use https, or allow the host by name' });
+  return new DeployError('ND-REGISTRY-INSECURE', { what: `${plain(url.protocol, 20)}//${plain(url.host, 100)} is not used over plain http`, why, next: 'use https, or name the host in artifact.plainHttp of deploy.json when its network is trusted' });
 }

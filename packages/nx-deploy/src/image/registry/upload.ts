@@ -148,13 +148,15 @@ async function settle(upload: Upload, answer: Answer): Promise<void> {
   const said = answer.headers['docker-content-digest'];
   const confirmed = answer.status === 201 && (typeof said !== 'string' || said === blob.digest);
   if (!confirmed && (answer.status >= 400 || !(await hasBlob(upload)))) {
-    throw new Passing(new DeployError('ND-REGISTRY-REFUSED', {
-      what: 'the registry does not keep what was pushed', where: `PUT ${printable(answer.url)}`,
-      why: answer.status >= 400 ? `it answered ${answer.status} to the end of the upload of ${blob.digest}: its size or digest is wrong there, or the upload was forgotten` : `it answered ${answer.status} and does not have ${blob.digest}`,
-      next: 'run the command again; when it stays, a proxy between here and the registry changes or cuts content',
-    }));
+    const why = answer.status >= 400 ? `it answered ${answer.status} to the end of the upload of ${blob.digest}: its size or digest is wrong there, or the upload was forgotten` : `it answered ${answer.status} and does not have ${blob.digest}`;
+    throw new Passing(notKept(`PUT ${printable(answer.url)}`, why));
   }
   onEvent?.({ type: 'push', state: 'bytes', digest: blob.digest, bytes: blob.size, total: blob.size });
+}
+
+/** A success that is none: of a blob or a manifest. */
+export function notKept(where: string, why: string): DeployError {
+  return new DeployError('ND-REGISTRY-REFUSED', { what: 'the registry does not keep what was pushed', where, why, next: 'run the command again; when it stays, a proxy between here and the registry changes or cuts content' });
 }
 
 /** The next byte that the registry wants, by its `Range: 0-last`; `0-0` is what registries say of nothing. */
