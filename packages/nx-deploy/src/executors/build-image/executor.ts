@@ -6,5 +6,5 @@ export type BuildImageExecutorOptions = BuildImageOptions & NxOptions;
 
 /** `nx run <project>:build-image` */
 export default function buildImageExecutor(options: BuildImageExecutorOptions, context: ExecutorContext): Promise<{ success: boolean }> {
-  return runInNx(options, context, (command) => buildImage(command, options));
+  return runInNx(options, context, (command) => buildImage(command, options, () => Promise.resolve(context.projectsConfigurations.projects[command.projectName]?.targets ?? {})));
 }
