@@ -49,8 +49,12 @@ export class Shop {
     symlinkSync(join(repository, 'node_modules'), join(shop.root, 'node_modules'));
     shop.write('services/sample-service/project.json', { name: 'sample-service', projectType: 'application', targets: { nothing: { executor: 'nx:noop' } } });
     const file = JSON.parse(readFileSync(join(sample, 'deploy.json'), 'utf8')) as DeployFile;
-    shop.write('services/sample-service/deploy.json', { ...file, environments: { staging: { ...file.environments['staging'], listen: await freePort() } } });
+    shop.write('services/sample-service/deploy.json', { ...file, environments: {
+      staging: { ...file.environments['staging'], listen: await freePort() },
+      warm: { ...file.environments['staging'], strategy: { type: 'blue-green', keepWarm: '1h' }, listen: await freePort() },
+    } });
     cpSync(join(sample, 'environments'), join(project, 'environments'), { recursive: true });
+    cpSync(join(sample, 'environments/staging.env'), join(project, 'environments/warm.env'));
     await build({ entryPoints: [join(sample, 'src/main.ts')], outfile: join(project, 'dist/main.js'), bundle: true, platform: 'node', target: 'node20', format: 'cjs', logLevel: 'warning' });
     await run(['git', 'init', '--quiet', shop.root], DEADLINE, { env: shop.env });
     return shop;
@@ -62,9 +66,9 @@ export class Shop {
     writeFileSync(join(this.root, 'services/sample-service/dist/build.txt'), `${this.build}\n`);
   }
 
-  /** A command of the bin for the service. Rejects unless it ends with 0. */
-  async bin(command: string): Promise<Ran & { readonly document: Document }> {
-    const ran = await run([process.execPath, bin, command, 'sample-service', '-c', 'staging', '--json'], DEADLINE, { cwd: this.root, env: this.env });
+  /** A command of the bin for the service; `warm` is an environment that keeps the release before running. Rejects unless it ends with 0. */
+  async bin(command: string, environment = 'staging'): Promise<Ran & { readonly document: Document }> {
+    const ran = await run([process.execPath, bin, command, 'sample-service', '-c', environment, '--json'], DEADLINE, { cwd: this.root, env: this.env });
     return { ...ran, document: JSON.parse(ran.stdout) as Document };
   }
 

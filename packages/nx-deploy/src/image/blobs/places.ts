@@ -8,6 +8,8 @@ export interface Places {
   readonly folder: string;
   /** `sha256/ab/<64 hex>` */
   readonly content: string;
+  /** `<64 hex of a layer>`: its files, laid out; see unpacked.ts. */
+  readonly unpacked: string;
   /** Files being written, and those being removed. */
   readonly temporary: string;
   /** One file per build under way. */
@@ -26,7 +28,7 @@ export function blobsFolder(home: string, environment: NodeJS.ProcessEnv = proce
 
 export function placesIn(folder: string): Places {
   const under = (name: string): string => join(folder, name);
-  return { folder, content: under('sha256'), temporary: under('temporary'), holds: under('holds'), records: under('records'), locks: under('locks') };
+  return { folder, content: under('sha256'), unpacked: under('unpacked'), temporary: under('temporary'), holds: under('holds'), records: under('records'), locks: under('locks') };
 }
 
 /** @throws DeployError ND-IMAGE-INVALID: digests come from files and networks, and none may name a file outside. */

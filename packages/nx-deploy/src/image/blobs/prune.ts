@@ -6,9 +6,10 @@ import { makeFolder, PRIVATE } from './folder.js';
 import { earliestHold, namesIn } from './hold.js';
 import { isAtWork, ownerOf } from './owner.js';
 import type { Places } from './places.js';
+import { listUnpacked } from './unpacked.js';
 
 export interface PruneOptions {
-  /** Bytes that blobs may take; the least recently used ones above it go. */
+  /** Bytes that blobs and unpacked layers may take together; the least recently used ones above it go. */
   readonly cap: number;
   /** Counts and removes nothing. */
   readonly dryRun?: boolean;
@@ -17,16 +18,17 @@ export interface PruneOptions {
 }
 
 export interface Pruned {
-  /** Blobs that were removed, and their bytes. */
+  /** Blobs and unpacked layers that were removed, and their bytes. */
   readonly removed: number;
   readonly bytes: number;
-  /** Bytes of the blobs that are left. It may be above the cap, as what was used within the hour or by a build under way stays. */
+  /** Bytes that are left. It may be above the cap, as what was used within the hour or by a build under way stays. */
   readonly left: number;
   /** What killed writers left. */
   readonly leftovers: number;
 }
 
 interface Blob {
+  /** Or the folder of an unpacked layer. */
   readonly file: string;
   readonly size: number;
   readonly used: number;
@@ -41,7 +43,7 @@ const HEX = /^[0-9a-f]{64}$/;
 /** A blob that is used while this goes on is put back: {@link use} and the second look leave no moment in which both miss each other. */
 export async function pruneStore(places: Places, { cap, dryRun = false, now = Date.now() }: PruneOptions): Promise<Pruned> {
   const before = Math.min(now - YOUNG_MS, await earliestHold(places, now) - CLOCK_LAG_MS);
-  const blobs = (await listBlobs(places)).sort((a, b) => a.used - b.used);
+  const blobs = [...await listBlobs(places), ...await listUnpacked(places)].sort((a, b) => a.used - b.used);
   let left = blobs.reduce((sum, { size }) => sum + size, 0);
   let removed = 0;
   let bytes = 0;
@@ -79,13 +81,19 @@ async function evict(places: Places, file: string, before: number): Promise<bool
     throw error;
   }
   const spared = (await lstat(aside)).mtimeMs > before;
-  if (spared) await link(aside, file).catch(ignoreExisting);
-  await rm(aside, { force: true });
+  if (spared) await putBack(aside, file);
+  await rm(aside, { recursive: true, force: true });
   return !spared;
 }
 
+/** Nothing is put over what was made anew meanwhile. */
+async function putBack(aside: string, file: string): Promise<void> {
+  if ((await lstat(aside)).isDirectory()) await rename(aside, file).catch(ignoreExisting);
+  else await link(aside, file).catch(ignoreExisting);
+}
+
 function ignoreExisting(error: unknown): void {
-  if (errorCode(error) !== 'EEXIST') throw error;
+  if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOTEMPTY') throw error;
 }
 
 async function removeLeftovers({ temporary, records }: Places, before: number, dryRun: boolean): Promise<number> {
@@ -97,7 +105,7 @@ async function removeLeftovers({ temporary, records }: Places, before: number, d
       if (stat === undefined || stat.mtimeMs > before) continue;
       // A record costs a few bytes, and is of use for as long as its layer: once a month without use is the end of it.
       if (folder === records && stat.mtimeMs > before - RECORD_MS) continue;
-      if (!dryRun) await rm(file, { force: true });
+      if (!dryRun) await rm(file, { recursive: true, force: true });
       count += 1;
     }
   }

@@ -14,6 +14,7 @@ import { takeHold, type Hold } from './hold.js';
 import { exclusively, layerOnce, type Once } from './once.js';
 import { pathOf, placesIn, type Places } from './places.js';
 import { pruneStore, type Pruned, type PruneOptions } from './prune.js';
+import { keepUnpacked, type Unpack } from './unpacked.js';
 import { use } from './use.js';
 import { openWriter, type BlobWriter } from './writer.js';
 
@@ -54,6 +55,10 @@ export interface BlobStore {
   hold(): Promise<Hold>;
   /** The layer of a key: what it was made of the last time, or by a process that makes it just now, or by `make`, which stores it. */
   once(key: string, make: () => Promise<BuiltLayer>): Promise<Once>;
+  /**
+   * The files of a layer, laid out in a folder that stays: by an earlier call, or now by `unpack` into the folder that it is given. Nobody may write there. Absolute path.
+   */
+  unpacked(digest: Digest, unpack: Unpack): Promise<string>;
   prune(options: PruneOptions): Promise<Pruned>;
 }
 
@@ -91,6 +96,7 @@ export function openBlobs(folder: string): BlobStore {
     },
     hold: () => takeHold(places),
     once: (key, make) => layerOnce(places, key, make),
+    unpacked: (digest, unpack) => keepUnpacked(places, digest, unpack),
     prune: (options) => guarded(folder, () => pruneStore(places, options)),
   };
 }

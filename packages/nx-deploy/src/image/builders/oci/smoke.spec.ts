@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { temporaryFolder, until } from '../../../shell/programs.spec-support.js';
@@ -136,4 +137,54 @@ it('is not done again for the same layers, but for a failure', async () => {
   expect(readFileSync(count, 'utf8')).toBe('x');
   await smokedOnce({ ...one, env: { A: '1' } }, site());
   expect(readFileSync(count, 'utf8')).toBe('xx');
+});
+
+describe('modules that lie unpacked in the store', () => {
+  /** Enough to be worth it. */
+  const heavy = randomBytes(1_100_000).toString('hex');
+  const copies = (): string[] => readdirSync(join(store.folder, 'unpacked')).sort();
+  const layer = async (texts: Texts): Promise<Digest> => (await storeLayer(store, Object.entries(texts).map(([path, text]): Entry => ({ path, type: 'file', mode: 0o644, source: Buffer.from(text) })))).digest;
+  const loads = (layers: readonly Digest[]): Promise<readonly string[]> => smokeImport({ platform: { os: 'linux', architecture: 'amd64' }, layers, workingDirectory: '/app', entry: 'main.js', env: {}, limit: 10_000 }, site());
+
+  it('are not unpacked again for another change of the service, unless somebody wrote there', async () => {
+    const modules = await layer({ 'app/node_modules/a/index.js': 'module.exports = require("b")', 'app/node_modules/b/index.js': `module.exports = 1; // ${heavy}` });
+    const main = (text: string): Promise<Digest> => layer({ 'app/main.js': text });
+    expect(await loads([modules, await main('if (require("a") !== 1) require("gone");')])).toEqual([]);
+    // Were it unpacked again, this would show.
+    const blob = store.pathOf(modules);
+    rmSync(blob);
+    writeFileSync(blob, Buffer.alloc(1_500_000));
+    expect(await loads([modules, await main('require("a"); require("node:net").createServer().listen(0);')])).toEqual([]);
+    const copy = join(store.folder, 'unpacked', modules.slice('sha256:'.length), 'root/app/node_modules');
+    expect(statSync(join(copy, 'a/index.js')).mode & 0o222).toBe(0);
+    mkdirSync(join(copy, 'gone'));
+    await expect(loads([modules, await main('require("gone/../a")')])).rejects.toMatchObject({ code: 'ND-IMAGE-INVALID' });
+  });
+
+  it('say nothing against a module of theirs that needs one of another layer', async () => {
+    const modules = await layer({ 'app/node_modules/a/index.js': `module.exports = require("lib"); // ${heavy}1` });
+    const texts = { 'app/main.js': 'if (require("a") !== 7) process.exit(9);', 'app/node_modules/lib/index.js': 'module.exports = 7;' };
+    const before = copies().length;
+    expect(await loads([modules, await layer(texts)])).toEqual([]);
+    expect(copies()).toHaveLength(before + 1);
+    const { 'app/main.js': main } = texts;
+    await expect(loads([modules, await layer({ 'app/main.js': main })])).rejects.toMatchObject({ code: 'ND-IMAGE-SMOKE', parts: { where: '/app/node_modules/a/index.js', why: "Cannot find module 'lib'" } });
+  });
+
+  it('find nothing that lies beside the store', async () => {
+    const modules = await layer({ 'app/node_modules/a/index.js': `require("beside"); // ${heavy}2` });
+    const beside = join(store.folder, 'node_modules/beside');
+    mkdirSync(beside, { recursive: true });
+    writeFileSync(join(beside, 'index.js'), '');
+    try {
+      await expect(loads([modules, await layer({ 'app/main.js': 'require("a")' })])).rejects.toMatchObject({ code: 'ND-IMAGE-SMOKE' });
+    } finally {
+      rmSync(join(store.folder, 'node_modules'), { recursive: true });
+    }
+  });
+
+  it('lie below what other layers replace', async () => {
+    const modules = await layer({ 'app/node_modules/a/index.js': `require("gone"); // ${heavy}3`, 'app/node_modules/b/index.js': '' });
+    expect(await loads([modules, await layer({ 'app/main.js': 'require("a"); require("b");', 'app/node_modules/a/index.js': '' })])).toEqual([]);
+  });
 });

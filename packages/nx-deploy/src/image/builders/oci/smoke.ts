@@ -5,7 +5,7 @@
 import { lstat, mkdtemp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BuildSite } from '../../builder.js';
+import type { BuildEvent, BuildSite } from '../../builder.js';
 import { DeployError, diskFull } from '../../../errors.js';
 import type { Ms } from '../../../model/index.js';
 import { platformName } from '../../layout/documents.js';
@@ -15,7 +15,7 @@ import { killGroup, run, type RunResult } from '../../../shell/run.js';
 import { cancelled } from './cancelled.js';
 import { moduleFailure, printedFailure, printedPlace, type ModuleFailure } from './module-failure.js';
 import { preloadProgram, type Reported } from './preload.js';
-import { unpackLayer } from './unpack.js';
+import { layOut, layOutByLinks } from './lay-out.js';
 
 export interface SmokeImport {
   readonly platform: Platform;
@@ -36,6 +36,8 @@ export interface SmokeImport {
 const LINES_KEPT = 40;
 const LINES_TOLD = 100;
 const LONGEST_LINE = 300;
+/** A file that is not found may lie in another layer. */
+const MAY_BE_LINKS = /ENOENT|ENOTDIR|not found|no such file|cannot find|failed to load|read-only|EACCES|EPERM/i;
 /** They are about the image's own files and libraries, which do not lie where they say here. */
 const NOT_HERE = /^(?:PATH|NODE_OPTIONS|NODE_PATH|NODE_REPL_.*|NODE_V8_COVERAGE|NODE_EXTRA_CA_CERTS|LD_.*|DYLD_.*)$/;
 
@@ -47,10 +49,11 @@ export async function smokeImport(smoke: SmokeImport, site: BuildSite): Promise<
   const { TMPDIR: place = tmpdir() } = site.variables;
   const temporary = await realpath(await mkdtemp(join(place, 'nx-deploy-smoke-')));
   try {
-    const root = join(temporary, 'root');
-    await mkdir(root);
-    for (const layer of smoke.layers) await unpackLayer(site.store, layer, root, site.signal);
-    return await load(smoke, { temporary, root }, site);
+    const found = await loadByLinks(smoke, temporary, site);
+    if (found !== undefined) return found;
+    const folders = await foldersIn(temporary, 'real');
+    await layOut(site.store, smoke.layers, folders.root, site.signal);
+    return await load(smoke, folders, site);
   } catch (thrown) {
     throw diskFull(thrown, { what: 'the service could not be laid out for its smoke import', where: place, again: 'build the image again (TMPDIR names another folder)' }) ?? thrown;
   } finally {
@@ -58,15 +61,41 @@ export async function smokeImport(smoke: SmokeImport, site: BuildSite): Promise<
   }
 }
 
+/** What the import finds upon a copy of the modules that is kept; undefined when it has to be done with real files, as it may be the links that make it fail. */
+async function loadByLinks(smoke: SmokeImport, temporary: string, site: BuildSite): Promise<readonly string[] | undefined> {
+  const folders = await foldersIn(temporary, 'linked');
+  const copy = await layOutByLinks(site.store, smoke.layers, folders.root, site.signal);
+  if (copy === undefined) return undefined;
+  const events: BuildEvent[] = [];
+  try {
+    const notes = await load(smoke, { ...folders, copy: await realpath(copy) }, { ...site, onEvent: (event) => events.push(event) });
+    if (notes.some((note) => MAY_BE_LINKS.test(note))) return undefined;
+    events.forEach(site.onEvent);
+    return notes;
+  } catch (thrown) {
+    if (thrown instanceof DeployError && thrown.code === 'ND-IMAGE-SMOKE') return undefined;
+    throw thrown;
+  }
+}
+
+async function foldersIn(temporary: string, name: string): Promise<Folders> {
+  const folder = join(temporary, name);
+  const root = join(folder, 'root');
+  await mkdir(root, { recursive: true });
+  return { temporary: folder, root };
+}
+
 interface Folders {
   readonly temporary: string;
   readonly root: string;
+  /** Where the modules lie that are linked to. */
+  readonly copy?: string;
 }
 
-async function load(smoke: SmokeImport, { temporary, root }: Folders, { variables, signal, onEvent }: BuildSite): Promise<readonly string[]> {
+async function load(smoke: SmokeImport, { temporary, root, copy = root }: Folders, { variables, signal, onEvent }: BuildSite): Promise<readonly string[]> {
   const folder = join(root, smoke.workingDirectory);
   const entry = join(folder, smoke.entry);
-  const inImage = (text: string): string => text.replaceAll(`file://${root}/`, '/').replaceAll(`${root}/`, '/');
+  const inImage = (text: string): string => [root, copy].reduce((inside, folder) => inside.replaceAll(`file://${folder}/`, '/').replaceAll(`${folder}/`, '/'), text);
   const isFile = await lstat(entry).then((stat) => stat.isFile() || stat.isSymbolicLink(), () => false);
   if (!isFile && smoke.otherCommand === true) return [`no smoke import for ${platformName(smoke.platform)}: the command of the image is another, and there is no ${plain(smoke.entry)} in it`];
   if (!isFile) throw failure(smoke, { why: 'there is no such file in the image' }, inImage(entry));

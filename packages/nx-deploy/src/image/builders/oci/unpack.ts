@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { BlobStore } from '../../blobs/store.js';
-import { DeployError } from '../../../errors.js';
+import { DeployError, errorCode } from '../../../errors.js';
 import { BLOCK, padding } from '../../layer/header.js';
 import { arrange, type Entry } from '../../layer/entry.js';
 import type { Digest } from '../../oci.js';
@@ -45,7 +45,7 @@ export async function unpackLayer(store: BlobStore, digest: Digest, folder: stri
     }
     // The check of the digest is at the end of the stream.
     await bytes.rest();
-  });
+  }).catch((thrown: unknown) => { throw errorCode(thrown)?.startsWith('Z_') === true ? damaged(digest, 'it is no gzip') : thrown; });
 }
 
 /** The folder of a member comes before it, so that nothing is ever written through a link of a layer below. */

@@ -1,0 +1,147 @@
+/** A workspace in a temp folder with a service that brings about 28 MB of modules, built as an image by this product and by a Docker engine, and a registry to push both to. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { baseArchive, makeBaseImage, type BaseImage } from '../images/base-image.js';
+import { startRegistry, type LocalRegistry } from '../images/registry.js';
+import { find, run } from './programs.js';
+
+const repository = resolve(__dirname, '../../..');
+const bin = join(repository, 'packages/nx-deploy/dist/bundles/nx-deploy.js');
+const nx = join(repository, 'node_modules/.bin/nx');
+const DEADLINE = 300_000;
+/** Of this repository's own: many small files, few big ones. */
+const MODULES = ['@babel', 'zod', 'yargs', 'eslint', '@jest', '@types', 'ajv', 'acorn', 'semver', 'minimatch'];
+/** Clients before it have BuildKit built in. */
+const BUILDX_SINCE = 23;
+/** What two of them need beside themselves, which the service loads. */
+const NEEDED = ['cliui', 'escalade', 'get-caller-file', 'require-directory', 'string-width', 'y18n', 'yargs-parser', 'strip-ansi', 'wrap-ansi', 'emoji-regex', 'is-fullwidth-code-point', 'ansi-regex', 'ansi-styles', 'color-convert', 'color-name'];
+const BASE = 'bench-base:1';
+
+export class ImageShop {
+  readonly root: string;
+  readonly modules: string;
+  private readonly home: string;
+  private readonly env: NodeJS.ProcessEnv;
+  private readonly docker: NodeJS.ProcessEnv;
+  private line = 0;
+
+  private constructor(private readonly folder: string, private readonly base: BaseImage, private readonly registry: LocalRegistry) {
+    this.root = join(folder, 'shop');
+    this.home = join(folder, 'home');
+    this.modules = join(this.root, 'services/api/dist/node_modules');
+    const { PATH, LANG, USER } = process.env;
+    this.docker = { PATH, HOME: folder, DOCKER_CONFIG: join(folder, 'docker') };
+    this.env = { PATH, LANG, USER, HOME: folder, NX_DEPLOY_HOME: this.home, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_CACHE_DIRECTORY: join(this.root, '.nx/cache'), GIT_CONFIG_NOSYSTEM: '1' };
+  }
+
+  static async open(): Promise<ImageShop> {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nxd-')));
+    let registry: LocalRegistry | undefined;
+    try {
+      registry = await startRegistry(join(folder, 'registry'));
+      const shop = new ImageShop(folder, await makeBaseImage(join(folder, 'shop/base')), registry);
+      shop.lay();
+      await run(['git', 'init', '--quiet', shop.root], DEADLINE, { env: shop.env });
+      return shop;
+    } catch (error) {
+      await registry?.stop();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** One line of the service is another. */
+  change(): void {
+    this.line += 1;
+    writeFileSync(join(this.root, 'services/api/dist/main.js'), `require('zod');\nrequire('yargs');\nrequire('node:http').createServer((_, answer) => answer.end('${this.line} of ${Date.now()}')).listen(process.env.PORT);\n`);
+  }
+
+  /** ms of build and push by the bin, one after the other as a person types them. */
+  async ours(): Promise<number> {
+    let wall = 0;
+    for (const command of ['build-image', 'push-image']) wall += (await run([process.execPath, bin, command, 'api'], DEADLINE, { cwd: this.root, env: this.env })).wall;
+    return wall;
+  }
+
+  /** The same by `nx run`, which builds first when something changed. */
+  async oursByNx(): Promise<number> {
+    return (await run([process.execPath, nx, 'run', 'api:push-image'], DEADLINE, { cwd: this.root, env: this.env })).wall;
+  }
+
+  /** Nothing of an earlier image is left; the base is a folder and stays. */
+  forget(): void {
+    rmSync(this.home, { recursive: true, force: true });
+    for (const made of ['dist', '.nx/cache']) rmSync(join(this.root, made), { recursive: true, force: true });
+  }
+
+  async loadBase(host: string): Promise<void> {
+    const archive = join(this.folder, 'base.tar');
+    writeFileSync(archive, await baseArchive(this.base, BASE));
+    await this.engine(host, ['load', '--input', archive]);
+  }
+
+  async theirs(host: string, buildKit: boolean): Promise<number> {
+    const tag = `${this.registry.host}/shop/theirs:1`;
+    const project = join(this.root, 'services/api');
+    const built = await this.engine(host, ['build', '--quiet', '--tag', tag, project], { DOCKER_BUILDKIT: buildKit ? '1' : '0' });
+    return built + await this.engine(host, ['push', '--quiet', tag]);
+  }
+
+  /** The engine keeps its base, as ours does. */
+  async forgetTheirs(host: string, buildKit: boolean): Promise<void> {
+    await this.engine(host, ['image', 'prune', '--all', '--force', '--filter', 'label=bench=made']);
+    if (buildKit) await this.engine(host, ['builder', 'prune', '--all', '--force'], { DOCKER_BUILDKIT: '1' });
+  }
+
+  /** The registry has none of what was pushed, so that a cold push sends everything. */
+  forgetPushed(): void {
+    rmSync(join(this.registry.folder, 'storage/docker'), { recursive: true, force: true });
+  }
+
+  async hasBuildKit(): Promise<boolean> {
+    const docker = find('docker') ?? 'docker';
+    const { stdout } = await run([docker, '--version'], DEADLINE, { env: this.docker });
+    if (Number(/version (\d+)\./.exec(stdout)?.[1]) < BUILDX_SINCE) return true;
+    return run([docker, 'buildx', 'version'], DEADLINE, { env: this.docker }).then(() => true, () => false);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await run([process.execPath, bin, 'agent', 'stop'], DEADLINE, { cwd: this.root, env: this.env, cleaning: true }).catch(() => undefined);
+      await this.registry.stop();
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    }
+  }
+
+  private async engine(host: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+    return (await run([find('docker') ?? 'docker', ...args], DEADLINE, { cwd: this.folder, env: { ...this.docker, ...env, DOCKER_HOST: host } })).wall;
+  }
+
+  private lay(): void {
+    const project = join(this.root, 'services/api');
+    mkdirSync(this.modules, { recursive: true });
+    mkdirSync(join(this.folder, 'docker'));
+    for (const name of [...MODULES, ...NEEDED]) {
+      const from = join(repository, 'node_modules', name);
+      if (existsSync(from)) cpSync(from, join(this.modules, name), { recursive: true, dereference: true });
+    }
+    const write = (path: string, content: object): void => writeFileSync(join(this.root, path), `${JSON.stringify(content, null, 2)}\n`);
+    write('package.json', { name: 'shop', version: '0.0.0', private: true });
+    write('nx.json', { analytics: false, neverConnectToCloud: true, plugins: [{ plugin: 'nx-deploy/plugin' }] });
+    writeFileSync(join(this.root, '.gitignore'), 'node_modules\nbase\ndist\n.nx\n');
+    symlinkSync(join(repository, 'node_modules'), join(this.root, 'node_modules'));
+    write('services/api/project.json', { name: 'api', projectType: 'application', targets: { nothing: { executor: 'nx:noop' } } });
+    write('services/api/deploy.json', {
+      artifact: { type: 'image', builder: 'oci', path: 'dist', entry: 'main.js', base: 'oci:../../base/layout', platforms: [this.platform()], push: [`${this.registry.host}/shop/ours`], plainHttp: [this.registry.host] },
+      health: { path: '/health' }, environments: { production: { platform: 'local', instances: 1, strategy: 'recreate', listen: 8081 } },
+    });
+    writeFileSync(join(project, 'Dockerfile'), `FROM ${BASE}\nLABEL bench=made\nWORKDIR /app\nCOPY dist/node_modules ./node_modules\nCOPY dist/main.js ./\nUSER 1000:1000\nENTRYPOINT ["node", "main.js"]\n`);
+    this.change();
+  }
+
+  private platform(): string {
+    return process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
+  }
+}

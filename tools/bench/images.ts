@@ -1,0 +1,96 @@
+/** How long build and push of an image take, against `docker build` and `docker push` on the same service, one after the other in every run. */
+import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findEngine, lackOfEngine, startEngine, type Engine } from '../images/engine.js';
+import { against, median, medianRatio, ms, span } from './figures.js';
+import { ImageShop } from './image-shop.js';
+import { table } from './table.js';
+
+const CASES = ['cold', 'one line', 'unchanged'] as const;
+type Case = (typeof CASES)[number];
+/** So many times faster than Docker. */
+const AIMS: Readonly<Record<Case, number>> = { cold: 3, 'one line': 20, unchanged: 20 };
+
+interface Contender {
+  readonly name: string;
+  readonly docker: boolean;
+  readonly forget: () => Promise<void> | void;
+  readonly once: () => Promise<number>;
+  readonly wall: Readonly<Record<Case, number[]>>;
+}
+
+/** Prints its table. */
+export async function benchImages(runs: number, print: (text: string) => void): Promise<void> {
+  print('\n== Images: build and push, with about 28 MB of modules ==\n');
+  const place = realpathSync(mkdtempSync(join(tmpdir(), 'nxd-')));
+  let shop: ImageShop | undefined;
+  let engine: Engine | undefined;
+  try {
+    shop = await ImageShop.open();
+    engine = await engineIn(join(place, 'e'), print);
+    print(describe(shop.modules));
+    const contenders = [...ours(shop), ...(engine === undefined ? [] : await theirs(shop, engine.host, print))];
+    if (engine !== undefined) await shop.loadBase(engine.host);
+    for (let index = 0; index < runs; index += 1) for (const contender of contenders) await measure(shop, contender);
+    report(contenders, runs, print);
+  } finally {
+    await engine?.stop();
+    await shop?.close();
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
+async function engineIn(folder: string, print: (text: string) => void): Promise<Engine | undefined> {
+  const found = await findEngine();
+  if (found !== undefined) return found;
+  const lack = lackOfEngine();
+  if (lack !== undefined) print(`not compared: ${lack}`);
+  return lack === undefined ? startEngine(folder) : undefined;
+}
+
+async function measure(shop: ImageShop, { forget, once, wall }: Contender): Promise<void> {
+  await forget();
+  shop.forgetPushed();
+  for (const name of CASES) {
+    if (name !== 'unchanged') shop.change();
+    wall[name].push(await once());
+  }
+}
+
+const empty = (): Record<Case, number[]> => ({ cold: [], 'one line': [], unchanged: [] });
+
+function ours(shop: ImageShop): Contender[] {
+  return [
+    { name: 'nx-deploy (bin)', docker: false, forget: () => shop.forget(), once: () => shop.ours(), wall: empty() },
+    { name: 'nx run push-image', docker: false, forget: () => shop.forget(), once: () => shop.oursByNx(), wall: empty() },
+  ];
+}
+
+async function theirs(shop: ImageShop, host: string, print: (text: string) => void): Promise<Contender[]> {
+  const kinds = await shop.hasBuildKit() ? [false, true] : [false];
+  if (kinds.length === 1) print('not compared: docker with BuildKit (its plugin buildx is not installed)\n');
+  return kinds.map((buildKit) => ({
+    name: buildKit ? 'docker, BuildKit' : 'docker, classic', docker: true, forget: () => shop.forgetTheirs(host, buildKit), once: () => shop.theirs(host, buildKit), wall: empty(),
+  }));
+}
+
+function describe(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const bytes = files.reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+  return `${files.length} files, ${(bytes / 1e6).toFixed(1)} MB of modules\n`;
+}
+
+function report(contenders: readonly Contender[], runs: number, print: (text: string) => void): void {
+  print(`build and push together, medians of ${runs} runs\n`);
+  print(table(['', ...CASES.flatMap((name) => [name, 'from .. to'])], contenders.map(({ name, wall }) => [name, ...CASES.flatMap((one) => [ms(median(wall[one])), span(wall[one], ms)])])));
+  const [first] = contenders;
+  if (first === undefined) return;
+  print('');
+  for (const { name, wall } of contenders.filter(({ docker }) => docker)) {
+    for (const one of CASES) {
+      const faster = 1 / medianRatio(first.wall[one], wall[one]);
+      print(`${one}, against ${name}: ${against(faster, { atLeast: AIMS[one] }, (value) => `${value.toFixed(1)}x faster`)} (${faster.toFixed(1)}x)`);
+    }
+  }
+}
