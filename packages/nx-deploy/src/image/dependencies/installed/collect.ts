@@ -12,9 +12,9 @@ import type { OutputFolder } from '../output-folder.js';
 import { assetMatcher, inModules } from '../place.js';
 import { storedPackages } from '../stored-packages.js';
 import { install, installedEntries, makeFolder, type InstallFolder } from './install.js';
-import { libraryFiles } from './libraries.js';
+import { isUseful, libraryFiles } from './libraries.js';
 import { installArguments, majorVersion, type InstallRequest } from './package-program.js';
-import { prepare, type Prepared } from './prepare.js';
+import { COPIED, prepare, type Prepared } from './prepare.js';
 import { readSettings, type Settings } from './settings.js';
 
 const REASONS = { modules: '', libraries: 'libraries of the workspace', assets: 'assets', application: 'the build\'s output' } as const;
@@ -34,7 +34,7 @@ export async function collectInstalled(options: OciImage, platform: Platform, si
   const folders: InstallFolder[] = [];
   const close = async (): Promise<void> => { await Promise.all(folders.splice(0).map(({ remove }) => remove())); };
   const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot });
-  const own = collected.files.filter(({ path }) => !inModules(path) && !isTaken(path, prepared));
+  const own = collected.files.filter(({ path }) => !inModules(path) && !isTaken(path, prepared) && (!path.startsWith(COPIED) || isUseful(path)));
   const real = own.filter((file): file is CollectedFile => 'source' in file);
   const libraries = await libraryFiles(output.workspaceRoot, prepared.libraries, real);
   const modules: LayerFiles = {
@@ -59,7 +59,7 @@ function isTaken(path: string, { taken }: Prepared): boolean {
 }
 
 function placed(files: readonly (CollectedFile | ManifestLink)[], isAsset: (path: string) => boolean): Placed[] {
-  return files.map((file) => ({ kind: isAsset(file.path) ? 'assets' : 'application', file }));
+  return files.map((file) => ({ kind: file.path.startsWith(COPIED) ? 'libraries' : isAsset(file.path) ? 'assets' : 'application', file }));
 }
 
 function hasPackages({ files }: Prepared): boolean {

@@ -12,8 +12,9 @@ import type { BuildSite } from '../../builder.js';
 import type { Entry } from '../../layer/index.js';
 import { unsafe } from '../../layer/entry.js';
 import { SERVICE_FOLDER } from '../layers.js';
+import { inModules } from '../place.js';
 import { installArguments, platformSettings, type InstallRequest } from './package-program.js';
-import type { Prepared } from './prepare.js';
+import { COPIED, type Prepared } from './prepare.js';
 import type { Settings } from './settings.js';
 
 const TIMEOUT_MS = 15 * 60 * 1_000;
@@ -35,11 +36,22 @@ export async function makeFolder({ files }: Prepared, settings: Settings, reques
   const all = new Map<string, string | Buffer>([...settings.files, ...files]);
   if (extra.text !== undefined) all.set(extra.text[0], `${withoutLinker(extra.text[0], all.get(extra.text[0])?.toString() ?? '')}${extra.text[1]}`);
   if (extra.manifest !== undefined) all.set('package.json', JSON.stringify({ ...JSON.parse(all.get('package.json')?.toString() ?? '{}') as object, ...extra.manifest }));
+  if (isBerry(request)) all.set('package.json', withoutDevelopment(all.get('package.json')?.toString() ?? '{}'));
   for (const [path, content] of all) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), content, { mode: 0o600 });
   }
   return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** Yarn 4 has no install without development dependencies that also keeps to a lock file. */
+function withoutDevelopment(manifest: string): string {
+  const { devDependencies: _development, ...rest } = JSON.parse(manifest) as Record<string, unknown>;
+  return JSON.stringify(rest);
+}
+
+function isBerry({ manager }: Pick<InstallRequest, 'manager'>): boolean {
+  return manager.name === 'yarn' && manager.classic !== true;
 }
 
 /** Keys stand once in a YAML file; those that are added replace what the workspace says. */
@@ -51,6 +63,7 @@ function withoutLinker(file: string, text: string): string {
 /** @throws DeployError ND-INSTALL-FAILED with the last lines, secrets replaced; ND-CANCELLED. */
 export async function install(folder: string, request: InstallRequest, settings: Settings, site: BuildSite): Promise<void> {
   const argv = installArguments(request);
+  const before = isBerry(request) ? await resolutions(folder) : NONE;
   const last: string[] = [];
   const result = await run(argv, {
     cwd: folder, env: settings.environment, timeout: TIMEOUT_MS, redact: settings.redact, ...(site.signal === undefined ? {} : { signal: site.signal }),
@@ -60,7 +73,7 @@ export async function install(folder: string, request: InstallRequest, settings:
       site.onEvent({ type: 'output', source: request.manager.name, line });
     },
   });
-  if (result.exitCode === 0) return;
+  if (result.exitCode === 0) return isBerry(request) ? assertResolved(folder, before) : undefined;
   if (result.cancelled) throw new DeployError('ND-CANCELLED', { what: 'the build of the image was cancelled', where: argv.join(' ') });
   const ended = result.timedOut ? `it did not end within ${TIMEOUT_MS / 60_000} minutes` : result.startError ?? `it ended with ${result.signal ?? `exit code ${result.exitCode ?? 'unknown'}`}`;
   throw new DeployError('ND-INSTALL-FAILED', {
@@ -69,17 +82,38 @@ export async function install(folder: string, request: InstallRequest, settings:
   });
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** What a lock file of yarn 4 holds: each package with its version. Checksums yarn compares by itself. */
+async function resolutions(folder: string): Promise<ReadonlySet<string>> {
+  const text = await readFile(join(folder, 'yarn.lock'), 'utf8');
+  return new Set([...text.matchAll(/^ {2}resolution: "?([^"\n]+)"?$/gm)].map(([, found = '']) => found).filter((found) => !/@workspace:/.test(found)));
+}
+
+/**
+ * A pruned lock file is written in another way than yarn writes it, which `--immutable` takes for a change. What counts is that nothing else was installed.
+ * @throws DeployError ND-LOCKFILE with what the lock file did not know
+ */
+async function assertResolved(folder: string, before: ReadonlySet<string>): Promise<void> {
+  const problems = [...await resolutions(folder)].filter((found) => !before.has(found)).map(quoted);
+  if (problems.length === 0) return;
+  throw new DeployError('ND-LOCKFILE', {
+    what: 'the lock file does not know all that the service needs', where: 'yarn.lock', problems,
+    next: 'run: yarn install; then build again. When the build wrote the lock file into its output, leave that to build-image, or use dependencies "traced"',
+  });
+}
+
 function printable(line: string): string {
   return stripVTControlCharacters(line).replace(/[^\x20-\x7e]/g, '?');
 }
 
-/** Its node_modules as entries of a layer: files, and links that stay inside. */
+/** All that it has in node_modules, also below a library that it links to, as entries of a layer: files, and links that stay inside. */
 export async function installedEntries(folder: string): Promise<readonly Entry[]> {
   const root = await lstat(join(folder, 'node_modules')).catch(() => undefined);
   if (root?.isDirectory() !== true) return [];
-  const { files, links, problems } = await walk(join(folder, 'node_modules'));
+  const { files, links, problems } = await walk(folder);
   if (problems.length > 0) throw unsafe(problems);
-  const kept = await mapLimited(files.map((path) => `node_modules/${path}`).filter((path) => !RECORDS.test(path)), FILES_AT_ONCE, async (path): Promise<Entry | undefined> => {
+  const kept = await mapLimited(files.filter((path) => inModules(path) && !RECORDS.test(path)), FILES_AT_ONCE, async (path): Promise<Entry | undefined> => {
     const source = join(folder, path);
     const stat = await lstat(source);
     // Where a manager writes scripts rather than links, they name this folder.
@@ -90,14 +124,14 @@ export async function installedEntries(folder: string): Promise<readonly Entry[]
   return [...kept.filter((entry) => entry !== undefined), ...linkEntries(links)];
 }
 
-/** A link out of node_modules is one to a library, which lies in a layer of its own under the same name. */
+/** A link out of node_modules is one to a library, which lies in a layer of its own: under the same name, or as the build copied it. */
 function linkEntries(links: readonly { readonly path: string; readonly link: string }[]): Entry[] {
-  const targets = new Map(links.map(({ path, link }) => [`node_modules/${path}`, link]));
+  const targets = new Map(links.map(({ path, link }) => [path, link]));
   const problems: string[] = [];
-  const entries = [...targets].flatMap(([path, target]): Entry[] => {
+  const entries = [...targets].filter(([path]) => inModules(path)).flatMap(([path, target]): Entry[] => {
     const end = follow(path, targets);
     if (end === undefined) problems.push(`${quoted(path)}: the link to ${quoted(target)} leaves the folder of the install or never ends`);
-    return end?.startsWith('node_modules/') === true && !posix.isAbsolute(target) ? [{ path: `${SERVICE_FOLDER}/${path}`, type: 'symlink', target }] : [];
+    return end !== undefined && ['node_modules/', COPIED].some((place) => end.startsWith(place)) && !posix.isAbsolute(target) ? [{ path: `${SERVICE_FOLDER}/${path}`, type: 'symlink', target }] : [];
   });
   if (problems.length > 0) throw unsafe(problems);
   return entries;

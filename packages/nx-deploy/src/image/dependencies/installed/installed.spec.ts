@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { smokeImport } from '../../builders/oci/smoke.js';
 import { ELSEWHERE, HERE, listing, makeLayers, workspace, type Fixture } from '../dependencies.spec-support.js';
 import type { Graph } from './graph.js';
 
@@ -71,7 +72,7 @@ describe('an install from the lock file of the build', () => {
     expect(layers.map(({ kind, made }) => [kind, made])).toEqual([['modules', true], ['application', true]]);
     expect(asked).toEqual([`/plain.tgz Bearer ${TOKEN}`]);
     await one.close();
-    expect(temporary()).toEqual(before);
+    expect(temporary().filter((name) => !before.includes(name))).toEqual([]);
     built('web', { plain });
     const other = await fixture.collect({ dependencies: 'installed' }, HERE, { variables: { ...variables(), TEST_TOKEN: 'another' } });
     expect((await makeLayers(other, fixture.store)).map(({ made }) => made)).toEqual([false, true]);
@@ -116,6 +117,40 @@ describe('an install from the lock file of the build', () => {
     const files = await fixture.collect({ dependencies: 'installed' }, HERE, { variables: variables(), signal: controller.signal });
     await expect(makeLayers(files, fixture.store)).rejects.toMatchObject({ code: 'ND-CANCELLED' });
     await files.close();
+  });
+});
+
+describe('libraries that the build copied into workspace_modules', () => {
+  it('are a layer of their own, which npm links to, and which their service loads', async () => {
+    const plain = pack('plain', {});
+    const lib = { name: '@ws/lib', version: '1.0.0', main: 'dist/index.js', dependencies: { '@ws/other': 'file:../other', plain: '1.0.0' }, scripts: { prepare: 'exit 7' } };
+    const other = { name: '@ws/other', version: '1.0.0', main: 'dist/index.js' };
+    // As @nx/js:prune-lockfile and copy-workspace-modules write them.
+    built('api', {
+      plain, '@ws/lib': { version: 'file:./workspace_modules/@ws/lib', resolved: 'workspace_modules/@ws/lib', link: true }, '@ws/other': { version: 'file:./workspace_modules/@ws/other', resolved: 'workspace_modules/@ws/other', link: true },
+      '../workspace_modules/@ws/lib': { name: '@ws/lib', version: '0.0.1', dependencies: { '@ws/other': '*', plain: '1.0.0' } }, '../workspace_modules/@ws/other': { name: '@ws/other', version: '0.0.1' },
+    }, { plain: '1.0.0', '@ws/lib': 'file:./workspace_modules/@ws/lib' });
+    const dist = 'apps/api/dist';
+    fixture.write({
+      [`${dist}/main.js`]: 'console.log(require("@ws/lib"))', [`${dist}/package-lock.json`]: readFileSync(join(fixture.root, dist, 'package-lock.json'), 'utf8').replaceAll('node_modules/../workspace_modules', 'workspace_modules'),
+      [`${dist}/workspace_modules/@ws/lib/package.json`]: JSON.stringify(lib), [`${dist}/workspace_modules/@ws/lib/dist/index.js`]: 'module.exports = [require("plain"), require("@ws/other")]',
+      [`${dist}/workspace_modules/@ws/lib/src/index.ts`]: 'x', [`${dist}/workspace_modules/@ws/lib/.env`]: 'SECRET=1', [`${dist}/workspace_modules/@ws/other/package.json`]: JSON.stringify(other),
+      [`${dist}/workspace_modules/@ws/other/dist/index.js`]: 'module.exports = "other"',
+    });
+    const files = await fixture.collect({ dependencies: 'installed', assets: ['**'] }, HERE, { variables: variables() });
+    expect(await listing(files)).toMatchObject({
+      modules: ['app/node_modules/@ws/lib -> ../../workspace_modules/@ws/lib', 'app/node_modules/@ws/other -> ../../workspace_modules/@ws/other', 'app/node_modules/plain/index.js', 'app/node_modules/plain/package.json'],
+      libraries: ['lib/dist/index.js', 'lib/package.json', 'other/dist/index.js', 'other/package.json'].map((path) => `app/workspace_modules/@ws/${path}`),
+    });
+    const layers = await makeLayers(files, fixture.store);
+    const smoke = { platform: HERE, layers: layers.map(({ digest }) => digest), workingDirectory: files.workingDirectory, entry: files.entry, env: {}, limit: 20_000 };
+    expect(await smokeImport(smoke, fixture.site())).toEqual([]);
+    expect(fixture.events).toContainEqual({ type: 'output', source: 'smoke import', line: "[ 'plain', 'other' ]" });
+    await files.close();
+    fixture.write({ [`${dist}/workspace_modules/@ws/other/dist/index.js`]: 'module.exports = "changed"' });
+    const changed = await fixture.collect({ dependencies: 'installed' }, HERE, { variables: variables() });
+    expect(changed.layers.map(({ kind, key }) => [kind, key === files.layers.find((one) => one.kind === kind)?.key])).toEqual([['modules', true], ['libraries', false], ['application', false]]);
+    await changed.close();
   });
 });
 

@@ -65,10 +65,15 @@ async function filesOf(workspaceRoot: string, name: string, root: string): Promi
   });
 }
 
+/** Is the file, its path relative to its library, of use to a service? */
+export function isUseful(path: string): boolean {
+  return !NOT_SHIPPED.test(path);
+}
+
 /** As npm decides it by `files` of package.json, but for what no service needs. */
 function isShipped(path: string, { files }: LibraryManifest): boolean {
   if (path === 'package.json') return true;
-  if (NOT_SHIPPED.test(path)) return false;
+  if (!isUseful(path)) return false;
   if (!Array.isArray(files)) return true;
   const patterns = files.filter((one): one is string => typeof one === 'string').map((one) => posix.normalize(one).replace(/^\/|\/$/g, ''));
   const hits = (pattern: string): boolean => minimatch(path, pattern, { dot: true }) || minimatch(path, `${pattern}/**`, { dot: true });

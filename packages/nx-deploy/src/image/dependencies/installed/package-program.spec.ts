@@ -23,7 +23,7 @@ describe('the command of an install', () => {
     expect(installArguments(request(npm))).toEqual(['npm', 'ci', '--omit=dev', '--no-audit', '--no-fund', '--no-update-notifier', '--progress=false']);
     expect(installArguments(request(pnpm)).slice(0, 4)).toEqual(['pnpm', 'install', '--frozen-lockfile', '--prod']);
     expect(installArguments(request(yarn1))).toEqual(['yarn', 'install', '--frozen-lockfile', '--production', '--non-interactive', '--no-progress']);
-    expect(installArguments(request(yarn4))).toEqual(['yarn', 'install', '--immutable']);
+    expect(installArguments(request(yarn4))).toEqual(['yarn', 'install', '--no-immutable']);
     expect(installArguments(request(bun))).toEqual(['bun', 'install', '--frozen-lockfile', '--production', '--no-progress']);
   });
 

@@ -84,7 +84,7 @@ export async function majorVersion(manager: Manager, workspaceRoot: string, vari
   return major;
 }
 
-/** The whole command line of an install without development dependencies that changes no lock file. @throws DeployError ND-TOOL-MISSING for a foreign platform that it cannot install for. */
+/** The whole command line of an install without development dependencies that changes no lock file; yarn 4 may write its own anew, which {@link assertResolved} looks at. @throws DeployError ND-TOOL-MISSING for a foreign platform that it cannot install for. */
 export function installArguments({ manager, major, target, scripts }: InstallRequest): string[] {
   const quiet = scripts ? [] : ['--ignore-scripts'];
   switch (manager.name) {
@@ -97,7 +97,7 @@ export function installArguments({ manager, major, target, scripts }: InstallReq
         if (target !== undefined) throw foreign('yarn 1', target);
         return ['yarn', 'install', '--frozen-lockfile', '--production', '--non-interactive', '--no-progress', ...quiet];
       }
-      return ['yarn', 'install', '--immutable', ...(scripts ? [] : ['--mode=skip-build'])];
+      return ['yarn', 'install', '--no-immutable', ...(scripts ? [] : ['--mode=skip-build'])];
   }
 }
 

@@ -1,5 +1,5 @@
 /** The package.json and lock file that are installed from: those of the build, or what Nx prunes out of the workspace's. */
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FILES_AT_ONCE, mapLimited } from '../../../archive/parallel.js';
 import { walk } from '../../../archive/walk.js';
@@ -22,6 +22,9 @@ export interface Prepared {
 
 /** What generatePackageJson and @nx/js:prune-lockfile, copy-workspace-modules write beside the lock file. */
 const BESIDE = ['pnpm-workspace.yaml', '.yarnrc.yml', 'patches', '.yarn', 'workspace_modules', 'local_path_modules'] as const;
+/** Where the second of them copies libraries to. npm and bun link to them; of them npm reads the manifests alone, so that their code makes no layer of packages new. */
+export const COPIED = 'workspace_modules/';
+const LINKING: ReadonlySet<string> = new Set(['npm', 'bun']);
 const SECTIONS = ['dependencies', 'optionalDependencies', 'peerDependencies'] as const;
 /** Of a manifest what an install reads; names and versions of services would keep them from sharing a layer. */
 const KEPT = [...SECTIONS, 'peerDependenciesMeta', 'overrides', 'resolutions', 'pnpm', 'packageManager', 'allowScripts', 'dependenciesMeta', 'trustedDependencies'] as const;
@@ -30,15 +33,31 @@ const NAME = { name: 'service', version: '0.0.0', private: true } as const;
 export async function prepare(site: BuildSite, output: OutputFolder): Promise<Prepared> {
   const built = await readManifest(join(output.folder, 'package.json')) === undefined ? undefined : await managerOf(output.folder);
   // The workspace itself as the output brings its own lock file, development dependencies and all: it is pruned like any other.
-  return built === undefined || output.base === '.' ? pruned(site, output.workspaceRoot) : ofBuild(built, output.folder);
+  if (built === undefined || output.base === '.') return pruned(site, output.workspaceRoot);
+  // For yarn Nx writes lock files that do not know the libraries which it copies; yarn takes none of them.
+  if (built.name !== 'yarn' || !await lstat(join(output.folder, COPIED)).then(() => true, () => false)) return ofBuild(built, output.folder);
+  return { ...await pruned(site, output.workspaceRoot), taken: new Set([built.lockFile, ...BESIDE]) };
 }
 
 async function ofBuild(manager: Manager, folder: string): Promise<Prepared> {
   const { files: all, problems } = await walk(folder, new Set(['node_modules']));
   if (problems.length > 0) throw unusable(folder, problems.join(', '));
   const paths = all.filter((path) => path === 'package.json' || path === manager.lockFile || BESIDE.some((name) => path === name || path.startsWith(`${name}/`)));
-  const contents = await mapLimited(paths, FILES_AT_ONCE, async (path) => [path, await readFile(join(folder, path))] as const);
-  return { manager, files: new Map(contents), taken: new Set([manager.lockFile, ...BESIDE]), libraries: new Map() };
+  const linked = LINKING.has(manager.name);
+  const read = paths.filter((path) => manager.name !== 'npm' || !path.startsWith(COPIED) || path.endsWith('/package.json'));
+  const contents = await mapLimited(read, FILES_AT_ONCE, async (path) => [path, withoutScripts(manager, path, await readFile(join(folder, path)))] as const);
+  return { manager, files: new Map(contents), taken: new Set([manager.lockFile, ...BESIDE.filter((name) => !linked || `${name}/` !== COPIED)]), libraries: new Map() };
+}
+
+/** A copied library was built already, and what its scripts need is not there; npm would run them for what it links. */
+function withoutScripts({ name }: Manager, path: string, content: Buffer): string | Buffer {
+  if (name !== 'npm' || !path.startsWith(COPIED)) return content;
+  try {
+    const { scripts: _scripts, ...manifest } = JSON.parse(content.toString()) as Record<string, unknown>;
+    return JSON.stringify(manifest);
+  } catch {
+    return content;
+  }
 }
 
 async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared> {
@@ -56,8 +75,8 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
   const files = new Map<string, string | Buffer>();
   nx.generatePrunedDeployOutput(manifest, graph, site.projectRoot, { emit: (path, content) => files.set(path, content), packageManager: manager.name, workspaceRoot });
   const lock = files.get(manager.lockFile);
-  // When it fails to prune, Nx gives the lock file of the whole workspace.
-  if (lock === undefined || (lock.toString() === await readFile(lockFile, 'utf8') && packages.size > 1)) throw unusable(lockFile, 'Nx could not prune it for this project; its message is above');
+  // When it fails to prune, Nx gives the lock file of the whole workspace. Yarn 1 passes over what is not needed, and its lock file names no folder: it may be the same.
+  if (lock === undefined || (manager.classic !== true && lock.toString() === await readFile(lockFile, 'utf8') && packages.size > 1)) throw unusable(lockFile, 'Nx could not prune it for this project; its message is above');
   files.set('package.json', `${JSON.stringify(manifest, undefined, 2)}\n`);
   return { manager, files, taken: new Set(), libraries: reachable(site.projectName, graph, packages) };
 }
