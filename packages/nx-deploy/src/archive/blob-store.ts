@@ -79,6 +79,10 @@ async function putFile(folder: string, file: CollectedFile): Promise<boolean> {
 }
 
 async function copyInto(handle: FileHandle, file: CollectedFile): Promise<void> {
+  if (typeof file.source !== 'string') {
+    await handle.writeFile(file.source);
+    return;
+  }
   const { size, sha256 } = await readSource(file.source, async (chunk) => {
     for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done)).bytesWritten;
   });

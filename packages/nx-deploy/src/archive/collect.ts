@@ -4,14 +4,15 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import type { FilesArtifact } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, type ManifestFile, type ManifestLink } from './manifest.js';
+import { isModuleScope, moduleManifest } from './module-scope.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
 import { hashSource } from './source-file.js';
 import { trace } from './trace.js';
 import { isLeftOut, walk, type Found } from './walk.js';
 
 export interface CollectedFile extends ManifestFile {
-  /** Absolute path of the file in the build's output. */
-  readonly source: string;
+  /** Absolute path of the file in the build's output, or the content itself. */
+  readonly source: string | Buffer;
 }
 
 export interface CollectedFiles {
@@ -35,6 +36,8 @@ interface Laid extends Found {
   readonly entry: string;
   readonly cwd: string;
   readonly warnings: readonly string[];
+  /** Files that are made for the artifact. */
+  readonly added?: readonly CollectedFile[];
 }
 
 /**
@@ -44,7 +47,7 @@ interface Laid extends Found {
 export async function collectFiles(options: { artifact: FilesArtifact; workspaceRoot: string }): Promise<CollectedFiles> {
   const { artifact } = options;
   const folder = await buildFolder(artifact);
-  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder);
+  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder, options.workspaceRoot);
   const problems = [...laid.problems].sort();
   if (problems.length > 0) throw unsafe(problems, artifact.path);
   const hashed = await mapLimited(laid.files.filter((path) => !isLeftOut(path)), FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
@@ -52,12 +55,12 @@ export async function collectFiles(options: { artifact: FilesArtifact; workspace
     const { size, sha256, executable } = await hashSource(source);
     return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
   });
-  const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.links]);
+  const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.added ?? [], ...laid.links]);
   assertSafe(files, artifact.path);
   return {
     files, entry: laid.entry, cwd: laid.cwd,
     digest: manifestDigest(files),
-    bytes: hashed.reduce((sum, file) => sum + file.size, 0),
+    bytes: [...hashed, ...laid.added ?? []].reduce((sum, file) => sum + file.size, 0),
     count: files.length,
     warnings: [...laid.warnings, ...leftOut(laid), ...danglingLinks(laid)],
   };
@@ -86,9 +89,16 @@ function missing(artifact: FilesArtifact, why: string): DeployError {
   });
 }
 
-async function layBundled(artifact: FilesArtifact, root: string): Promise<Laid> {
+async function layBundled(artifact: FilesArtifact, root: string, workspaceRoot: string): Promise<Laid> {
   const entry = inside(root, join(root, artifact.entry), artifact);
-  return { ...await walk(root), root, entry, cwd: '.', warnings: [] };
+  const found = await walk(root);
+  return { ...found, root, entry, cwd: '.', warnings: [], added: await needsScope(found, root, workspaceRoot) ? [moduleManifest()] : [] };
+}
+
+/** Is the package.json that makes ES modules of its `.js` files left behind? */
+async function needsScope({ files, links }: Found, root: string, workspaceRoot: string): Promise<boolean> {
+  if ([...files, ...links.map(({ path }) => path)].includes('package.json') || !files.some((path) => /^(?!(?:.*\/)?node_modules\/).*\.js$/s.test(path))) return false;
+  return isModuleScope(root, await realpath(workspaceRoot));
 }
 
 /** The whole build output at its place in the workspace, and with it what the entry loads from elsewhere: node_modules, workspace libraries. */

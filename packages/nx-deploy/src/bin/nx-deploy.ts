@@ -16,7 +16,7 @@ import { prune } from '../commands/prune.js';
 import { pushImage } from '../commands/push-image.js';
 import { repair } from '../commands/repair.js';
 import { unlock } from '../commands/unlock.js';
-import { findProject, findWorkspace } from '../commands/project.js';
+import { findProject, findTargets, findWorkspace } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { rollback } from '../commands/rollback.js';
 import { status } from '../commands/status.js';
@@ -91,7 +91,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     case 'prune': return prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
     // Pure JSON leaves no place for a question.
     case 'destroy': return destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
-    case 'build-image': return buildImage(context, { full: flag('full') });
+    case 'build-image': return buildImage(context, { full: flag('full') }, () => findTargets(subject));
     case 'push-image': return pushImage(context, listed('tag'));
     case 'load-image': {
       const archive = text('archive');

@@ -6,6 +6,7 @@ import { complete, readLayout, writeLayout, type WrittenLayout } from '../image/
 import { buildLines } from './image/text.js';
 import { blobCap, pruneBlobs } from './image/cap.js';
 import { BUILDERS, buildWith, type Builders } from './image/builders.js';
+import type { FindTargets } from './image/docker-target.js';
 import { documentText, imageDocument, type ImageDocument } from './image/document.js';
 import { interruptible } from './image/interruptible.js';
 import { imagePlace, replaceFile } from './image/place.js';
@@ -24,14 +25,14 @@ export interface BuildImageOptions extends ReportOptions {
   readonly cachedAlone?: boolean;
 }
 
-export function buildImage(context: CommandContext, options: BuildImageOptions, builders: Builders = BUILDERS): Promise<CommandResult> {
+export function buildImage(context: CommandContext, options: BuildImageOptions, findTargets: FindTargets, builders: Builders = BUILDERS): Promise<CommandResult> {
   return report(context, options, () => interruptible(context.output, async (signal) => {
     const began = performance.now();
     const started = new Date().toISOString();
     const cap = blobCap(context.variables);
     const image = await resolveProjectImage(context);
     const listener = listenTo(context.output);
-    const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, session, listener, signal, full: options.full === true }));
+    const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true }));
     const unseen = options.cachedAlone === true ? await unseenWarning(context, image) : undefined;
     const build = unseen === undefined ? made : { ...made, warnings: [...made.warnings, unseen] };
     const pruned = await pruneBlobs(context, cap);
@@ -48,6 +49,7 @@ interface Making {
   readonly context: CommandContext;
   readonly image: ImageOption;
   readonly builders: Builders;
+  readonly findTargets: FindTargets;
   readonly session: ImageSession;
   readonly listener: BuildListener;
   readonly signal: AbortSignal;
@@ -59,7 +61,7 @@ async function make(making: Making): Promise<{ readonly build: Build; readonly d
   const { context, session, listener, signal } = making;
   const { workspaceRoot, projectRoot, projectName, variables } = context;
   const site: BuildSite = { workspaceRoot, projectRoot, projectName, ...session, variables, signal, onEvent: listener.onEvent };
-  const build = await buildWith(making.builders, making.image, site);
+  const build = await buildWith(making.builders, making.image, site, context, making.findTargets);
   signal.throwIfAborted();
   listener.onEvent({ type: 'phase', phase: 'write', state: 'start' });
   const written = await write(making, build);

@@ -1,7 +1,7 @@
 /** Finds the workspace and the project that the bin was asked for. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ProjectGraph } from '@nx/devkit';
+import type { ProjectGraph, TargetConfiguration } from '@nx/devkit';
 import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
 import { rememberedRoot } from './remembered-root.js';
@@ -23,8 +23,7 @@ export async function findProject(workspaceRoot: string, name: string): Promise<
   const remembered = rememberedRoot(workspaceRoot, name, process.env);
   // The graph that Nx made last may be older than the project. One that is still deployable where it was is where it was.
   if (remembered !== undefined && existsSync(join(workspaceRoot, remembered, 'deploy.json'))) return remembered;
-  const { createProjectGraphAsync } = await import('@nx/devkit');
-  const graph = await createProjectGraphAsync({ exitOnError: false });
+  const graph = await projectGraph();
   const root = rootIn(graph, name);
   if (root !== undefined) return root;
   const known = Object.keys(graph.nodes).sort();
@@ -35,6 +34,17 @@ export async function findProject(workspaceRoot: string, name: string): Promise<
     ...(near === undefined ? {} : { why: `did you mean ${near}?` }),
     next: `projects: ${known.join(', ')}`,
   });
+}
+
+/** All targets of a project that is there, those that plugins infer among them. Call it after {@link findProject}. */
+export async function findTargets(name: string): Promise<Readonly<Record<string, TargetConfiguration>>> {
+  const { nodes } = await projectGraph();
+  return nodes[name]?.data.targets ?? {};
+}
+
+async function projectGraph(): Promise<ProjectGraph> {
+  const { createProjectGraphAsync } = await import('@nx/devkit');
+  return createProjectGraphAsync({ exitOnError: false });
 }
 
 function rootIn(graph: ProjectGraph, name: string): string | undefined {

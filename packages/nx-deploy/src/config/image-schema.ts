@@ -113,7 +113,6 @@ const engine = z.enum(['docker', 'podman'], { error: 'must be "docker" or "podma
 const cache = (description: string, examples: string[][]) => list(word({ description: 'As docker build takes it.' }), 'caches').meta({ description, default: [], examples });
 /** What docker:build of `@nx/docker` does not say. */
 const engineKeys = {
-  engine: engine.optional(),
   secrets: list(secret, 'secrets').meta({ description: 'Mounted while it is built; no value becomes part of the image, of an argument or of the cache.', default: [], examples: [[{ id: 'npm-token', env: 'NPM_TOKEN' }]] }).optional(),
   cacheFrom: cache('Where layers may be taken from.', [['type=registry,ref=images.example.com/team/api:cache']]).optional(),
   cacheTo: cache('Where layers are put for the next build.', [['type=inline']]).optional(),
@@ -128,6 +127,7 @@ const docker = section({
   target: text('^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$', 'the name of a stage', { description: 'Stage of the Dockerfile; default: the last.', examples: ['production'] }).optional(),
   args: texts(VARIABLE, 'the name of a build argument', 'build arguments')
     .meta({ description: 'Build arguments, never secrets: they can be read in the image\'s history.', examples: [{ NODE_VERSION: '22' }] }).optional(),
+  engine: engine.optional(),
   ...engineKeys,
 });
 

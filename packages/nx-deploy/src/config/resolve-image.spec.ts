@@ -37,7 +37,7 @@ describe('an image', () => {
       type: 'image', builder: 'docker', engine: 'docker', dockerfile: '/w/apps/api/Dockerfile', context: '/w/apps/api', args: {}, secrets: [], cacheFrom: [], cacheTo: [],
       platforms: ['linux/amd64'], labels: {}, push: [], plainHttp: [],
     });
-    expect(image({ builder: '@nx/docker' })).toMatchObject({ builder: '@nx/docker', engine: 'docker' });
+    expect(image({ builder: '@nx/docker' })).toMatchObject({ builder: '@nx/docker', platforms: [] });
   });
 
   it.each([[{}, {}, 3000], [{}, { port: 0 }, 3000], [{}, { port: 8080 }, 8080], [{ port: 80 }, { port: 8080 }, 80]])('%j with %j at the top listens on %d', (artifact, top, port) => {

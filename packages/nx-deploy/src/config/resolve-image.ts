@@ -29,7 +29,7 @@ export function resolveImage(request: ImageRequest): ImageOption {
 
 function imageOf(artifact: ImageConfig, request: ImageRequest, complain: Complain): ImageOption {
   const shared = {
-    type: 'image', platforms: artifact.platforms ?? ['linux/amd64'], labels: artifact.labels ?? {},
+    type: 'image', platforms: artifact.platforms ?? (artifact.builder === '@nx/docker' ? [] : ['linux/amd64']), labels: artifact.labels ?? {},
     push: (artifact.push ?? []).map((each, index) => repositoryOf(each, index, request, complain)), plainHttp: artifact.plainHttp ?? [],
   } as const;
   return isOci(artifact) ? { ...shared, ...ociOf(artifact, request, complain) } : { ...shared, ...dockerOf(artifact, request, complain) };
@@ -70,8 +70,8 @@ function baseOf(base: string, request: ImageRequest, complain: Complain): string
 }
 
 function dockerOf(artifact: DockerConfig, request: ImageRequest, complain: Complain): Own<DockerfileImage> {
-  const { builder, engine = 'docker', secrets = [], cacheFrom = [], cacheTo = [] } = artifact;
-  const { dockerfile = 'Dockerfile', context = '.', target, args = {} } = artifact.builder === 'docker' ? artifact : {};
+  const { builder, secrets = [], cacheFrom = [], cacheTo = [] } = artifact;
+  const { dockerfile = 'Dockerfile', context = '.', target, args = {}, engine = 'docker' } = artifact.builder === 'docker' ? artifact : {};
   checkSecrets('args', args, request, complain);
   const ids = secrets.map(({ id }) => id);
   ids.forEach((id, index) => {

@@ -87,7 +87,7 @@ export interface ImageRepository {
 /** What images have in common, whoever builds them. */
 interface ImageArtifact {
   readonly type: 'image';
-  /** `os/architecture` or `os/architecture/variant`, at least one. */
+  /** `os/architecture` or `os/architecture/variant`, at least one; none where docker:build of `@nx/docker` may name them. */
   readonly platforms: readonly string[];
   /** Beside those that the builder writes. */
   readonly labels: Readonly<Record<string, string>>;
@@ -127,7 +127,7 @@ export type BuildSecret = { readonly id: string; readonly env: string } | { read
 
 /** An image of a Dockerfile, built by an engine. */
 export interface DockerfileImage extends ImageArtifact {
-  /** `@nx/docker`: the arguments of the project's docker:build target say how. */
+  /** `@nx/docker`: the project's docker:build target says how, and takes the place of `engine`, `dockerfile`, `context`, `target` and `args`. */
   readonly builder: 'docker' | '@nx/docker';
   readonly engine: 'docker' | 'podman';
   /** Absolute. */

@@ -64,7 +64,7 @@ export function artifactRef({ digest, count, bytes }: Pick<CollectedFiles, 'dige
 }
 
 /** Where a file came from stays out of the target's state. */
-function withoutSource(entry: ManifestEntry & { readonly source?: string }): ManifestEntry {
+function withoutSource(entry: ManifestEntry & { readonly source?: string | Buffer }): ManifestEntry {
   const { source: _source, ...rest } = entry;
   return rest;
 }

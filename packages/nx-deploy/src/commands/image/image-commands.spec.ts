@@ -61,7 +61,7 @@ class Shop {
   }
 
   async build(options: BuildImageOptions = {}): Promise<CommandResult & { document: Done }> {
-    return await buildImage(this.context, options, this.small.builders) as CommandResult & { document: Done };
+    return await buildImage(this.context, options, () => Promise.resolve({}), this.small.builders) as CommandResult & { document: Done };
   }
 }
 

@@ -36,6 +36,7 @@ export function smallBuilder(): SmallBuilder {
         site.onEvent({ type: 'phase', phase: 'layers', state: 'done' });
         return { images, base: { reference: image.base, digest: images[0]?.layers[0]?.digest ?? 'sha256:' }, warnings: ['a warning'], made } satisfies Build;
       },
+      docker: () => Promise.reject(new Error('there is no engine here')),
     },
   };
   return small;

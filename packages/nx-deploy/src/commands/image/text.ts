@@ -1,5 +1,6 @@
 /** What the commands about images print. */
 import { relative } from 'node:path';
+import { isDevelopmentPackage } from '../../image/dependencies/index.js';
 import type { Digest } from '../../image/oci.js';
 import { formatDuration, type Ms } from '../../model/index.js';
 import { formatBytes, table } from '../../terminal/index.js';
@@ -30,8 +31,6 @@ export function buildLines({ project, document, made, durationMs, folder, worksp
 }
 
 const MOST_PACKAGES = 10;
-/** Files that only a developer needs; their size is the packages' own business, their presence is told. */
-const DEVELOPMENT = /^(?:typescript|eslint|jest|vitest|mocha|webpack|prettier|ts-node|nodemon|nx|@nx\/.*|@types\/.*|@babel\/.*|@jest\/.*|@typescript-eslint\/.*|@swc\/core)$/;
 
 /** Layers and the biggest packages of each platform, with a warning for packages of development. */
 export function inspectLines(project: string, document: ImageDocument): readonly string[] {
@@ -52,7 +51,7 @@ export function inspectLines(project: string, document: ImageDocument): readonly
 /** Their names, each once. */
 export function developmentPackages({ platforms }: ImageDocument): readonly string[] {
   const names = platforms.flatMap(({ layers }) => layers.flatMap(({ packages = [] }) => packages.map(({ name }) => name)));
-  return [...new Set(names)].filter((name) => DEVELOPMENT.test(name)).sort();
+  return [...new Set(names)].filter(isDevelopmentPackage).sort();
 }
 
 function layerTable({ platform, digest, layers }: Platform, last: (layer: Platform['layers'][number]) => string, column: { title: string; align?: 'right' } = { title: 'where from' }): readonly string[] {

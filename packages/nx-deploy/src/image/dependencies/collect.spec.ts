@@ -91,6 +91,16 @@ describe('bundled', () => {
     await expect(makeLayers(files, store)).rejects.toMatchObject({ code: 'ND-ARTIFACT-CHANGED' });
   });
 
+  it('refuses a file that is written again between list and layer, so that no other content has its key', async () => {
+    const { write, collect, store } = workspace();
+    write({ [`${DIST}/main.js`]: 'one' });
+    const files = await collect();
+    write({ [`${DIST}/main.js`]: 'two' });
+    await expect(makeLayers(files, store)).rejects.toMatchObject({ code: 'ND-ARTIFACT-CHANGED' });
+    write({ [`${DIST}/main.js`]: 'one' });
+    expect((await makeLayers(files, store)).map(({ made }) => made)).toEqual([true]);
+  });
+
   it('says what to do when there is no build', async () => {
     const { root, write, refusal, site, options } = workspace();
     expect(await refusal()).toMatchObject({ code: 'ND-ARTIFACT-MISSING', parts: { next: expect.stringContaining('run the build first') as string } });
@@ -132,6 +142,17 @@ describe('traced', () => {
       application: [`app/${DIST}/main.js`, 'app/apps/api/package.json'],
     });
     expect(files).toMatchObject({ workingDirectory: '/app/apps/api', entry: 'dist/main.js' });
+  });
+});
+
+describe('an ES module whose package.json lies beside the output', () => {
+  it.each(['bundled', 'traced'] as const)('brings what says so: %s', async (dependencies) => {
+    const { write, collect, store } = workspace();
+    write({ 'apps/api/package.json': '{"name":"api","type":"module","version":"3.0.0"}', [`${DIST}/main.js`]: 'import "node:fs";', [`${DIST}/a.html`]: '' });
+    const files = await collect({ dependencies, assets: ['*.html'] });
+    const folder = dependencies === 'traced' ? 'app/apps/api' : 'app';
+    expect(await listing(files)).toEqual({ assets: [`${folder}${dependencies === 'traced' ? '/dist' : ''}/a.html`], application: [dependencies === 'traced' ? `${folder}/dist/main.js` : `${folder}/main.js`, `${folder}/package.json`] });
+    await makeLayers(files, store);
   });
 });
 

@@ -2,7 +2,7 @@
 import { packageOf, type SizedFile } from './packages.js';
 
 /** Packages that no service loads when it runs. */
-const TOOLS = /^(?:typescript|jest|vitest|mocha|eslint|prettier|nx|webpack|vite|rollup|esbuild|ts-node|tsx|nodemon|husky|lint-staged|nyc|c8|playwright|cypress|verdaccio|babel-jest|ts-jest|@nx\/.+|@types\/.+|@jest\/.+|@eslint\/.+|@babel\/core|@swc\/(?:core|jest)|typescript-eslint|@typescript-eslint\/.+)$/;
+const TOOLS = /^(?:typescript|jest|vitest|mocha|eslint|prettier|nx|webpack|vite|rollup|esbuild|ts-node|tsx|nodemon|husky|lint-staged|nyc|c8|playwright|cypress|verdaccio|babel-jest|ts-jest|@nx\/.+|@types\/.+|@jest\/.+|@eslint\/.+|@babel\/(?!runtime).+|@swc\/(?:core|jest)|typescript-eslint|@typescript-eslint\/.+)$/;
 
 /** In the order in which they are asked: a file counts once. */
 const KINDS: readonly (readonly [what: string, pattern: RegExp])[] = [
@@ -16,6 +16,10 @@ const KINDS: readonly (readonly [what: string, pattern: RegExp])[] = [
 const MUCH_IN_MODULES = 5 * 1024 * 1024;
 const NAMES_SHOWN = 5;
 
+export function isDevelopmentPackage(name: string): boolean {
+  return TOOLS.test(name);
+}
+
 /** What could be left out of the image, one line each, with its size. Paths may be those in the image. */
 export function developmentFiles(files: Iterable<SizedFile>): string[] {
   const tools = new Map<string, number>();
@@ -23,7 +27,7 @@ export function developmentFiles(files: Iterable<SizedFile>): string[] {
   const modules = new Map<string, { count: number; size: number }>();
   for (const { path, size } of files) {
     const name = packageOf(path)?.name;
-    if (name !== undefined && TOOLS.test(name)) {
+    if (name !== undefined && isDevelopmentPackage(name)) {
       tools.set(name, (tools.get(name) ?? 0) + size);
       continue;
     }

@@ -14,6 +14,8 @@ export interface FileEntry {
   readonly source: string | Uint8Array;
   /** Bytes. A file that has another size when it is read is refused. */
   readonly size?: number;
+  /** SHA-256 of the content, 64 hexadecimal digits. A file that has another content when it is read is refused, whatever its size and date say. */
+  readonly sha256?: string;
 }
 
 export interface LinkEntry {

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, fork, type ChildProcess } from 'node:child_process';
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, chmodSync, createReadStream, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -176,6 +176,16 @@ describe('a file that changes', () => {
     writeFileSync(join(root, 'file'), 'four');
     expect(await refusal({ ...at('file'), size: 5 } as Entry)).toEqual(changed('file', 'it has 4 bytes, and had 5'));
     expect(await refusal({ ...at('file'), source: join(root, 'file/below') } as Entry)).toEqual(changed('below', 'it was removed'));
+  });
+
+  it('between its listing and its reading, with the same size and date', async () => {
+    writeFileSync(join(root, 'file'), 'four');
+    const sha256 = createHash('sha256').update('four').digest('hex');
+    const listed = { ...at('file'), size: 4, sha256 } as Entry;
+    expect(await refusal(listed)).toBeUndefined();
+    writeFileSync(join(root, 'file'), 'five');
+    expect(await refusal(listed)).toEqual(changed('file', 'its content is not what it was'));
+    expect(await refusal({ ...listed, path: 'empty', size: 4, sha256: createHash('sha256').digest('hex') } as Entry)).toEqual(changed('file', 'its content'));
   });
 
   it('while it is read', async () => {

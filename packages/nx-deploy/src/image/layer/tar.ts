@@ -76,7 +76,7 @@ export async function writeTar(entries: AsyncIterable<Entry> | Iterable<Entry>, 
   if (rest.length > 0) await sink(rest);
 }
 
-async function addFile({ path, mode, source, size }: FileEntry, chunks: Chunks, mtime: number, onContent?: (bytes: number) => void): Promise<void> {
+async function addFile({ path, mode, source, size, sha256 }: FileEntry, chunks: Chunks, mtime: number, onContent?: (bytes: number) => void): Promise<void> {
   const member = (bytes: number): Member => ({ path, type: 'file', mode: (mode & 0o100) === 0 ? 0o644 : 0o755, size: bytes });
   if (typeof source !== 'string') {
     await chunks.write(header(member(source.length), mtime));
@@ -85,7 +85,7 @@ async function addFile({ path, mode, source, size }: FileEntry, chunks: Chunks, 
     onContent?.(source.length);
     return;
   }
-  const file = openSource(source, size);
+  const file = openSource(source, size, sha256);
   try {
     await chunks.write(header(member(file.size), mtime));
     for (let left = file.size; left > 0;) {

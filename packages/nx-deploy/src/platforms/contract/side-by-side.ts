@@ -166,12 +166,20 @@ export function describeSideBySide(fresh: Fresh): void {
     expect(await service.decide('reject')).toMatchObject({ outcome: 'done', release: good.release });
   });
 
-  test('a request of 8 seconds and streams outlive the switch, and those of before a restore as well', async () => {
-    const service = await fresh();
-    await service.deploy(STEADY);
-    const load = await startLoad({ url: await service.url(), rate: 20, mix: { slow: 40, events: 30, socket: 30 }, slowMs: 8_000, events: { count: 40, interval: 200 }, messages: { count: 40, interval: 200 }, drainMs: 20_000 });
-    await sleep(500);
-    expect(await service.deploy({ ...STEADY, version: '2', strategy: blueGreen({ keepWarm: 0 }) })).toMatchObject({ outcome: 'done' });
-    expect(await load.stop()).toMatchObject({ failures: 0, firstFailures: [] });
+  test('requests of 8 seconds and streams outlive the switch of either', async () => {
+    const strategies: readonly StrategyOptions[] = [blueGreen({ keepWarm: 0 }), canary({ steps: [{ weight: 50, soak: 700 }], keepWarm: 0 })];
+    // At once: they are idle for most of the time.
+    const both = await Promise.all(strategies.map(async (strategy) => {
+      const service = await fresh();
+      await service.deploy(STEADY);
+      const load = await startLoad({ url: await service.url(), rate: 20, mix: { slow: 40, events: 30, socket: 30 }, slowMs: 8_000, events: { count: 40, interval: 200 }, messages: { count: 40, interval: 200 }, drainMs: 20_000 });
+      try {
+        await sleep(500);
+        return { outcome: (await service.deploy({ ...STEADY, version: '2', strategy })).outcome, report: await load.stop() };
+      } finally {
+        await load.stop();
+      }
+    }));
+    expect(both).toMatchObject(strategies.map(() => ({ outcome: 'done', report: { failures: 0, firstFailures: [] } })));
   }, 180_000);
 }

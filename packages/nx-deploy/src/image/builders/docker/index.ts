@@ -1,2 +1,3 @@
 export { buildDockerfile } from './build.js';
-export { fromNxDocker, type NxDockerRequest, type NxDockerTarget } from './nx-docker.js';
+export type { NxDockerTarget } from './nx-docker.js';
+export { nxDockerImage } from './nx-image.js';

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, posix, relative, resolve, sep } from 'node:path';
-import { collectFiles, type CollectedFile } from '../../../archive/index.js';
+import { collectFiles, isModuleScope, type CollectedFile } from '../../../archive/index.js';
 import type { OciImage } from '../../../config/resolved.js';
 import type { BuildSite, ImageFiles } from '../../builder.js';
 import { layersOf, SERVICE_FOLDER, type Placed } from '../layers.js';
@@ -46,19 +46,7 @@ async function makeBundle(entry: string, folder: string, workspaceRoot: string, 
 export async function formatOf(entry: string, workspaceRoot: string): Promise<Format> {
   if (/\.mjs$|\.mts$/.test(entry)) return 'esm';
   if (/\.cjs$|\.cts$/.test(entry)) return 'cjs';
-  for (let folder = dirname(entry); within(workspaceRoot, folder) !== undefined; folder = dirname(folder)) {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
-    if (text !== undefined) return isModule(text) ? 'esm' : 'cjs';
-  }
-  return 'cjs';
-}
-
-function isModule(manifest: string): boolean {
-  try {
-    return (JSON.parse(manifest) as { readonly type?: unknown }).type === 'module';
-  } catch {
-    return false;
-  }
+  return await isModuleScope(dirname(entry), workspaceRoot) ? 'esm' : 'cjs';
 }
 
 /** Names in bundle and map are relative to the temporary folder, which has another name in every build: they become relative to the workspace. */

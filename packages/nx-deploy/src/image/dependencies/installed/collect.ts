@@ -13,7 +13,7 @@ import { assetMatcher, inModules } from '../place.js';
 import { storedPackages } from '../stored-packages.js';
 import { install, installedEntries, makeFolder, type InstallFolder } from './install.js';
 import { libraryFiles } from './libraries.js';
-import { installArguments, majorVersion, type InstallRequest } from './manager.js';
+import { installArguments, majorVersion, type InstallRequest } from './package-program.js';
 import { prepare, type Prepared } from './prepare.js';
 import { readSettings, type Settings } from './settings.js';
 

@@ -12,7 +12,7 @@ import type { BuildSite } from '../../builder.js';
 import type { Entry } from '../../layer/index.js';
 import { unsafe } from '../../layer/entry.js';
 import { SERVICE_FOLDER } from '../layers.js';
-import { installArguments, platformSettings, type InstallRequest } from './manager.js';
+import { installArguments, platformSettings, type InstallRequest } from './package-program.js';
 import type { Prepared } from './prepare.js';
 import type { Settings } from './settings.js';
 

@@ -38,8 +38,8 @@ export async function libraryFiles(workspaceRoot: string, libraries: ReadonlyMap
 /** Which of the names stand in the code as a module's name. */
 async function namesIn(files: readonly CollectedFile[], names: readonly string[]): Promise<string[]> {
   const left = new Set(names);
-  const scripts = files.filter(({ path, size }) => SCRIPT.test(path) && size <= LARGEST_SCRIPT);
-  await mapLimited(scripts, FILES_AT_ONCE, async ({ source }) => {
+  const scripts = files.flatMap(({ path, size, source }) => (SCRIPT.test(path) && size <= LARGEST_SCRIPT && typeof source === 'string' ? [source] : []));
+  await mapLimited(scripts, FILES_AT_ONCE, async (source) => {
     if (left.size === 0) return;
     const text = await readFile(source, 'utf8');
     for (const name of left) if (['\'', '"', '`'].some((mark) => text.includes(`${mark}${name}${mark}`) || text.includes(`${mark}${name}/`))) left.delete(name);

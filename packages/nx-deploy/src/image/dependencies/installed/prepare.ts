@@ -7,7 +7,7 @@ import { DeployError } from '../../../errors.js';
 import type { BuildSite } from '../../builder.js';
 import type { OutputFolder } from '../output-folder.js';
 import { loadNx, type DeployManifest, type Graph } from './graph.js';
-import { managerOf, type Manager } from './manager.js';
+import { managerOf, type Manager } from './package-program.js';
 import { assertFresh, readManifest } from './stale.js';
 
 export interface Prepared {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'jsonc-parser';
 import { quoted } from '../../../archive/manifest.js';
 import { DeployError } from '../../../errors.js';
-import type { Manager } from './manager.js';
+import type { Manager } from './package-program.js';
 
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
 type Ranges = Readonly<Record<string, string>>;

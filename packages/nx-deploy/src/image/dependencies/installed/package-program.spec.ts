@@ -1,6 +1,6 @@
 import { DeployError } from '../../../errors.js';
 import { HERE, workspace } from '../dependencies.spec-support.js';
-import { installArguments, majorVersion, managerOf, platformSettings, type InstallRequest } from './manager.js';
+import { installArguments, majorVersion, managerOf, platformSettings, type InstallRequest } from './package-program.js';
 import { readSettings } from './settings.js';
 import { assertFresh } from './stale.js';
 
