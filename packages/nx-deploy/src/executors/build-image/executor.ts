@@ -6,8 +6,7 @@ export type BuildImageExecutorOptions = Omit<BuildImageOptions, 'cachedAlone'> &
 
 /** `nx run <project>:build-image` */
 export default function buildImageExecutor(options: BuildImageExecutorOptions, context: ExecutorContext): Promise<{ success: boolean }> {
-  const targets = context.projectsConfigurations.projects[context.projectName ?? '']?.targets ?? {};
-  return runInNx(options, context, (command) => buildImage(command, { ...options, cachedAlone: !dependsOnTargets(context) }, () => Promise.resolve(targets)));
+  return runInNx(options, context, (command) => buildImage(command, { ...options, cachedAlone: !dependsOnTargets(context) }, () => Promise.resolve(context.projectsConfigurations.projects[command.projectName]?.targets ?? {})));
 }
 
 /** Whether Nx runs another target before, whose outputs it then looks at. Names that the project has no target for are left out, as Nx does. */
