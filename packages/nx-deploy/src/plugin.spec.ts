@@ -1,5 +1,5 @@
 import type { CreateNodesResult } from '@nx/devkit';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { shadowedTargets, shadowing } from './config/shadowed.js';
@@ -10,10 +10,15 @@ const BROKEN = '{ "artifact": { "type": "image" }, "environments": {} }';
 
 let root = '';
 let data = '';
+/** s since 1970 */
+let ticks = Math.floor(Date.now() / 1_000);
 
 function write(file: string, text: string): void {
   mkdirSync(dirname(join(root, file)), { recursive: true });
   writeFileSync(join(root, file), text);
+  // Nx looks at files again when their time has changed, and two writes may fall into one tick of the file system's clock.
+  ticks += 1;
+  utimesSync(join(root, file), ticks, ticks);
 }
 
 /** Nx reads the place of its data once, when it is loaded; every test gets fresh modules and a folder of its own. */
