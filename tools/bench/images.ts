@@ -62,7 +62,7 @@ const empty = (): Record<Case, number[]> => ({ cold: [], 'one line': [], unchang
 
 function ours(shop: ImageShop): Contender[] {
   return [
-    { name: 'nx-deploy (bin)', docker: false, forget: () => shop.forget(), once: () => shop.ours(), wall: empty() },
+    { name: 'bin of nx-deploy', docker: false, forget: () => shop.forget(), once: () => shop.ours(), wall: empty() },
     { name: 'nx run push-image', docker: false, forget: () => shop.forget(), once: () => shop.oursByNx(), wall: empty() },
   ];
 }

@@ -96,7 +96,7 @@ describe('parseEnvFile', () => {
     const text = (part === '\\"x' ? 'A="' : '') + part.repeat(Math.ceil(5e6 / part.length));
     const started = performance.now();
     parseEnvFile(text, 'e.env');
-    expect(performance.now() - started).toBeLessThan(8000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

@@ -35,9 +35,13 @@ test('a deploy waits for what is still being ended, and is not refused', async (
 }, 30_000);
 
 test('while a change holds the lock nothing is ended; after that it is', async () => {
+  // Long enough for the next deploy to begin on a machine that has little time.
+  const strategy = { ...WARM, keepWarm: '8s' };
+  await bench.write('apps/api/deploy.json', file({ strategy }));
   const { document: { release: second = '' } } = await bench.deploy();
   const until = Date.parse((await bench.status()).fleet[first]?.until ?? '');
-  await bench.write('apps/api/deploy.json', file({ hooks: { preDeploy: [['node', '-e', 'setTimeout(() => process.exit(1), 5000)']] } }));
+  const hook = 'setInterval(() => { if (require("node:fs").existsSync("go-on")) process.exit(1); }, 50)';
+  await bench.write('apps/api/deploy.json', file({ strategy, hooks: { preDeploy: [['node', '-e', hook]] } }));
   await bench.build('3');
   const output = new Recorder();
   const failing = bench.deploy({}, {}, output);
@@ -45,7 +49,8 @@ test('while a change holds the lock nothing is ended; after that it is', async (
   expect(Date.now()).toBeLessThan(until);
   await new Promise((resolve) => { setTimeout(resolve, until - Date.now() + 1_500); });
   expect(await isThere(first)).toBe(true);
+  await bench.write('apps/api/go-on', {});
   expect((await failing).document.outcome).toBe('restored');
   await eventually(async () => !await isThere(first), 'it to be ended');
   expect(await bench.status()).toMatchObject({ live: second });
-}, 30_000);
+}, 60_000);
