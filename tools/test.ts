@@ -18,8 +18,8 @@ const jest = program('jest/bin/jest.js');
 const stages: readonly Stage[] = [
   { name: 'types', kind: 'check', file: program('typescript/bin/tsc'), args: ['-p', 'tsconfig.spec.json'], deadline: 5 * minute },
   { name: 'lint', kind: 'check', file: program('eslint/bin/eslint.js'), args: ['--max-warnings', '0', '.'], deadline: 5 * minute },
-  { name: 'unit', kind: 'jest with coverage', file: jest, args: ['--selectProjects=unit', '--maxWorkers=2'], deadline: 20 * minute },
-  { name: 'contract', kind: 'jest with coverage', file: jest, args: ['--selectProjects=contract', '--runInBand'], deadline: 25 * minute },
+  { name: 'unit', kind: 'jest with coverage', file: jest, args: ['--selectProjects=unit', '--maxWorkers=2'], deadline: 30 * minute },
+  { name: 'contract', kind: 'jest with coverage', file: jest, args: ['--selectProjects=contract', '--runInBand'], deadline: 45 * minute },
   { name: 'e2e', kind: 'jest', file: jest, args: ['--selectProjects=e2e', '--runInBand'], deadline: 30 * minute },
 ];
 
