@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { rmSync } from 'node:fs';
-import { Machine } from './support/machine.js';
+import { join } from 'node:path';
+import { Machine, repository } from './support/machine.js';
 import { exited, failed } from './support/program.js';
 import { ask, freePort } from './support/request.js';
 import { processesOf } from './support/processes.js';
@@ -147,5 +148,5 @@ describe('refusals', () => {
 });
 
 function binOf(): readonly string[] {
-  return [process.execPath, require.resolve('nx-deploy/dist/bin/nx-deploy.js')];
+  return [process.execPath, join(repository, 'packages/nx-deploy/dist/bin/nx-deploy.js')];
 }
