@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findEngine, lackOfEngine, startEngine, type Engine } from '../images/engine.js';
 import { against, median, medianRatio, ms, span } from './figures.js';
-import { ImageShop } from './image-shop.js';
+import { ImageShop, type Took } from './image-shop.js';
 import { table } from './table.js';
 
 const CASES = ['cold', 'one line', 'unchanged'] as const;
@@ -16,8 +16,10 @@ interface Contender {
   readonly name: string;
   readonly docker: boolean;
   readonly forget: () => Promise<void> | void;
-  readonly once: () => Promise<number>;
+  readonly once: () => Promise<Took>;
+  /** ms */
   readonly wall: Readonly<Record<Case, number[]>>;
+  readonly own: Readonly<Record<Case, number[]>>;
 }
 
 /** Prints its table. */
@@ -31,7 +33,7 @@ export async function benchImages(runs: number, print: (text: string) => void): 
     engine = await engineIn(join(place, 'e'), print);
     print(describe(shop.modules));
     const contenders = [...ours(shop), ...(engine === undefined ? [] : await theirs(shop, engine.host, print))];
-    if (engine !== undefined) await shop.loadBase(engine.host);
+    if (engine !== undefined) await shop.pullBase(engine.host);
     for (let index = 0; index < runs; index += 1) for (const contender of contenders) await measure(shop, contender);
     report(contenders, runs, print);
   } finally {
@@ -49,12 +51,14 @@ async function engineIn(folder: string, print: (text: string) => void): Promise<
   return lack === undefined ? startEngine(folder) : undefined;
 }
 
-async function measure(shop: ImageShop, { forget, once, wall }: Contender): Promise<void> {
+async function measure(shop: ImageShop, { forget, once, wall, own }: Contender): Promise<void> {
   await forget();
   shop.forgetPushed();
   for (const name of CASES) {
     if (name !== 'unchanged') shop.change();
-    wall[name].push(await once());
+    const took = await once();
+    wall[name].push(took.wall);
+    own[name].push(took.own);
   }
 }
 
@@ -62,16 +66,16 @@ const empty = (): Record<Case, number[]> => ({ cold: [], 'one line': [], unchang
 
 function ours(shop: ImageShop): Contender[] {
   return [
-    { name: 'bin of nx-deploy', docker: false, forget: () => shop.forget(), once: () => shop.ours(), wall: empty() },
-    { name: 'nx run push-image', docker: false, forget: () => shop.forget(), once: () => shop.oursByNx(), wall: empty() },
+    { name: 'bin of nx-deploy', docker: false, forget: () => shop.forget(), once: () => shop.ours(), wall: empty(), own: empty() },
+    { name: 'nx run push-image', docker: false, forget: () => shop.forget(), once: () => shop.oursByNx(), wall: empty(), own: empty() },
   ];
 }
 
 async function theirs(shop: ImageShop, host: string, print: (text: string) => void): Promise<Contender[]> {
-  const kinds = await shop.hasBuildKit() ? [false, true] : [false];
+  const kinds = shop.hasBuildKit() ? [false, true] : [false];
   if (kinds.length === 1) print('not compared: docker with BuildKit (its plugin buildx is not installed)\n');
   return kinds.map((buildKit) => ({
-    name: buildKit ? 'docker, BuildKit' : 'docker, classic', docker: true, forget: () => shop.forgetTheirs(host, buildKit), once: () => shop.theirs(host, buildKit), wall: empty(),
+    name: buildKit ? 'docker, BuildKit' : 'docker, classic', docker: true, forget: () => shop.forgetTheirs(host, buildKit), once: () => shop.theirs(host, buildKit), wall: empty(), own: empty(),
   }));
 }
 
@@ -83,14 +87,15 @@ function describe(folder: string): string {
 
 function report(contenders: readonly Contender[], runs: number, print: (text: string) => void): void {
   print(`build and push together, medians of ${runs} runs\n`);
-  print(table(['', ...CASES.flatMap((name) => [name, 'from .. to'])], contenders.map(({ name, wall }) => [name, ...CASES.flatMap((one) => [ms(median(wall[one])), span(wall[one], ms)])])));
+  const row = (name: string, of: Contender['wall']): string[] => [name, ...CASES.flatMap((one) => [ms(median(of[one])), span(of[one], ms)])];
+  print(table(['', ...CASES.flatMap((name) => [name, 'from .. to'])], contenders.flatMap(({ name, docker, wall, own }) => [row(name, wall), ...(docker ? [] : [row(`${name}, without its start`, own)])])));
   const [first] = contenders;
   if (first === undefined) return;
   print('');
   for (const { name, wall } of contenders.filter(({ docker }) => docker)) {
     for (const one of CASES) {
-      const faster = 1 / medianRatio(first.wall[one], wall[one]);
-      print(`${one}, against ${name}: ${against(faster, { atLeast: AIMS[one] }, (value) => `${value.toFixed(1)}x faster`)} (${faster.toFixed(1)}x)`);
+      const [faster, whole] = [first.own, first.wall].map((mine) => 1 / medianRatio(mine[one], wall[one]));
+      print(`${one}, against ${name}: ${against(faster ?? 0, { atLeast: AIMS[one] }, (value) => `${value.toFixed(1)}x faster`)} (${faster?.toFixed(1)}x without the start of Node, ${whole?.toFixed(1)}x with it)`);
     }
   }
 }

@@ -1,9 +1,10 @@
 /** A Docker engine for specs: the one that there is, or one that is started for the file. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { find } from '../bench/programs.js';
+import { dockerClient } from './client.js';
 import { findEngine, lackOfEngine, startEngine } from './engine.js';
 import { describeUnless } from './needs.spec-support.js';
 
@@ -24,7 +25,7 @@ export async function engineForTests(): Promise<TestEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
   try {
     const engine = await findEngine() ?? await startEngine(join(folder, 'e'));
-    const client = buildKitClient();
+    const { file: client } = dockerClient();
     symlinkSync(client, join(folder, 'docker'));
     const env = { DOCKER_HOST: engine.host, PATH: [folder, process.env['PATH'] ?? ''].join(delimiter), HOME: folder, DOCKER_CONFIG: folder };
     return {
@@ -54,20 +55,4 @@ export function describeWithEngine(name: string, body: (engine: () => TestEngine
       return engine;
     });
   });
-}
-
-/** Clients from 23 on need the buildx plugin for BuildKit; an older one that has it built in may stand behind such a client on the PATH. */
-function buildKitClient(): string {
-  const clients = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin'].map((folder) => join(folder, 'docker')).filter((file) => existsSync(file));
-  const works = (argv: readonly string[], file: string): string | undefined => {
-    try {
-      return execFileSync(file, [...argv], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] } });
-    } catch {
-      return undefined;
-    }
-  };
-  const able = (file: string): boolean => Number(/version (\d+)\./.exec(works(['--version'], file) ?? '')?.[1] ?? 99) < 23 || works(['buildx', 'version'], file) !== undefined;
-  const client = clients.find(able) ?? clients[0];
-  if (client === undefined) throw new Error('not installed: docker');
-  return client;
 }

@@ -1,12 +1,14 @@
 /** From the build's output to the list of files that a release consists of. */
+import { lstatSync, type Stats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import type { FilesArtifact } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
 import { assertSafe, follow, manifestDigest, parents, quoted, sorted, unsafe, type ManifestFile, type ManifestLink } from './manifest.js';
 import { isModuleScope, moduleManifest } from './module-scope.js';
+import type { KnownDigests } from './known-digests.js';
 import { FILES_AT_ONCE, mapLimited } from './parallel.js';
-import { hashSource } from './source-file.js';
+import { hashSource, type SourceContent } from './source-file.js';
 import { trace } from './trace.js';
 import { isLeftOut, walk, type Found } from './walk.js';
 
@@ -40,21 +42,24 @@ interface Laid extends Found {
   readonly added?: readonly CollectedFile[];
 }
 
+export interface CollectOptions {
+  readonly artifact: FilesArtifact;
+  readonly workspaceRoot: string;
+  /** Digests of an earlier time, for files that lie below the (absolute) folder; without it every file is read. */
+  readonly known?: (folder: string) => Promise<KnownDigests>;
+}
+
 /**
  * Lists and hashes what the artifact consists of; the same files give the same digest on every machine. Rejects with ND-ARTIFACT-MISSING when there
  * is no build, ND-ARTIFACT-UNSAFE for links that leave the artifact and for sockets, pipes and devices, ND-ARTIFACT-CHANGED when a build goes on meanwhile.
  */
-export async function collectFiles(options: { artifact: FilesArtifact; workspaceRoot: string }): Promise<CollectedFiles> {
+export async function collectFiles(options: CollectOptions): Promise<CollectedFiles> {
   const { artifact } = options;
   const folder = await buildFolder(artifact);
   const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder, options.workspaceRoot);
   const problems = [...laid.problems].sort();
   if (problems.length > 0) throw unsafe(problems, artifact.path);
-  const hashed = await mapLimited(laid.files.filter((path) => !isLeftOut(path)), FILES_AT_ONCE, async (path): Promise<CollectedFile> => {
-    const source = join(laid.root, path);
-    const { size, sha256, executable } = await hashSource(source);
-    return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
-  });
+  const hashed = await hashAll(laid, await options.known?.(folder));
   const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.added ?? [], ...laid.links]);
   assertSafe(files, artifact.path);
   return {
@@ -64,6 +69,31 @@ export async function collectFiles(options: { artifact: FilesArtifact; workspace
     count: files.length,
     warnings: [...laid.warnings, ...leftOut(laid), ...danglingLinks(laid)],
   };
+}
+
+async function hashAll({ root, files }: Laid, known: KnownDigests | undefined): Promise<CollectedFile[]> {
+  const paths = files.filter((path) => !isLeftOut(path));
+  if (known === undefined) return mapLimited(paths, FILES_AT_ONCE, async (path) => collected(root, path, await hashSource(join(root, path))));
+  const unknown: { readonly path: string; readonly before: Stats | undefined }[] = [];
+  const hashed: CollectedFile[] = [];
+  for (const path of paths) {
+    const before = lstatSync(join(root, path), { throwIfNoEntry: false });
+    const content = before === undefined ? undefined : known.find(path, before);
+    if (content === undefined) unknown.push({ path, before });
+    else hashed.push(collected(root, path, content));
+  }
+  hashed.push(...await mapLimited(unknown, FILES_AT_ONCE, async ({ path, before }) => {
+    const content = await hashSource(join(root, path));
+    // It is what it was before it was read: reading fails for a file that changes.
+    if (before !== undefined) known.keep(path, before, content);
+    return collected(root, path, content);
+  }));
+  await known.save();
+  return hashed;
+}
+
+function collected(root: string, path: string, { size, sha256, executable }: SourceContent): CollectedFile {
+  return { path, source: join(root, path), mode: executable ? 0o755 : 0o644, size, sha256 };
 }
 
 function leftOut({ files }: Found): string[] {
@@ -134,6 +164,7 @@ async function packageFolder(root: string, from: string): Promise<string> {
 }
 
 function danglingLinks({ files, links }: Found): string[] {
+  if (links.length === 0) return [];
   const targets = new Map(links.map(({ path, link }) => [path, link]));
   const known = new Set(['', ...[...files, ...targets.keys()].flatMap((path) => [path, ...parents(path)])]);
   return links.filter(({ path }) => !known.has(follow(path, targets) ?? '')).map(({ path, link }) => `the link ${quoted(path)} points to ${quoted(link)}, which is not part of the artifact`).sort();

@@ -55,11 +55,28 @@ export function assertSafe(entries: readonly ManifestEntry[], where: string): vo
     if (problem !== undefined) problems.push(`${quoted(entry.path)}: ${problem}`);
     files.add(entry.path);
   }
+  const blocked = blockedBy(files);
   for (const entry of entries) {
-    const parent = parents(entry.path).find((folder) => files.has(folder));
+    const parent = blocked(folderOf(entry.path));
     if (parent !== undefined) problems.push(`${quoted(entry.path)}: ${quoted(parent)} on its way is no folder`);
   }
   if (problems.length > 0) throw unsafe(problems, where);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** Which of the folders above a file (or that folder itself) is a file, the outermost first. Every folder is looked at once, however many files lie in it. */
+function blockedBy(files: ReadonlySet<string>): (folder: string) => string | undefined {
+  const seen = new Map<string, string | undefined>([['', undefined]]);
+  const blocked = (folder: string): string | undefined => {
+    if (seen.has(folder)) return seen.get(folder);
+    const found = blocked(folderOf(folder)) ?? (files.has(folder) ? folder : undefined);
+    seen.set(folder, found);
+    return found;
+  };
+  return blocked;
 }
 
 export function unsafe(problems: readonly string[], where: string): DeployError {

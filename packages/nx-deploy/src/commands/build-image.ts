@@ -32,13 +32,16 @@ export function buildImage(context: CommandContext, options: BuildImageOptions, 
     const cap = blobCap(context.variables);
     const image = await resolveProjectImage(context);
     const listener = listenTo(context.output);
+    // Git looks while the image is built.
+    const commit = commitOf(context);
+    commit.catch(() => undefined);
     const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true }));
     const unseen = options.cachedAlone === true ? await unseenWarning(context, image) : undefined;
     const build = unseen === undefined ? made : { ...made, warnings: [...made.warnings, unseen] };
     const pruned = await pruneBlobs(context, cap);
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
-    await recordRun(context, 'build', { started, durationMs, phases: listener.phases, digest: document.digest, made: build.made, warnings: build.warnings, ...await commitOf(context) });
+    await recordRun(context, 'build', { started, durationMs, phases: listener.phases, digest: document.digest, made: build.made, warnings: build.warnings, ...await commit });
     for (const warning of build.warnings) context.output.event({ type: 'note', text: warning });
     for (const line of buildLines({ project: context.projectName, document, made: build.made, durationMs, folder: imagePlace(context).layout, workspaceRoot: context.workspaceRoot })) context.output.line(line);
     return { exitCode: 0, document: { outcome: 'done', exitCode: 0, durationMs, made: build.made, warnings: build.warnings, image: document, ...(pruned === undefined ? {} : { pruned }) } };

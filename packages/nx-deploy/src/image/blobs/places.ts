@@ -16,6 +16,8 @@ export interface Places {
   readonly holds: string;
   /** Which layer was made of which key. */
   readonly records: string;
+  /** One file per folder of files: their digests, see archive/known-digests.ts. */
+  readonly digests: string;
   /** One file per key whose layer is being made. */
   readonly locks: string;
 }
@@ -28,7 +30,7 @@ export function blobsFolder(home: string, environment: NodeJS.ProcessEnv = proce
 
 export function placesIn(folder: string): Places {
   const under = (name: string): string => join(folder, name);
-  return { folder, content: under('sha256'), unpacked: under('unpacked'), temporary: under('temporary'), holds: under('holds'), records: under('records'), locks: under('locks') };
+  return { folder, content: under('sha256'), unpacked: under('unpacked'), temporary: under('temporary'), holds: under('holds'), records: under('records'), digests: under('digests'), locks: under('locks') };
 }
 
 /** @throws DeployError ND-IMAGE-INVALID: digests come from files and networks, and none may name a file outside. */

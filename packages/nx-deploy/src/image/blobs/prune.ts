@@ -96,15 +96,15 @@ function ignoreExisting(error: unknown): void {
   if (errorCode(error) !== 'EEXIST' && errorCode(error) !== 'ENOTEMPTY') throw error;
 }
 
-async function removeLeftovers({ temporary, records }: Places, before: number, dryRun: boolean): Promise<number> {
+async function removeLeftovers({ temporary, records, digests }: Places, before: number, dryRun: boolean): Promise<number> {
   let count = 0;
-  for (const folder of [temporary, records]) {
+  for (const folder of [temporary, records, digests]) {
     for (const name of await namesIn(folder)) {
       const file = join(folder, name);
       const stat = await lstat(file).catch(() => undefined);
       if (stat === undefined || stat.mtimeMs > before) continue;
-      // A record costs a few bytes, and is of use for as long as its layer: once a month without use is the end of it.
-      if (folder === records && stat.mtimeMs > before - RECORD_MS) continue;
+      // A record costs little, and is of use for as long as its layer or folder: once a month without use is the end of it.
+      if (folder !== temporary && stat.mtimeMs > before - RECORD_MS) continue;
       if (!dryRun) await rm(file, { recursive: true, force: true });
       count += 1;
     }

@@ -9,6 +9,7 @@ import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
 import type { Digest } from '../oci.js';
 import { chunksOf } from './chunks.js';
+import { openKnownDigests, type KnownDigests } from '../../archive/known-digests.js';
 import { guarded, mismatch, missing } from './failures.js';
 import { takeHold, type Hold } from './hold.js';
 import { exclusively, layerOnce, type Once } from './once.js';
@@ -59,6 +60,8 @@ export interface BlobStore {
    * The files of a layer, laid out in a folder that stays: by an earlier call, or now by `unpack` into the folder that it is given. Nobody may write there. Absolute path.
    */
   unpacked(digest: Digest, unpack: Unpack): Promise<string>;
+  /** The digests of the files below a folder (absolute) as an earlier build found them. */
+  digestsBelow(root: string): Promise<KnownDigests>;
   prune(options: PruneOptions): Promise<Pruned>;
 }
 
@@ -97,6 +100,7 @@ export function openBlobs(folder: string): BlobStore {
     hold: () => takeHold(places),
     once: (key, make) => layerOnce(places, key, make),
     unpacked: (digest, unpack) => keepUnpacked(places, digest, unpack),
+    digestsBelow: (root) => openKnownDigests(places.digests, root),
     prune: (options) => guarded(folder, () => pruneStore(places, options)),
   };
 }

@@ -14,7 +14,7 @@ import { namesIn } from './hold.js';
 import { exclusively } from './once.js';
 import { pathOf, type Places } from './places.js';
 
-/** Lays all of the layer out in the folder, which is there and empty. */
+/** Lays the layer out in the folder, which is there and empty. */
 export type Unpack = (folder: string) => Promise<void>;
 
 interface State {
@@ -87,7 +87,7 @@ function protect(root: string): State {
       if (!entry.isFile()) continue;
       const stat = lstatSync(join(path, entry.name));
       size += stat.size;
-      chmodSync(join(path, entry.name), stat.mode & 0o555);
+      if ((stat.mode & 0o222) !== 0) chmodSync(join(path, entry.name), stat.mode & 0o555);
     }
     folders.push([folder, lstatSync(path).mtimeMs]);
   }

@@ -34,7 +34,7 @@ export function addPackages(files: Iterable<SizedFile>, versions: ReadonlyMap<st
 
 /** {@link addPackages} for files on the disk, whose versions stand in their package.json. */
 export async function packagesIn(files: readonly (SizedFile & { readonly source: string | Buffer })[]): Promise<readonly PackageSize[]> {
-  const manifests = files.filter(({ path }) => packageOf(path)?.inside === 'package.json');
+  const manifests = files.filter(({ path }) => path.endsWith('/package.json') && packageOf(path)?.inside === 'package.json');
   const versions = new Map<string, string>();
   await mapLimited(manifests, FILES_AT_ONCE, async ({ path, source }) => {
     const version = versionIn(typeof source === 'string' ? await readFile(source, 'utf8').catch(() => '') : source.toString());

@@ -46,7 +46,7 @@ export async function arrange(entries: AsyncIterable<Entry> | Iterable<Entry>): 
   const found = new Map<string, Entry>();
   const problems: string[] = [];
   for await (const entry of entries) {
-    const problem = badPath(entry.path) ?? badContent(entry) ?? badRepeat(entry, found.get(entry.path));
+    const problem = problemOf(entry) ?? badRepeat(entry, found.get(entry.path));
     if (problem === undefined) found.set(entry.path, entry);
     else problems.push(`${quoted(entry.path)}: ${problem}`);
   }
@@ -59,6 +59,11 @@ export async function arrange(entries: AsyncIterable<Entry> | Iterable<Entry>): 
   }
   if (problems.length > 0) throw unsafe(problems);
   return inOrder([...found.values()]);
+}
+
+/** Why no image can hold the entry by itself; undefined when it can. */
+export function problemOf(entry: Entry): string | undefined {
+  return badPath(entry.path) ?? badContent(entry);
 }
 
 /** Strings of one byte a character compare as their bytes do; the order of UTF-16 differs from it. */

@@ -16,6 +16,11 @@ export class Bytes {
     return this.#cut(count);
   }
 
+  /** The same at once when they are here already, which most are of a stream of small files: awaiting each costs more than unpacking it. */
+  now(count: number): Buffer | undefined {
+    return this.#rest.length < count ? undefined : this.#cut(count);
+  }
+
   /** Exactly so many, piece by piece. */
   async *pieces(count: number): AsyncGenerator<Buffer> {
     for (let left = count; left > 0;) {
@@ -24,6 +29,12 @@ export class Bytes {
       left -= piece.length;
       yield piece;
     }
+  }
+
+  /** Passes over exactly so many. */
+  async pass(count: number): Promise<void> {
+    if (this.now(count) !== undefined) return;
+    for await (const piece of this.pieces(count)) void piece;
   }
 
   /** Reads on to the end, which is where a stream that verifies itself fails. */

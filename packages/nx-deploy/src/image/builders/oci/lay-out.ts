@@ -9,13 +9,18 @@ import { unpackLayer } from './unpack.js';
 /** Bytes, compressed. Less is unpacked as fast as it is linked. */
 const WORTH_KEEPING = 1024 * 1024;
 
+/** What no module loads. The few that read such a file fail, and are judged by real files. Half of the files of usual modules are of this kind. */
+const HARDLY_LOADED = /\.(?:d\.[cm]?ts|[cm]?ts|tsx|map|md|markdown|flow)$|\/(?:licen[cs]e|readme|changelog|history|authors)[^/]*$/i;
+
+const optional = (signal: AbortSignal | undefined): { readonly signal?: AbortSignal } => (signal === undefined ? {} : { signal });
+
 /** Every layer as real files. */
 export async function layOut(store: BlobStore, layers: readonly Digest[], root: string, signal?: AbortSignal): Promise<void> {
-  for (const layer of layers) await unpackLayer(store, layer, root, signal);
+  for (const layer of layers) await unpackLayer(store, layer, root, optional(signal));
 }
 
 /**
- * The lowest layer, which holds the modules, by links to the copy in the store: a folder that no other layer has is one link. All else is real files. Node looks modules up from
+ * The lowest layer, which holds the modules, by links to the copy in the store, which lacks what is hardly loaded: a folder that no other layer has is one link. All else is real files. Node looks modules up from
  * where they really lie, so a module of the copy finds none of another layer: what fails here says nothing. What loads here loads in the image.
  * @returns the folder of the copy; undefined when it is not worth it or would not be the same, and nothing was laid out
  */
@@ -24,7 +29,7 @@ export async function layOutByLinks(store: BlobStore, layers: readonly Digest[],
   if (lowest === undefined || upper.length === 0) return undefined;
   const blob = await stat(store.pathOf(lowest)).catch(() => undefined);
   if (blob === undefined || blob.size < WORTH_KEEPING) return undefined;
-  const copy = await store.unpacked(lowest, (folder) => unpackLayer(store, lowest, folder, signal));
+  const copy = await store.unpacked(lowest, (folder) => unpackLayer(store, lowest, folder, { ...optional(signal), readOnly: true, leaveOut: (path) => HARDLY_LOADED.test(path) }));
   if (hasModulesAbove(copy)) return undefined;
   await layOut(store, upper, root, signal);
   linkBelow(copy, root, copy);

@@ -183,6 +183,15 @@ describe('modules that lie unpacked in the store', () => {
     }
   });
 
+  it('lack what is hardly ever loaded, and a module that does load it is judged by real files', async () => {
+    const read = 'require("node:fs").readFileSync(require("node:path").join(__dirname, "TEXT.md"))';
+    const modules = await layer({ 'app/node_modules/a/index.js': `${read}; // ${heavy}4`, 'app/node_modules/a/TEXT.md': 'text', 'app/node_modules/b/index.js': read });
+    expect(await loads([modules, await layer({ 'app/main.js': 'require("a")' })])).toEqual([]);
+    expect(readdirSync(join(store.folder, 'unpacked', modules.slice('sha256:'.length), 'root/app/node_modules/a'))).toEqual(['index.js']);
+    const notes = await loads([modules, await layer({ 'app/main.js': 'require("b")' })]);
+    expect(notes.join()).toContain('ENOENT');
+  });
+
   it('lie below what other layers replace', async () => {
     const modules = await layer({ 'app/node_modules/a/index.js': `require("gone"); // ${heavy}3`, 'app/node_modules/b/index.js': '' });
     expect(await loads([modules, await layer({ 'app/main.js': 'require("a"); require("b");', 'app/node_modules/a/index.js': '' })])).toEqual([]);

@@ -28,6 +28,15 @@ it('lays out what the writer wrote: contents of any size, modes, links, long nam
   expect(readdirSync(join(folder, 'none'))).toEqual([]);
 });
 
+it('leaves files out and takes the right to write away where that is asked for', async () => {
+  const folder = fresh();
+  const { digest } = await storeLayer(store, [file('a/README.md', Buffer.alloc(700_000)), file('a/index.js', 'js'), file('a/run', 'x', 0o755), file('b/README.md', 'short'), { path: 'c.md', type: 'symlink', target: 'a/index.js' }]);
+  await unpackLayer(store, digest, folder, { readOnly: true, leaveOut: (path) => path.endsWith('.md') });
+  expect(readdirSync(folder, { recursive: true }).sort()).toEqual(['a', 'a/index.js', 'a/run', 'b', 'c.md']);
+  expect(readFileSync(join(folder, 'c.md'), 'utf8')).toBe('js');
+  expect([lstatSync(join(folder, 'a/index.js')).mode & 0o777, lstatSync(join(folder, 'a/run')).mode & 0o777]).toEqual([0o444, 0o555]);
+});
+
 it('never writes through a link of a layer below', async () => {
   const folder = fresh();
   const outside = fresh();

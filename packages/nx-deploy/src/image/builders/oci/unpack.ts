@@ -7,7 +7,8 @@ import { createGunzip } from 'node:zlib';
 import type { BlobStore } from '../../blobs/store.js';
 import { DeployError, errorCode } from '../../../errors.js';
 import { BLOCK, padding } from '../../layer/header.js';
-import { arrange, type Entry } from '../../layer/entry.js';
+import { problemOf, unsafe, type Entry } from '../../layer/entry.js';
+import { quoted } from '../../../archive/manifest.js';
 import type { Digest } from '../../oci.js';
 import { assertGoesOn } from './cancelled.js';
 import { Bytes } from './bytes.js';
@@ -20,28 +21,46 @@ interface Member {
   readonly target: string;
 }
 
+const NOTHING = new Uint8Array();
 const RECORDS = 'x';
 /** More than the longest path in its records. */
 const LONGEST_RECORDS = 64 * 1024;
+
+export interface UnpackOptions {
+  readonly signal?: AbortSignal;
+  /** Files that are not written; their folders and all links are. */
+  readonly leaveOut?: (path: string) => boolean;
+  /** Nobody may write to the files. */
+  readonly readOnly?: boolean;
+}
 
 /**
  * @param folder absolute, stands for the root of the image: absolute links lead into it
  * @throws DeployError ND-IMAGE-INVALID when the layer is damaged or would write outside of the folder
  */
-export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, signal?: AbortSignal): Promise<void> {
+export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, options: UnpackOptions = {}): Promise<void> {
   const plain = createGunzip({ chunkSize: 256 * 1024 });
   await pipeline(Readable.from(store.open(digest, { verify: true })), plain, async (tar: AsyncIterable<Buffer>) => {
     const bytes = new Bytes(tar, () => damaged(digest, 'it ends too early'));
     const known = new Set(['']);
     for (let records: Readonly<Record<string, string>> = {}; ;) {
-      assertGoesOn(signal);
-      const head = await bytes.take(BLOCK);
+      assertGoesOn(options.signal);
+      const head = bytes.now(BLOCK) ?? await bytes.take(BLOCK);
       if (head[0] === 0) break;
       const member = read(head, records);
       records = {};
-      if (member.type === RECORDS && member.size <= LONGEST_RECORDS) records = parseRecords(await bytes.take(member.size));
-      else await layOut(member, await checked(member, known, digest), folder, bytes);
-      await bytes.take(padding(member.size));
+      if (member.type === RECORDS && member.size <= LONGEST_RECORDS) {
+        records = parseRecords(await bytes.take(member.size));
+        await bytes.take(padding(member.size));
+      }
+      else {
+        const path = checked(member, known, digest);
+        const size = padding(member.size);
+        if (member.type === '0' && options.leaveOut?.(path) === true) await bytes.pass(member.size);
+        else if (member.type === '0') await writeFile(member, join(folder, path), bytes, options.readOnly === true);
+        else makeOther(member, path, folder);
+        if (size > 0 && bytes.now(size) === undefined) await bytes.take(size);
+      }
     }
     // The check of the digest is at the end of the stream.
     await bytes.rest();
@@ -49,33 +68,49 @@ export async function unpackLayer(store: BlobStore, digest: Digest, folder: stri
 }
 
 /** The folder of a member comes before it, so that nothing is ever written through a link of a layer below. */
-async function checked(member: Member, known: Set<string>, digest: Digest): Promise<string> {
+function checked(member: Member, known: Set<string>, digest: Digest): string {
   const path = member.path.replace(/\/$/, '');
-  const entry: Entry | undefined = member.type === '0' ? { path, type: 'file', mode: 0, source: Buffer.alloc(0) }
+  const entry: Entry | undefined = member.type === '0' ? { path, type: 'file', mode: 0, source: NOTHING }
     : member.type === '2' ? { path, type: 'symlink', target: member.target } : member.type === '5' ? { path, type: 'directory' } : undefined;
   if (entry === undefined) throw damaged(digest, 'it holds what no layer of this builder holds');
-  await arrange([entry]);
+  const problem = problemOf(entry);
+  if (problem !== undefined) throw unsafe([`${quoted(path)}: ${problem}`]);
   if (!known.has(path.slice(0, Math.max(0, path.lastIndexOf('/'))))) throw damaged(digest, 'a folder is missing in it');
   if (entry.type === 'directory') known.add(path);
   else known.delete(path);
   return path;
 }
 
-async function layOut({ type, size, executable, target }: Member, path: string, folder: string, bytes: Bytes): Promise<void> {
+async function writeFile({ size, executable }: Member, file: string, bytes: Bytes, readOnly: boolean): Promise<void> {
+  const descriptor = create(file, (executable ? 0o755 : 0o644) & (readOnly ? 0o555 : 0o777));
+  const write = (piece: Buffer): void => { for (let done = 0; done < piece.length;) done += writeSync(descriptor, piece, done); };
+  try {
+    const whole = bytes.now(size);
+    if (whole !== undefined) write(whole);
+    else for await (const piece of bytes.pieces(size)) write(piece);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What a layer below has there goes. It is never written to: it may be a link. */
+function create(file: string, mode: number): number {
+  try {
+    return openSync(file, 'wx', mode);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    rmSync(file, { recursive: true });
+    return openSync(file, 'wx', mode);
+  }
+}
+
+function makeOther({ type, target }: Member, path: string, folder: string): void {
   const file = join(folder, path);
   const there = lstatSync(file, { throwIfNoEntry: false });
   if (type === '5' && there?.isDirectory() === true) return;
   if (there !== undefined) rmSync(file, { recursive: true });
   if (type === '5') mkdirSync(file, 0o755);
-  else if (type === '2') symlinkSync(target.startsWith('/') ? join(folder, target) : target, file);
-  else {
-    const descriptor = openSync(file, 'wx', executable ? 0o755 : 0o644);
-    try {
-      for await (const piece of bytes.pieces(size)) for (let done = 0; done < piece.length;) done += writeSync(descriptor, piece, done);
-    } finally {
-      closeSync(descriptor);
-    }
-  }
+  else symlinkSync(target.startsWith('/') ? join(folder, target) : target, file);
 }
 
 function read(head: Buffer, records: Readonly<Record<string, string>>): Member {
