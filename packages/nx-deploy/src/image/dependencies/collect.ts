@@ -33,12 +33,12 @@ export async function collectImageFiles(options: OciImage, platform: Platform, s
 }
 
 async function collectBundled(options: OciImage, platform: Platform, site: BuildSite): Promise<ImageFiles> {
-  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot, known: site.store.digestsBelow });
+  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot, known: (folder) => site.store.digestsBelow(folder) });
   return imageOf(collected, placeBundled(collected.files, assetMatcher(options.assets)), options, platform);
 }
 
 async function collectTraced(options: OciImage, platform: Platform, site: BuildSite, { base }: OutputFolder): Promise<ImageFiles> {
-  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'traced' }, workspaceRoot: site.workspaceRoot, known: site.store.digestsBelow });
+  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'traced' }, workspaceRoot: site.workspaceRoot, known: (folder) => site.store.digestsBelow(folder) });
   return imageOf(collected, placeTraced(collected.files, [base, site.projectRoot], base, assetMatcher(options.assets)), options, platform);
 }
 

@@ -34,7 +34,7 @@ export class Bytes {
   /** Passes over exactly so many. */
   async pass(count: number): Promise<void> {
     if (this.now(count) !== undefined) return;
-    for await (const piece of this.pieces(count)) void piece;
+    for await (const piece of this.pieces(count)) piece;
   }
 
   /** Reads on to the end, which is where a stream that verifies itself fails. */

@@ -33,7 +33,7 @@ export async function collectInstalled(options: OciImage, platform: Platform, si
   const settings = await readSettings(output.workspaceRoot, site.variables);
   const folders: InstallFolder[] = [];
   const close = async (): Promise<void> => { await Promise.all(folders.splice(0).map(({ remove }) => remove())); };
-  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot, known: site.store.digestsBelow });
+  const collected = await collectFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot, known: (folder) => site.store.digestsBelow(folder) });
   const own = collected.files.filter(({ path }) => !inModules(path) && !isTaken(path, prepared) && (!path.startsWith(COPIED) || isUseful(path)));
   const real = own.filter((file): file is CollectedFile => 'source' in file);
   const libraries = await libraryFiles(output.workspaceRoot, prepared.libraries, real);
