@@ -33,8 +33,10 @@ export class Bytes {
 
   /** Passes over exactly so many. */
   async pass(count: number): Promise<void> {
-    if (this.now(count) !== undefined) return;
-    for await (const piece of this.pieces(count)) piece;
+    for (let left = count; left > 0;) {
+      if (this.#rest.length === 0) this.#rest = await this.#next();
+      left -= this.#cut(Math.min(left, this.#rest.length)).length;
+    }
   }
 
   /** Reads on to the end, which is where a stream that verifies itself fails. */
