@@ -30,8 +30,8 @@ const oneOf = <T>(list: readonly T[], fallback: T): T => list[random(list.length
 
 type Point = Pick<AgentKill, 'at' | 'when'>;
 
-/** Each write in some way, or in each way; `few` of them where each takes long. */
-function points(writes: number, few = writes): readonly Point[] {
+/** With NX_DEPLOY_SOAK each write in each way, else a few of them in some way. */
+function points(writes: number, few = 4): readonly Point[] {
   const each = Array.from({ length: writes }, (_, index) => WHENS.map((when) => ({ at: index + 1, when })));
   if (SOAK) return each.flat();
   const some = each.map((ways) => oneOf(ways, { at: 1, when: 'before' }));
