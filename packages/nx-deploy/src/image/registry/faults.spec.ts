@@ -158,7 +158,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry that fails', () => {
       proxy.inject({ method: 'GET', path: BLOB, times: 8, fault: faults.cutAnswer(200_000) });
       const content = await open().blob(parseRepository(`${proxy.host}/${name}`), layer, collect);
       expect(content.equals(image.blobs.get(layer.digest)!)).toBe(true);
-      const ranges = proxy.seen.filter(({ method }) => method === 'GET').map(({ headers }) => headers.range);
+      const ranges = proxy.seen.filter(({ method, path }) => method === 'GET' && path !== '/v2/').map(({ headers }) => headers.range);
       expect(ranges).toHaveLength(9);
       expect(ranges[0]).toBeUndefined();
       const starts = ranges.slice(1).map((range) => Number(/^bytes=(\d+)-2999999$/.exec(range ?? '')?.[1]));
@@ -173,7 +173,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry that fails', () => {
         pass();
       } });
       expect((await open().blob(parseRepository(`${proxy.host}/${name}`), layer, collect)).equals(image.blobs.get(layer.digest)!)).toBe(true);
-      expect(proxy.seen.map(({ method }) => method)).toEqual(['GET', 'GET']);
+      expect(proxy.seen.map(({ method }) => method).slice(1)).toEqual(['GET', 'GET']);
     });
 
     it.each<[string, Fault]>([['stops in the middle', faults.stall(500_000)], ['says nothing', faults.silence()], ['sends one byte now and then', faults.drip(50)]])('gives up one that %s, and tries again', async (_, fault) => {

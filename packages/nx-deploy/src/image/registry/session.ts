@@ -156,7 +156,10 @@ export class Session {
     return isLoopback(url) || this.options.plainHttp.some((host) => [url.host, url.hostname].includes(host.toLowerCase()));
   }
 
-  /** https, unless plain http is allowed and nothing there speaks TLS: then http. Docker does the same. */
+  /**
+   * https, unless plain http is allowed and nothing there speaks TLS: then http. Docker does the same. On the loopback interface http is asked first, as nothing leaves the
+   * machine, and as registries there hardly ever speak TLS, whose certificates of the system alone take 30 ms to load.
+   */
   private async findBase(): Promise<URL> {
     const { registry, transport, quiet } = this.options;
     const host = registry === 'docker.io' ? HUB_HOST : registry;
@@ -164,6 +167,7 @@ export class Session {
     const open = new URL(`http://${host}/`);
     if (!this.mayBePlain(open)) return secure;
     const probe = { method: 'GET', url: new URL('/v2/', secure), headers: {}, quiet: Math.min(quiet, PROBE_PATIENCE) } as const;
+    if (isLoopback(open) && await this.isRegistry({ ...probe, url: new URL('/v2/', open) })) return open;
     try {
       drop(await transport.send(probe));
       return secure;
@@ -174,6 +178,14 @@ export class Session {
       this.base = undefined;
       throw connectionFailure(thrown, placeOf('GET', probe.url, this.authorization.redact));
     }
+  }
+
+  /** Does it answer as a registry does? One that speaks TLS answers 400, or not at all. */
+  private async isRegistry(probe: Outgoing): Promise<boolean> {
+    return this.options.transport.send(probe).then((incoming) => {
+      drop(incoming);
+      return incoming.status === 200 || incoming.status === 401;
+    }, () => false);
   }
 }
 
