@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { faults, startFaultProxy, type Fault, type FaultProxy } from '../../../../../tools/images/fault-proxy.js';
 import { describeWith, startRegistry, status, type RealRegistry } from '../../image/registry/live.spec-support.js';
+import type * as Registry from '../../image/registry/index.js';
 import { temporaryFolder } from '../../shell/programs.spec-support.js';
 import { buildImage } from '../build-image.js';
 import { commandContext, type CommandContext } from '../context.js';
@@ -12,7 +13,7 @@ import { smallBuilder } from './images.spec-support.js';
 
 /** The product's own client with less patience: half a minute of silence and six attempts take long. */
 jest.mock('../../image/registry/index.js', () => {
-  const actual = jest.requireActual<typeof import('../../image/registry/index.js')>('../../image/registry/index.js');
+  const actual = jest.requireActual<typeof Registry>('../../image/registry/index.js');
   return { ...actual, openRegistries: (options: Parameters<typeof actual.openRegistries>[0]) => actual.openRegistries({ ...options, quiet: 300, retry: { attempts: 2, pause: 10 } }) };
 });
 
@@ -22,8 +23,12 @@ const MANIFEST = /\/manifests\//;
 
 /** The headers come a byte at a time. */
 const slowLoris: Fault = ({ socket }) => {
-  const text = [...'HTTP/1.1 201 Created\r\nx-header: '];
-  const timer = setInterval(() => socket.write(text.shift() ?? 'x'), 20);
+  const text = 'HTTP/1.1 201 Created\r\nx-header: ';
+  let at = 0;
+  const timer = setInterval(() => {
+    socket.write(text[at] ?? 'x');
+    at += 1;
+  }, 20);
   socket.on('close', () => clearInterval(timer));
 };
 /** Nothing of the body is read. */

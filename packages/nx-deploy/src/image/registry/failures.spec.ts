@@ -8,8 +8,11 @@ import { ProxyRefusal } from './tunnel.js';
 const place = placeOf('GET', new URL('https://me:secret@images.example/v2/?token=secret'), (text) => text.replaceAll('secret', '***'));
 const system = (code: string, message = `it failed: ${code}`): Error => Object.assign(new Error(message), { code });
 /** What is thrown when no attempt helps, and whether there is another. */
-const told = (error: Error): { readonly error: DeployError; readonly again: boolean } =>
-  (error instanceof Passing ? { error: error.error, again: true } : { error: error as DeployError, again: false });
+function told(error: Error): { readonly error: DeployError; readonly again: boolean } {
+  if (error instanceof Passing) return { error: error.error, again: true };
+  if (error instanceof DeployError) return { error, again: false };
+  throw error;
+}
 
 describe('a connection that fails', () => {
   it.each<[string, unknown, RegExp, boolean]>([

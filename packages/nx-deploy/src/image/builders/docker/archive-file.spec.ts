@@ -18,7 +18,7 @@ interface Fields {
 function member(name: string, flag: string, { link = '', content = '', size = Buffer.byteLength(content) }: Fields = {}): Buffer {
   const header = Buffer.alloc(512);
   header.write(name, 0, 100);
-  header.write(`${size.toString(8).padStart(11, '0')}`, 124);
+  header.write(size.toString(8).padStart(11, '0'), 124);
   header.write(flag, 156);
   header.write(link, 157, 100);
   header.fill(' ', 148, 156);
