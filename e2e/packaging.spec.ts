@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { packageNames, read, root } from './repository.spec-support.js';
 
 interface Packed {
@@ -131,6 +132,20 @@ describe('the package', () => {
         const file = join(root, 'packages', name, path);
         expect(readFileSync(file, 'utf8').split('\n', 1)).toEqual(['#!/usr/bin/env node']);
         expect(statSync(file).mode & 0o111).toBe(0o111);
+      }
+    });
+
+    it('has its programs before it is built, as package managers link only what is there', () => {
+      const programs = Object.values(manifestOf(name).bin ?? {}).map(relativeTo);
+      expect(programs.filter((path) => path.startsWith('dist/'))).toEqual([]);
+      for (const path of programs) {
+        const folder = mkdtempSync(join(tmpdir(), 'nx-deploy-not-built-'));
+        mkdirSync(dirname(join(folder, path)), { recursive: true });
+        copyFileSync(join(root, 'packages', name, path), join(folder, path));
+        const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, path), '--help'], { encoding: 'utf8' });
+        rmSync(folder, { recursive: true });
+        expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^nx-deploy is not built yet: .*\n$/) as string });
+        expect(execFileSync(process.execPath, [join(root, 'packages', name, path), '--help'], { encoding: 'utf8' })).toMatch(/^Usage: nx-deploy <command>/);
       }
     });
   });

@@ -1,6 +1,6 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
 import { build } from 'esbuild';
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
@@ -70,10 +70,6 @@ async function main(): Promise<void> {
       legalComments: 'inline',
       logLevel: 'warning',
     });
-  }
-  for (const bin of ['dist/bin/nx-deploy.js', 'dist/bundles/nx-deploy.js']) {
-    const program = join(deploy, bin);
-    if (existsSync(program)) chmodSync(program, 0o755);
   }
 }
 

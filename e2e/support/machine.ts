@@ -10,7 +10,7 @@ import { Workspace } from './workspace.js';
 export const repository = resolve(__dirname, '../..');
 export const fixtures = join(repository, 'e2e/fixtures/services');
 export const nxProgram = join(repository, 'node_modules/.bin/nx');
-export const binProgram = join(repository, 'packages/nx-deploy/dist/bundles/nx-deploy.js');
+export const binProgram = join(repository, 'packages/nx-deploy/bin/nx-deploy.js');
 
 /** What a program needs of the environment of the tests; nothing of jest, npm or Nx is handed on. */
 const PASSED_ON = ['PATH', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'USER', 'LOGNAME', 'SHELL'];

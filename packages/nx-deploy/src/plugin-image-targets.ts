@@ -1,6 +1,7 @@
 /** The targets of a project whose artifact is an image. Only build-image is cached: the others act on a registry or an engine, or print. */
 import type { TargetConfiguration } from '@nx/devkit';
 import { posix } from 'node:path';
+import { imageFolder } from './config/image-folder.js';
 import type { ArtifactConfig } from './config/image-schema.js';
 import { targetNames } from './config/plugin-options.js';
 import type { PluginOptions, TargetKey } from './config/plugin-options.js';
@@ -15,8 +16,8 @@ export interface ImageFinding {
   readonly files: readonly string[];
   /** Modules of other projects and of the registry are found in the workspace itself. */
   readonly modules: boolean;
-  /** The project is the workspace itself. */
-  readonly root: boolean;
+  /** Below dist/images, where the image is put: with a token of Nx where the targets of several projects can then be the same. */
+  readonly output: string;
 }
 
 type Inputs = NonNullable<TargetConfiguration['inputs']>;
@@ -35,15 +36,15 @@ export function imageFinding(artifact: ArtifactConfig, projectRoot: string): Ima
     const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
     return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
   };
-  const root = projectRoot === '.';
+  const output = projectRoot === '.' ? '{projectName}' : imageFolder(projectRoot) === projectRoot ? '{projectRoot}' : imageFolder(projectRoot);
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};
     // Beside a Dockerfile may lie the list of what is left out for it alone, instead of that of the context.
-    return { folders: within(context), files: within(dockerfile).flatMap((file) => [file, `${file}.dockerignore`]), modules: false, root };
+    return { folders: within(context), files: within(dockerfile).flatMap((file) => [file, `${file}.dockerignore`]), modules: false, output };
   }
   const { path = 'dist', base = '', dependencies = 'bundled', bundle = false } = artifact;
   const layout = base.startsWith('oci:') ? within(base.slice('oci:'.length)) : [];
-  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', root };
+  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', output };
 }
 
 /** Nx leaves a dependency on a target out where the project lacks it. */
@@ -58,7 +59,7 @@ export function imageTargets(finding: ImageFinding, options: PluginOptions): Rec
       options: {},
       cache: true,
       inputs: inputsOf(finding),
-      outputs: ['image', 'image.json'].map((name) => `{workspaceRoot}/dist/images/${finding.root ? '{projectName}' : '{projectRoot}'}/${name}`),
+      outputs: ['image', 'image.json'].map((name) => `{workspaceRoot}/dist/images/${finding.output}/${name}`),
       dependsOn: [options.buildTargetName || 'build'],
       metadata: metadataOf(names.buildImage, 'Builds the image of the project as a folder that Nx caches', { full: true }),
     }],

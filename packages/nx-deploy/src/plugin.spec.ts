@@ -94,6 +94,9 @@ describe('inference', () => {
     const renamed = await inferred({}, { targetNames: { buildImage: 'image', pushImage: 'publish' }, buildTargetName: 'compile' });
     expect(renamed['image']).toMatchObject({ dependsOn: ['compile'] });
     expect(renamed['publish']).toMatchObject({ executor: 'nx-deploy:push-image', dependsOn: ['image'] });
+    // The image of apps/image must not lie within that of apps.
+    write('apps/image/project.json', '{ "name": "image" }');
+    expect((await inferred({}, undefined, 'apps/image/deploy.json'))['build-image']).toMatchObject({ outputs: ['{workspaceRoot}/dist/images/apps/_image/image', '{workspaceRoot}/dist/images/apps/_image/image.json'] });
     write('project.json', '{ "name": "shop" }');
     expect((await inferred({}, undefined, 'deploy.json'))['build-image']).toMatchObject({ outputs: [expect.stringContaining('dist/images/{projectName}/image'), expect.any(String)] });
   });

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deployFile, Workbench } from '../commands/workbench.spec-support.js';
-import { main } from './nx-deploy.js';
+import { main, start } from './nx-deploy.js';
 
 let bench: Workbench;
 let stdout: string;
@@ -43,6 +43,18 @@ function document(): unknown {
 test.each([[[], 3], [['--help'], 0], [['-h'], 0], [['help'], 0], [['deploy', '--help'], 0]])('%j prints the usage and ends with %i', async (argv, code) => {
   expect(await run(...argv)).toBe(code);
   expect(stdout).toMatch(/^Usage: nx-deploy <command>/);
+});
+
+test('the program ends with the exit code of what it was started with', async () => {
+  const { argv, exitCode } = process;
+  process.argv = [process.execPath, 'nx-deploy.js', 'dpeloy'];
+  await start();
+  expect(process.exitCode).toBe(3);
+  process.argv = [process.execPath, 'nx-deploy.js', '--help'];
+  await start();
+  expect(process.exitCode).toBe(0);
+  expect(stdout).toMatch(/did you mean deploy\?[^]*\nUsage: nx-deploy/);
+  Object.assign(process, { argv, exitCode });
 });
 
 test.each([
@@ -101,6 +113,12 @@ test('repair, unlock, prune and destroy with --json print one document, ask noth
     [['destroy', '--dry-run'], 0, { outcome: 'planned' }],
     [['deploy', '--resume'], 3, { error: { code: 'ND-NOT-INTERRUPTED' } }],
     [['status', '--follow'], 0, { deployed: true }],
+    [['maintenance', '--retryAfter', 'soon'], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+    [['maintenance', '--page', 'none.html'], 3, { error: { code: 'ND-OPTION-INVALID' } }],
+    [['maintenance', '--message', 'back soon', '--retryAfter', '10m'], 0, { outcome: 'done', action: 'maintenance' }],
+    [['pause', '--wait', '5s'], 0, { outcome: 'done', action: 'pause' }],
+    [['resume'], 0, { outcome: 'done', action: 'resume' }],
+    [['resume'], 0, { outcome: 'unchanged' }],
   ] as const) {
     stdout = '';
     const [command = '', ...options] = argv;

@@ -120,11 +120,12 @@ function agentAction(word: string): AgentAction {
   throw new DeployError('ND-OPTION-INVALID', { what: `there is no agent action ${JSON.stringify(word)}`, next: `known: ${AGENT_ACTIONS.join(', ')}` });
 }
 
-if (require.main === module) {
+/** What the program does: `main` with what it was started with. */
+export async function start(): Promise<void> {
   // Nx makes a project graph in workers that do not keep a process alive: without this, Node would end in the middle, with exit code 0.
   const alive = setInterval(() => undefined, 60_000);
-  void main(process.argv.slice(2), process.cwd(), process.env).then((code) => {
-    process.exitCode = code;
-    clearInterval(alive);
-  });
+  process.exitCode = await main(process.argv.slice(2), process.cwd(), process.env);
+  clearInterval(alive);
 }
+
+if (require.main === module) void start();

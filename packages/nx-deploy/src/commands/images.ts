@@ -19,8 +19,10 @@ export async function images(action: string, { max, dryRun = false }: ImagesOpti
   const cap = blobCap(variables, max);
   const folder = blobsFolder(agentHome(variables).folder, variables);
   const pruned = await openBlobs(folder).prune({ cap, dryRun });
-  const { removed, bytes, left } = pruned;
-  output.line(`${removed === 0 ? 'nothing to remove' : `${dryRun ? 'would remove' : 'removed'} ${removed} blobs with ${formatBytes(bytes)}`}: ${formatBytes(left)} ${dryRun && removed > 0 ? 'would be left' : 'are left'} in ${folder}`);
-  const outcome = removed === 0 ? 'unchanged' : dryRun ? 'planned' : 'done';
+  const { removed, bytes, left, leftovers } = pruned;
+  const parts = [...(removed === 0 ? [] : [`${removed} blobs with ${formatBytes(bytes)}`]), ...(leftovers === 0 ? [] : [`${leftovers} files that killed builds left`])];
+  const unchanged = parts.length === 0;
+  output.line(`${unchanged ? 'nothing to remove' : `${dryRun ? 'would remove' : 'removed'} ${parts.join(' and ')}`}: ${formatBytes(left)} ${dryRun && !unchanged ? 'would be left' : 'are left'} in ${folder}`);
+  const outcome = unchanged ? 'unchanged' : dryRun ? 'planned' : 'done';
   return { exitCode: 0, document: { outcome, exitCode: 0, folder, cap, ...pruned } };
 }

@@ -4,6 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { quoted } from '../archive/manifest.js';
 import { DeployError } from '../errors.js';
+import { CLIENT_VARIABLES } from '../image/builders/docker/commands.js';
 import { ensureBase, imageFor, platformName, writeDockerArchive, type Layout } from '../image/layout/index.js';
 import { parseReference, withTag, familiarReference } from '../image/registry/index.js';
 import { baseEnvironment, pick } from '../shell/environment.js';
@@ -34,8 +35,6 @@ type Sink = (chunk: Uint8Array) => Promise<void>;
 type WriteArchive = (sink: Sink) => Promise<void>;
 
 const TIMEOUT = 30 * 60_000;
-/** What tells a client of an engine where that is, and who may use it. */
-const ENGINE_VARIABLES = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'DOCKER_API_VERSION', 'CONTAINER_HOST', 'CONTAINERS_CONF', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME'];
 
 export function loadImage(context: CommandContext, options: LoadImageOptions): Promise<CommandResult> {
   return report(context, options, () => interruptible(context.output, async (signal) => {
@@ -87,7 +86,7 @@ async function load(engine: Engine, write: WriteArchive, { workspaceRoot, variab
   const said: string[] = [];
   output.phase('load', 'start');
   const result = await run([engine, 'load'], {
-    cwd: workspaceRoot, env: { ...baseEnvironment(variables), ...pick(variables, ENGINE_VARIABLES) }, timeout: TIMEOUT, signal, input: write,
+    cwd: workspaceRoot, env: { ...baseEnvironment(variables), ...pick(variables, CLIENT_VARIABLES) }, timeout: TIMEOUT, signal, input: write,
     onLine: (line) => { said.push(line); output.event({ type: 'output', source: engine, line }); },
   });
   signal.throwIfAborted();

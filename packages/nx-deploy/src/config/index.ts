@@ -2,6 +2,7 @@ export { CONFIG_FILE, environmentNames, loadConfig, parseConfig, parseDefaults }
 export type { DeployFile } from './load.js';
 export { resolveEnvironment } from './resolve.js';
 export type { ResolveRequest } from './resolve.js';
+export { imageFolder } from './image-folder.js';
 export { resolveImage } from './resolve-image.js';
 export type { ImageRequest } from './resolve-image.js';
 export * from './resolved.js';

@@ -1,7 +1,9 @@
 /** Where the image of a project lies: below `dist` of the workspace, so that Nx caches it for every project in the same way. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { CONFIG_FILE, imageFolder } from '../../config/index.js';
 import { DeployError, diskFull, errorCode } from '../../errors.js';
 import { projectFolder, type ProjectContext } from '../context.js';
 
@@ -14,16 +16,21 @@ export interface ImagePlace {
   readonly run: string;
 }
 
-/** Absolute paths. The project that is the workspace itself goes by its name. */
+/** Absolute paths. The project that is the workspace itself goes by its name. @throws DeployError ND-OPTION-INVALID when that is no place of its own */
 export function imagePlace(context: ProjectContext): ImagePlace {
-  const { workspaceRoot, projectRoot, projectName } = context;
-  const root = projectRoot === '.' || projectRoot === '';
-  const name = root ? projectName : projectRoot;
-  if (root && name.split(/[\\/]/).some((part) => part === '' || part === '.' || part === '..')) {
-    throw new DeployError('ND-OPTION-INVALID', { what: 'the name of the project cannot be the name of a folder', where: projectFolder(context), why: JSON.stringify(name), next: 'give the project another name in its project.json or package.json' });
-  }
+  const { workspaceRoot, projectRoot } = context;
+  const name = projectRoot === '.' ? nameOfRoot(context) : imageFolder(projectRoot);
   const folder = join(workspaceRoot, 'dist/images', name);
   return { layout: join(folder, 'image'), document: join(folder, 'image.json'), run: join(workspaceRoot, 'dist/image-runs', `${name}.json`) };
+}
+
+function nameOfRoot(context: ProjectContext): string {
+  const { workspaceRoot, projectName } = context;
+  const next = 'give the project another name in its project.json or package.json';
+  const refused = (what: string, why: string): DeployError => new DeployError('ND-OPTION-INVALID', { what, where: projectFolder(context), why, next });
+  if (projectName.split(/[\\/]/).some((part) => part === '' || part === '.' || part === '..')) throw refused('the name of the project cannot be the name of a folder', JSON.stringify(projectName));
+  if (existsSync(join(workspaceRoot, projectName, CONFIG_FILE))) throw refused('two projects would have their images in one folder', `there is a project in the folder ${JSON.stringify(projectName)}, too`);
+  return projectName;
 }
 
 /** Replaces the file as a whole. What a killed process left beside it goes. */

@@ -1,5 +1,5 @@
 /** What several builds need is made or fetched by one process while the others wait for it: twenty services that share their modules compress them once. */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { guarded } from './failures.js';
 import { makeFolder, PRIVATE } from './folder.js';
 import { claim, isAtWork, ownerOf, thisProcess, type Owner } from './owner.js';
 import { pathOf, type Places } from './places.js';
+import { temporaryIn } from './temporary.js';
 import { use } from './use.js';
 
 const POLL_MS = 50;
@@ -64,10 +65,14 @@ async function makeAndRecord(places: Places, record: string, make: () => Promise
   const { diffId, digest, size, uncompressed } = await make();
   const layer = { diffId, digest, size, uncompressed };
   await guarded(places.folder, async () => {
-    const temporary = join(places.temporary, randomUUID());
+    const temporary = temporaryIn(places);
     for (const folder of [places.temporary, places.records]) await makeFolder(folder, PRIVATE);
-    await writeFile(temporary, JSON.stringify(layer), { flag: 'wx', mode: 0o600 });
-    await rename(temporary, record);
+    try {
+      await writeFile(temporary, JSON.stringify(layer), { flag: 'wx', mode: 0o600 });
+      await rename(temporary, record);
+    } finally {
+      await rm(temporary, { force: true });
+    }
   });
   return layer;
 }

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { errorCode } from '../../errors.js';
 import { identity } from '../../shell/process-table.js';
 import { makeFolder, PRIVATE } from './folder.js';
 import type { Places } from './places.js';
+import { temporaryIn } from './temporary.js';
 
 export interface Owner {
   readonly pid: number;
@@ -28,10 +29,11 @@ export async function thisProcess(): Promise<Owner> {
 
 /** Writes the file whole or not at all; false when it is there. */
 export async function claim(places: Places, file: string, owner: Owner): Promise<boolean> {
-  const temporary = join(places.temporary, randomUUID());
+  const temporary = temporaryIn(places);
   for (const folder of [places.temporary, dirname(file)]) await makeFolder(folder, PRIVATE);
-  await writeFile(temporary, JSON.stringify(owner), { flag: 'wx', mode: 0o600 });
   try {
+    // On a full disk the file is made and nothing goes into it.
+    await writeFile(temporary, JSON.stringify(owner), { flag: 'wx', mode: 0o600 });
     await link(temporary, file);
     return true;
   } catch (error) {

@@ -97,6 +97,45 @@ it('removes what killed writers left, once nobody can be at it', async () => {
   expect(readdirSync(join(root, 'temporary'))).toEqual(['young']);
 });
 
+it('may run several times at once', async () => {
+  for (let number = 0; number < 40; number += 1) await blob(`n${number}`, 5);
+  const pruned = await Promise.all([1, 2, 3].map(() => store.prune({ cap: 0, now })));
+  expect(pruned.reduce((sum, { removed }) => sum + removed, 0)).toBe(40);
+  expect(await filesIn(root)).toEqual([]);
+});
+
+it('removes unpacked layers too, and puts one back that is used meanwhile', async () => {
+  const { digest } = await store.put([Buffer.from('layer')]);
+  const unpack = async (folder: string): Promise<void> => writeFileSync(join(folder, 'file'), 'x');
+  for (let round = 0; round < 30; round += 1) {
+    const kept = join(await store.unpacked(digest, unpack), '..');
+    age(kept, 5 * HOUR);
+    await Promise.all([
+      new Promise<void>((resolve) => { setTimeout(resolve, round % 3); }).then(() => store.unpacked(digest, unpack)),
+      store.prune({ cap: 0, now }),
+    ]);
+    expect(readdirSync(join(kept, 'root'))).toEqual(['file']);
+  }
+  age(join(await store.unpacked(digest, unpack), '..'), 5 * HOUR);
+  expect(await store.prune({ cap: 5, now })).toMatchObject({ removed: 1, left: 5 });
+  expect(readdirSync(join(root, 'unpacked'))).toEqual([]);
+  expect(await filesIn(join(root, 'temporary'))).toEqual([]);
+});
+
+it('removes records that were of no use for a month, and locks of those who are gone', async () => {
+  for (const folder of ['records', 'locks']) mkdirSync(join(root, folder));
+  for (const [name, days] of [['old', 31], ['young', 29]] as const) {
+    writeFileSync(join(root, 'records', name), '{}');
+    age(join(root, 'records', name), days * 24 * HOUR + 2 * HOUR);
+  }
+  const owner = { pid: process.pid, identity: 'an earlier one', host: hostname(), since: now, token: 't' };
+  for (const [name, text] of [['damaged', '{'], ['gone', JSON.stringify(owner)], ['elsewhere', JSON.stringify({ ...owner, host: 'another machine' })]] as const) writeFileSync(join(root, 'locks', name), text);
+  expect(await store.prune({ cap: 1e9, now, dryRun: true })).toMatchObject({ leftovers: 1 });
+  expect(readdirSync(join(root, 'locks'))).toHaveLength(3);
+  expect(await store.prune({ cap: 1e9, now })).toMatchObject({ leftovers: 1 });
+  expect([readdirSync(join(root, 'records')), readdirSync(join(root, 'locks'))]).toEqual([['young'], ['elsewhere']]);
+});
+
 it('leaves alone what is not its own', async () => {
   mkdirSync(join(root, 'sha256/ab'), { recursive: true });
   writeFileSync(join(root, 'sha256/ab/notes.txt'), 'x');

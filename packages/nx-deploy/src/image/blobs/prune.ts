@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { link, lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../errors.js';
@@ -6,6 +5,7 @@ import { makeFolder, PRIVATE } from './folder.js';
 import { earliestHold, namesIn } from './hold.js';
 import { isAtWork, ownerOf } from './owner.js';
 import type { Places } from './places.js';
+import { isAbandoned, temporaryIn } from './temporary.js';
 import { listUnpacked } from './unpacked.js';
 
 export interface PruneOptions {
@@ -23,7 +23,7 @@ export interface Pruned {
   readonly bytes: number;
   /** Bytes that are left. It may be above the cap, as what was used within the hour or by a build under way stays. */
   readonly left: number;
-  /** What killed writers left. */
+  /** What killed builds left, and records of what is long gone. */
   readonly leftovers: number;
 }
 
@@ -72,7 +72,7 @@ async function listBlobs(places: Places): Promise<Blob[]> {
 }
 
 async function evict(places: Places, file: string, before: number): Promise<boolean> {
-  const aside = join(places.temporary, randomUUID());
+  const aside = temporaryIn(places);
   await makeFolder(places.temporary, PRIVATE);
   try {
     await rename(file, aside);
@@ -97,19 +97,17 @@ function ignoreExisting(error: unknown): void {
 }
 
 async function removeLeftovers({ temporary, records, digests }: Places, before: number, dryRun: boolean): Promise<number> {
-  let count = 0;
-  for (const folder of [temporary, records, digests]) {
-    for (const name of await namesIn(folder)) {
-      const file = join(folder, name);
-      const stat = await lstat(file).catch(() => undefined);
-      if (stat === undefined || stat.mtimeMs > before) continue;
-      // A record costs little, and is of use for as long as its layer or folder: once a month without use is the end of it.
-      if (folder !== temporary && stat.mtimeMs > before - RECORD_MS) continue;
-      if (!dryRun) await rm(file, { recursive: true, force: true });
-      count += 1;
-    }
-  }
-  return count;
+  const abandoned: string[] = [];
+  for (const name of await namesIn(temporary)) if (await isAbandoned(name) || await isOlder(join(temporary, name), before)) abandoned.push(join(temporary, name));
+  // A record costs little, and is of use for as long as its layer or folder: once a month without use is the end of it.
+  for (const folder of [records, digests]) for (const name of await namesIn(folder)) if (await isOlder(join(folder, name), before - RECORD_MS)) abandoned.push(join(folder, name));
+  if (!dryRun) for (const file of abandoned) await rm(file, { recursive: true, force: true });
+  return abandoned.length;
+}
+
+async function isOlder(file: string, than: number): Promise<boolean> {
+  const stat = await lstat(file).catch(() => undefined);
+  return stat !== undefined && stat.mtimeMs <= than;
 }
 
 const RECORD_MS = 30 * 24 * 60 * 60 * 1_000;

@@ -2,7 +2,6 @@
  * Layers that lie unpacked in the store, so that a smoke import need not unpack thousands of modules again: `<unpacked>/<64 hex>/root` with its files, and `state.json` beside it.
  * A copy gets its name by a rename once it is complete; what a killed process left is a temporary that prune removes.
  */
-import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { lstat, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -13,6 +12,7 @@ import { makeFolder, PRIVATE } from './folder.js';
 import { namesIn } from './hold.js';
 import { exclusively } from './once.js';
 import { pathOf, type Places } from './places.js';
+import { temporaryIn } from './temporary.js';
 
 /** Lays the layer out in the folder, which is there and empty. */
 export type Unpack = (folder: string) => Promise<void>;
@@ -50,7 +50,7 @@ export async function listUnpacked(places: Places): Promise<{ readonly file: str
 }
 
 async function make(places: Places, kept: string, unpack: Unpack): Promise<void> {
-  const temporary = join(places.temporary, randomUUID());
+  const temporary = temporaryIn(places);
   const root = join(temporary, 'root');
   try {
     await guarded(places.folder, async () => {
@@ -69,7 +69,7 @@ async function make(places: Places, kept: string, unpack: Unpack): Promise<void>
 
 /** What is there was written to, or was made by another process just now: it is as good, or goes as a whole. */
 async function putInPlace(places: Places, temporary: string, kept: string): Promise<void> {
-  const aside = join(places.temporary, randomUUID());
+  const aside = temporaryIn(places);
   if (!await isIntact(kept)) await rename(kept, aside).catch(ignore('ENOENT'));
   await rename(temporary, kept).catch(ignore('ENOTEMPTY', 'EEXIST'));
   await rm(aside, { recursive: true, force: true });

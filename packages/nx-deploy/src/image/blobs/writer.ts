@@ -1,10 +1,10 @@
 /** A blob on its way into the store: a temporary file that gets its name by a rename once it is complete and on the disk. */
-import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { guarded } from './failures.js';
 import { makeFolder, PRIVATE } from './folder.js';
 import { pathOf, type Places } from './places.js';
+import { temporaryIn } from './temporary.js';
 import { use } from './use.js';
 import type { Digest } from '../oci.js';
 
@@ -24,7 +24,7 @@ const READ_ONLY = 0o444;
 
 export async function openWriter(places: Places): Promise<BlobWriter> {
   const { folder, temporary } = places;
-  const file = join(temporary, randomUUID());
+  const file = temporaryIn(places);
   const handle = await guarded(folder, async () => {
     await makeFolder(temporary, PRIVATE);
     return open(file, 'wx', 0o600);

@@ -73,7 +73,8 @@ export async function pullManifest(session: Session, reference: Reference, optio
   });
 }
 
-async function bodyOf(answer: Answer, session: Session, where: string): Promise<Buffer> {
+/** Of a manifest. */
+export async function bodyOf(answer: Answer, session: Session, where: string): Promise<Buffer> {
   const body = await readBody(answer, LARGEST_MANIFEST).catch((error: unknown) => { throw connectionFailure(error, placeOf('GET', answer.url, session.redact)); });
   if (body === undefined) throw damaged(where, `it has more than ${LARGEST_MANIFEST} bytes`);
   return body;

@@ -8,7 +8,7 @@ import { digestOf } from '../digest.js';
 import type { Descriptor, Digest } from '../oci.js';
 import { ACCEPTED, LARGEST_MANIFEST, parseManifest } from './manifest.js';
 import type { OnRegistryEvent } from './progress.js';
-import { manifestPath } from './pull.js';
+import { bodyOf, manifestPath } from './pull.js';
 import { checkTag, formatReference, type Reference, type Repository } from './reference.js';
 import { Passing, type Again } from './retry.js';
 import { drop, type Session } from './session.js';
@@ -98,7 +98,10 @@ async function readDocuments(source: PushSource, where: string): Promise<Documen
   return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
 }
 
-/** By digest or tag. What is there already is not sent: a registry with fixed tags refuses even the same content. */
+/**
+ * By digest or tag. What is there already is not sent: a registry with fixed tags refuses even the same content. What was sent is asked for again: a success alone does not
+ * say that it is kept.
+ */
 async function putManifest(session: Session, to: Reference, descriptor: Descriptor, body: Uint8Array, { onEvent, signal }: PushOptions): Promise<void> {
   const again: Again = (attempt, why) => onEvent?.({ type: 'push', state: 'again', digest: descriptor.digest, attempt, why });
   const common = { to: manifestPath(to), access: pushAccess(to), ...(signal === undefined ? {} : { signal }) };
@@ -106,16 +109,24 @@ async function putManifest(session: Session, to: Reference, descriptor: Descript
     const answer = await session.once({ ...common, method: 'HEAD', headers: { accept: ACCEPTED.join(', ') }, expect: [200, 404, 405] });
     drop(answer);
     const said = answer.headers['docker-content-digest'];
-    return answer.status === 200 && (said === descriptor.digest || (said === undefined && to.digest !== undefined));
+    if (answer.status === 404 || said !== undefined) return answer.status === 200 && said === descriptor.digest;
+    // It knows no HEAD, or does not say which manifest it has.
+    const whole = await session.once({ ...common, method: 'GET', headers: { accept: ACCEPTED.join(', ') }, expect: [200, 404] });
+    const there = await bodyOf(whole, session, formatReference(to));
+    return whole.status === 200 && digestOf(there) === descriptor.digest;
   };
   await session.retrying(signal, again, async () => {
     if (await isThere()) return;
-    const answer = await session.once({ ...common, method: 'PUT', headers: { 'content-type': descriptor.mediaType }, content: contentOf(body), expect: [200, 201, 202, 204] });
+    const answer = await session.once({ ...common, method: 'PUT', headers: { 'content-type': descriptor.mediaType }, content: contentOf(body), expect: [200, 201, 202, 204] })
+      .catch((thrown: unknown) => { throw misses(thrown) ? new Passing(thrown) : thrown; });
     drop(answer);
-    const said = answer.headers['docker-content-digest'];
-    if (answer.status === 201 && (said === undefined || said === descriptor.digest)) return;
     if (!(await isThere())) throw new Passing(notKept(formatReference(to), `it answered ${answer.status} and does not have ${descriptor.digest} there`));
   });
+}
+
+/** All blobs were there a moment ago. While somebody else pushes the same ones a registry may not see them (distribution writes its links anew, not at once). */
+function misses(thrown: unknown): thrown is DeployError {
+  return thrown instanceof DeployError && thrown.parts.why?.includes('BLOB_UNKNOWN') === true;
 }
 
 function damaged(where: string, why: string): DeployError {

@@ -47,7 +47,7 @@ export class SourceError extends Error {
 export class Silence extends Error {
   readonly code = 'ETIMEDOUT';
   constructor(readonly after: Ms) {
-    super(`no answer for ${after / 1_000} s`);
+    super(`no answer for ${Number((after / 1_000).toFixed(1))} s`);
   }
 }
 

@@ -26,7 +26,8 @@ export const buildxInspect = ['docker', 'buildx', 'inspect'] as const;
 export function buildCommand(method: Method, { options, secrets }: Prepared, platform: string, { idFile, archive }: Outputs): readonly string[] {
   const { dockerfile, context, target, args, cacheFrom, cacheTo } = options;
   const common = [
-    `--file=${dockerfile}`,
+    // Podman takes a list there, in a line of CSV.
+    `--file=${method.builder === 'podman' ? field(dockerfile) : dockerfile}`,
     ...(target === undefined ? [] : [`--target=${target}`]),
     ...Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `--build-arg=${name}=${value}`),
     ...cacheFrom.map((from) => `--cache-from=${from}`),

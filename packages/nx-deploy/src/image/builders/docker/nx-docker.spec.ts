@@ -31,13 +31,26 @@ describe('the target of @nx/docker', () => {
     expect(read({ command: 'podman build ../.. {args}', options: { cwd: 'apps/api', args: '--file apps/api/Dockerfile' } })).toMatchObject({ engine: 'podman', context: '/ws', dockerfile: '/ws/apps/api/apps/api/Dockerfile' });
   });
 
+  it('takes what is written in other ways', () => {
+    expect(read(inferred({ env: 'no map', cwd: 5, tag: ['a', 'b'], quiet: true, verbose: true }))).toMatchObject({ context: '/ws', tags: ['a', 'b'] });
+    expect(read(inferred({ args: String.raw`--label a="say \"hi\"" --label b=x\ y --secret id=f,source=/s,type=file --file=/abs/Dockerfile` }))).toMatchObject({
+      labels: { a: 'say "hi"', b: 'x y' }, secrets: [{ id: 'f', file: '/s' }], dockerfile: '/abs/Dockerfile',
+    });
+  });
+
   it('names everything that it does not understand', () => {
     expect(problems(inferred({ args: ['--network host --ssh default', '--no-cache'], envFile: '.env', commands: [] }))).toEqual([
       'docker:build: options.envFile: it is not understood', 'docker:build: options.commands: it is not understood', ...['network', 'ssh', 'no-cache'].map((name) => `docker:build: args: "--${name}" is not understood`),
     ]);
-    for (const args of ['--tag $(id)', '--tag `id`', '--tag a; rm -rf /', '--tag a && b', '--tag a > b', '--tag "$HOME"', "--tag 'open", '--tag a\n; b', '*']) expect(problems(inferred({ args }))).toHaveLength(1);
+    for (const args of ['--rm --tag', '--tag $(id)', '--tag `id`', '--tag a; rm -rf /', '--tag a && b', '--tag a > b', '--tag "$HOME"', "--tag 'open", '--tag a\n; b', '*']) expect(problems(inferred({ args }))).toHaveLength(1);
     expect(problems(inferred({ args: '--build-arg NONE --label x --secret id=a --secret src=b stray' }))).toHaveLength(5);
     expect(problems({ command: 'docker build . && docker push', options: {} })).toEqual(['docker:build: command: it is not "docker build <folder>"']);
     expect(problems({ options: { commands: ['docker build .'] } })).toHaveLength(2);
+    expect(problems({ command: 'docker build .' })).toEqual([]);
+    expect(problems({})).toHaveLength(1);
+    expect(problems(inferred({ args: ['--tag a', 5], load: { a: 1 }, 'cache-to': [1] }))).toEqual([
+      'docker:build: args: it is no text and no list of texts', 'docker:build: args: "5" is not understood', 'docker:build: options."load": it is not understood', 'docker:build: options."cache-to": it is not understood',
+    ]);
+    expect(problems(inferred({ args: '--secret id=a,type=ssh,env=A --secret id=a,env=A,src=b --secret id=a,env=A,mode=0400 --build-arg =x' }))).toHaveLength(4);
   });
 });

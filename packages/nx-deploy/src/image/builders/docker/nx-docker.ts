@@ -70,6 +70,7 @@ function flagsOf(words: readonly string[], problems: string[]): Flag[] {
     const name = dashes === '-' ? SHORT[given] ?? given : given;
     if (given === '') problems.push(`args: ${quoted(word)} is not understood`);
     else if (joined !== undefined || VALUELESS.has(name)) flags.push({ name, value: joined ?? 'true' });
+    else if (at + 1 === words.length) problems.push(`args: ${quoted(word)} has no value`);
     else flags.push({ name, value: words[at += 1] ?? '' });
   }
   return flags;
@@ -88,7 +89,7 @@ function wordsOf(args: unknown, problems: string[]): string[] {
     const found = token.exec(line)?.[1];
     if (found === undefined) {
       problems.push(`args: ${quoted(line.slice(start).trim())} cannot be read without a shell`);
-      return words;
+      return [];
     }
     words.push(found.replace(/'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/g, (_, single?: string, double?: string, escaped?: string) => single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? escaped ?? ''));
   }
