@@ -8,6 +8,7 @@ import type { BuildSite } from '../../builder.js';
 import type { OutputFolder } from '../output-folder.js';
 import { loadNx, type DeployManifest, type Graph } from './graph.js';
 import { managerOf, type Manager } from './package-program.js';
+import { pruneBun } from './prune-bun.js';
 import { assertFresh, readManifest } from './stale.js';
 
 export interface Prepared {
@@ -64,7 +65,7 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
   const manager = await managerOf(workspaceRoot);
   if (manager === undefined) throw new DeployError('ND-LOCKFILE', { what: 'there is no lock file', where: workspaceRoot, next: 'install with npm, pnpm, yarn or bun, and commit the lock file' });
   const lockFile = join(workspaceRoot, manager.lockFile);
-  if (manager.name === 'bun') throw unusable(lockFile, '@nx/js cannot prune lock files of bun', 'let the build write package.json and bun.lock into its output, or use dependencies "traced"');
+  if (manager.lockFile === 'bun.lockb') throw unusable(lockFile, 'a binary lock file of bun cannot be pruned', 'run: bun install --save-text-lockfile --frozen-lockfile --lockfile-only; then remove bun.lockb');
   const nx = loadNx(workspaceRoot, site.variables);
   const graph = await nx.graph();
   if (graph.nodes[site.projectName] === undefined) throw unusable(workspaceRoot, `Nx knows no project ${JSON.stringify(site.projectName)}`);
@@ -72,13 +73,21 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
   const packages = await workspacePackages(graph, workspaceRoot);
   const manifest = withoutOwn(nx.createPackageJson(site.projectName, graph, { root: workspaceRoot, isProduction: true }), packages, graph);
   assertOneVersion(site.projectName, manifest, graph);
+  const libraries = reachable(site.projectName, graph, packages);
+  if (manager.name === 'bun') return { manager, files: await prunedBun(lockFile, manifest, [...packages].flatMap(([name, project]) => (project === site.projectName || libraries.has(name) ? [name] : []))), taken: new Set(), libraries };
   const files = new Map<string, string | Buffer>();
   nx.generatePrunedDeployOutput(manifest, graph, site.projectRoot, { emit: (path, content) => files.set(path, content), packageManager: manager.name, workspaceRoot });
   const lock = files.get(manager.lockFile);
   // When it fails to prune, Nx gives the lock file of the whole workspace. Yarn 1 passes over what is not needed, and its lock file names no folder: it may be the same.
   if (lock === undefined || (manager.classic !== true && lock.toString() === await readFile(lockFile, 'utf8') && packages.size > 1)) throw unusable(lockFile, 'Nx could not prune it for this project; its message is above');
   files.set('package.json', `${JSON.stringify(manifest, undefined, 2)}\n`);
-  return { manager, files, taken: new Set(), libraries: reachable(site.projectName, graph, packages) };
+  return { manager, files, taken: new Set(), libraries };
+}
+
+async function prunedBun(lockFile: string, manifest: DeployManifest, below: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = pruneBun(await readFile(lockFile, 'utf8'), manifest, below);
+  if ('lock' in found) return new Map([['bun.lock', found.lock], ['package.json', `${JSON.stringify(found.manifest, undefined, 2)}\n`]]);
+  throw new DeployError('ND-LOCKFILE', { what: 'the dependencies cannot be installed from this lock file', where: lockFile, problems: found, next: 'correct it, or use dependencies "traced"' });
 }
 
 function unusable(where: string, why: string, next = 'correct it, or use dependencies "traced"'): DeployError {
