@@ -18,8 +18,10 @@ export interface TestManager extends Dialect {
 
 const FOLDER = process.env['NX_DEPLOY_TEST_MANAGERS'];
 
+export const NPM: TestManager = { title: 'npm', manager: { name: 'npm', lockFile: 'package-lock.json' }, fixture: 'npm.json', own: '*', alias: true, program: '', lock: ['install', '--package-lock-only', '--ignore-scripts'] };
+
 export const MANAGERS: readonly TestManager[] = [
-  { title: 'npm', manager: { name: 'npm', lockFile: 'package-lock.json' }, fixture: 'npm.json', own: '*', alias: true, program: '', lock: ['install', '--package-lock-only', '--ignore-scripts'] },
+  NPM,
   { title: 'pnpm', manager: { name: 'pnpm', lockFile: 'pnpm-lock.yaml' }, fixture: 'pnpm.yaml', own: 'workspace:*', alias: false, program: 'pnpm/bin/pnpm.cjs', lock: ['install', '--lockfile-only'] },
   { title: 'yarn 1', manager: { name: 'yarn', lockFile: 'yarn.lock', classic: true }, fixture: 'yarn-1.lock', own: '*', alias: true, program: 'yarn-1/bin/yarn.js', lock: ['install', '--ignore-scripts', '--non-interactive'] },
   { title: 'yarn 4', manager: { name: 'yarn', lockFile: 'yarn.lock' }, fixture: 'yarn-4.lock', own: 'workspace:*', alias: true, program: 'yarn-4/bin/yarn.js', lock: ['install', '--mode=update-lockfile'] },

@@ -1,6 +1,7 @@
 /** The package.json and lock file that are installed from: those of the build, or what Nx prunes out of the workspace's. */
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoted } from '../../../archive/manifest.js';
 import { FILES_AT_ONCE, mapLimited } from '../../../archive/parallel.js';
 import { walk } from '../../../archive/walk.js';
 import { DeployError } from '../../../errors.js';
@@ -36,8 +37,9 @@ export async function prepare(site: BuildSite, output: OutputFolder): Promise<Pr
   // The workspace itself as the output brings its own lock file, development dependencies and all: it is pruned like any other.
   if (built === undefined || output.base === '.') return pruned(site, output.workspaceRoot);
   // For yarn Nx writes lock files that do not know the libraries which it copies; yarn takes none of them.
-  if (built.name !== 'yarn' || !await lstat(join(output.folder, COPIED)).then(() => true, () => false)) return ofBuild(built, output.folder);
-  return { ...await pruned(site, output.workspaceRoot), taken: new Set([built.lockFile, ...BESIDE]) };
+  if (built.name === 'yarn' && await lstat(join(output.folder, COPIED)).then(() => true, () => false)) return { ...await pruned(site, output.workspaceRoot), taken: new Set([built.lockFile, ...BESIDE]) };
+  await assertFresh(built, output.folder, ['.']);
+  return ofBuild(built, output.folder);
 }
 
 async function ofBuild(manager: Manager, folder: string): Promise<Prepared> {
@@ -72,6 +74,7 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
   await assertFresh(manager, workspaceRoot, [...new Set(['.', ...Object.values(graph.nodes).map(({ data }) => data.root)])]);
   const packages = await workspacePackages(graph, workspaceRoot);
   const manifest = withoutOwn(nx.createPackageJson(site.projectName, graph, { root: workspaceRoot, isProduction: true }), packages, graph);
+  if (manager.name !== 'pnpm') assertNoPaths(lockFile, manifest);
   assertOneVersion(site.projectName, manifest, graph);
   const libraries = reachable(site.projectName, graph, packages);
   if (manager.name === 'bun') return { manager, files: await prunedBun(lockFile, manifest, [...packages].flatMap(([name, project]) => (project === site.projectName || libraries.has(name) ? [name] : []))), taken: new Set(), libraries };
@@ -87,7 +90,11 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
 async function prunedBun(lockFile: string, manifest: DeployManifest, below: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = pruneBun(await readFile(lockFile, 'utf8'), manifest, below);
   if ('lock' in found) return new Map([['bun.lock', found.lock], ['package.json', `${JSON.stringify(found.manifest, undefined, 2)}\n`]]);
-  throw new DeployError('ND-LOCKFILE', { what: 'the dependencies cannot be installed from this lock file', where: lockFile, problems: found, next: 'correct it, or use dependencies "traced"' });
+  throw refused(lockFile, found);
+}
+
+function refused(where: string, problems: readonly string[]): DeployError {
+  return new DeployError('ND-LOCKFILE', { what: 'the dependencies cannot be installed from this lock file', where, problems, next: 'make such a package one of the workspace, or use dependencies "traced", which takes what is installed' });
 }
 
 function unusable(where: string, why: string, next = 'correct it, or use dependencies "traced"'): DeployError {
@@ -111,6 +118,12 @@ function withoutOwn(manifest: DeployManifest, packages: ReadonlyMap<string, stri
     if (third.length === 0) delete kept[section];
   }
   return kept;
+}
+
+/** They lead nowhere in the folder of the install. Of pnpm Nx takes along what they lead to. */
+function assertNoPaths(lockFile: string, manifest: DeployManifest): void {
+  const problems = SECTIONS.flatMap((section) => Object.entries(manifest[section] ?? {}).filter(([, range]) => /^(?:file|link|portal):/.test(range)).map(([name, range]) => `${section}.${name}: ${quoted(range)} is a file or folder of the workspace`));
+  if (problems.length > 0) throw refused(lockFile, problems.sort());
 }
 
 /** All in one node_modules is right only where the service and its libraries agree about the versions. */

@@ -2,16 +2,17 @@
 import { parse, type ParseError } from 'jsonc-parser';
 import { quoted } from '../../../archive/manifest.js';
 import type { DeployManifest } from './graph.js';
+import type { Manifest } from './stale.js';
 
 type Ranges = Readonly<Record<string, string>>;
-interface Needs { readonly dependencies?: Ranges; readonly optionalDependencies?: Ranges; readonly peerDependencies?: Ranges }
+type Needs = Pick<Manifest, 'dependencies' | 'optionalDependencies' | 'peerDependencies'>;
 /** `[name@version, where from, what it needs, digest]`, with less of it for other sources (https://bun.com/reference/bun/BunLockFile). */
 type Package = readonly [identity: string, ...rest: readonly unknown[]];
 
 interface BunLock {
   readonly lockfileVersion: number;
   readonly configVersion?: number;
-  readonly workspaces?: Readonly<Record<string, Needs>>;
+  readonly workspaces?: Readonly<Record<string, Manifest>>;
   /** By place: `a` is in the root's node_modules, `a/b` in that of `a`. One below a package of the workspace begins with that package's name. */
   readonly packages?: Readonly<Record<string, Package>>;
   readonly trustedDependencies?: readonly string[];
@@ -23,7 +24,8 @@ export interface PrunedBun {
   readonly manifest: DeployManifest;
 }
 
-const LOCAL = /@(?:file|link|root|workspace):|\.tgz$/;
+/** Also archives, but for those that are fetched. */
+const LOCAL = /.@(?:(?:file|link|root|workspace):|(?!https?:).*\.(?:tgz|tar\.gz)$)/;
 
 export function parseBunLock(text: string): BunLock | undefined {
   const errors: ParseError[] = [];
