@@ -58,12 +58,13 @@ function lockGraph(manager: string, text: string, workspaceRoot: string): { read
 
 /** For pnpm Nx reads what was installed in the workspace, whose folder it asks for once. */
 function lockFiles(workspaceRoot: string): LockFiles {
-  let found: LockFiles | undefined;
+  const found: LockFiles[] = [];
   const before = process.env['NX_WORKSPACE_ROOT_PATH'];
   process.env['NX_WORKSPACE_ROOT_PATH'] = workspaceRoot;
-  jest.isolateModules(() => { found = load('nx/src/plugins/js/lock-file/lock-file') as LockFiles; });
+  jest.isolateModules(() => { found.push(load('nx/src/plugins/js/lock-file/lock-file') as LockFiles); });
   if (before === undefined) delete process.env['NX_WORKSPACE_ROOT_PATH'];
   else process.env['NX_WORKSPACE_ROOT_PATH'] = before;
-  if (found === undefined) throw new Error('Nx gave no module');
-  return found;
+  const [locks] = found;
+  if (locks === undefined) throw new Error('Nx gave no module');
+  return locks;
 }

@@ -79,6 +79,25 @@ describe('an install by pnpm', () => {
   });
 });
 
+describe('a lock file of the build that does not fit its package.json', () => {
+  it.each([
+    ['npm', '10.8.0', 'package-lock.json', '{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"2.0.0"}}}}'], ['pnpm', '10.0.0', 'pnpm-lock.yaml', PNPM.replace('specifier: 1.0.0', 'specifier: 2.0.0')],
+    ['yarn', '1.22.0', 'yarn.lock', '# yarn lockfile v1\n\na@2.0.0:\n  version "2.0.0"\n\nb@1.0.0:\n  version "1.0.0"\n'], ['yarn', '4.0.0', 'yarn.lock', YARN.replace('"a@npm:1.0.0":', '"a@npm:2.0.0":')],
+    ['bun', '1.2.0', 'bun.lock', '{"lockfileVersion":1,"workspaces":{"":{"dependencies":{"a":"2.0.0"},"devDependencies":{"b":"1.0.0"}}},"packages":{}}'],
+  ])('is found before anything is installed: %s %s', async (name, version, lockFile, text) => {
+    const { fixture, variables } = withManager(name, version, 'touch "$HOME/ran"', { [`apps/api/dist/${lockFile}`]: text });
+    const { code, parts } = await fixture.refusal({ dependencies: 'installed' }, HERE, { variables });
+    expect([code, parts.problems?.[0], parts.next]).toEqual(['ND-LOCKFILE', `"package.json": dependencies.a is "1.0.0", which ${lockFile} does not know`, `run: ${name} install`]);
+    expect(existsSync(join(fixture.root, '../bin/ran'))).toBe(false);
+  });
+
+  it('is refused when its version is newer than the manager', async () => {
+    const { fixture, variables } = withManager('bun', '1.3.14', '', { 'apps/api/dist/bun.lock': '{"lockfileVersion":2,"workspaces":{"":{"dependencies":{"a":"1.0.0"},"devDependencies":{"b":"1.0.0"}}},"packages":{}}' });
+    const { code, parts } = await fixture.refusal({ dependencies: 'installed' }, HERE, { variables });
+    expect([code, parts.what, parts.why]).toEqual(['ND-TOOL-MISSING', 'bun 1.3.14 is too old', 'at least 1.4 is needed for a lock file of version 2']);
+  });
+});
+
 describe('an install that fails', () => {
   const npm = { 'apps/api/dist/package-lock.json': '{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1.0.0"},"devDependencies":{"b":"1.0.0"}}}}' };
 
