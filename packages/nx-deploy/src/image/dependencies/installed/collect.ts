@@ -13,6 +13,7 @@ import { assetMatcher, inModules } from '../place.js';
 import { storedPackages } from '../stored-packages.js';
 import { install, installedEntries, makeFolder, type InstallFolder } from './install.js';
 import { isUseful, libraryFiles } from './libraries.js';
+import { lockVersion } from './lock-file.js';
 import { installArguments, majorVersion, type InstallRequest } from './package-program.js';
 import { COPIED, prepare, type Prepared } from './prepare.js';
 import { readSettings, type Settings } from './settings.js';
@@ -26,7 +27,7 @@ export async function collectInstalled(options: OciImage, platform: Platform, si
   const prepared = await prepare(site, output);
   const foreign = !sameMachine(target, thisMachine());
   const request: InstallRequest = {
-    manager: prepared.manager, major: await majorVersion(prepared.manager, output.workspaceRoot, site.variables), target: foreign ? target : undefined, scripts: !foreign,
+    manager: prepared.manager, major: await majorVersion(prepared.manager, output.workspaceRoot, site.variables, lockVersion(prepared.manager, prepared.files.get(prepared.manager.lockFile)?.toString() ?? '')), target: foreign ? target : undefined, scripts: !foreign,
   };
   // Refuses what cannot be installed before anything is begun.
   installArguments(request);

@@ -1,7 +1,7 @@
 /** Real installs. A registry on loopback with packages of its own serves them, so that nothing depends on the network. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -78,6 +78,21 @@ describe('an install from the lock file of the build', () => {
     expect((await makeLayers(other, fixture.store)).map(({ made }) => made)).toEqual([false, true]);
     expect(await other.layers[0]?.packages?.(layers[0]?.digest ?? 'sha256:0')).toEqual([{ name: 'plain', version: '1.0.0', size: 86 }]);
     expect(other).toMatchObject({ workingDirectory: '/app', entry: 'main.js', warnings: [] });
+  });
+
+  it('is done once when many services are built at a time', async () => {
+    const plain = pack('plain', {});
+    built('api', { plain });
+    const names = ['one', 'two', 'three', 'four', 'five', 'six'];
+    for (const name of names) cpSync(join(fixture.root, 'apps/api'), join(fixture.root, 'apps', name), { recursive: true });
+    for (const name of names) fixture.write({ [`apps/${name}/dist/main.js`]: `console.log(require("plain"), "${name}")` });
+    const images = await Promise.all(names.map((name) => fixture.collect({ dependencies: 'installed', path: join(fixture.root, 'apps', name, 'dist') }, HERE, { projectRoot: `apps/${name}`, projectName: name, variables: variables() })));
+    const layers = await Promise.all(images.map((image) => makeLayers(image, fixture.store)));
+    await Promise.all(images.map((image) => image.close()));
+    expect(asked).toEqual([`/plain.tgz Bearer ${TOKEN}`]);
+    expect(layers.map(([modules]) => modules?.made).filter(Boolean)).toHaveLength(1);
+    expect(new Set(layers.map(([modules]) => modules?.digest)).size).toBe(1);
+    expect(new Set(layers.map(([, application]) => application?.digest)).size).toBe(names.length);
   });
 
   it('takes the parts of another platform, and runs no scripts for it', async () => {

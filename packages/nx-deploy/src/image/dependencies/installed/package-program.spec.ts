@@ -68,6 +68,7 @@ describe('the package manager', () => {
     expect(await majorVersion(yarn1, root, await fake('1.22.22'))).toBe(1);
     expect((await refusal(majorVersion(yarn4, root, await fake('3.6.0')))).parts.why).toBe('at least 4.0 is needed');
     expect(await refusal(majorVersion(yarn1, root, await fake('4.5.0')))).toMatchObject({ code: 'ND-LOCKFILE' });
+    expect((await refusal(majorVersion(npm, root, await fake('none')))).parts.why).toBe('"none"');
     expect(await refusal(majorVersion(npm, root, { PATH: `${root}/none` }))).toMatchObject({ code: 'ND-TOOL-MISSING', parts: { what: 'npm cannot be run' } });
   });
 });
@@ -78,7 +79,7 @@ describe('a stale lock file', () => {
   });
   const folders = ['.', 'apps/api', 'libs/lib'];
   const LOCKS = [
-    [npm, '{"packages":{"":{"devDependencies":{"jest":"30.0.0"}},"apps/api":{"dependencies":{"ms":"^1.0.0","@s/c":"~2.0.0"}},"node_modules/ms":{}}}'],
+    [npm, '{"lockfileVersion":3,"packages":{"":{"devDependencies":{"jest":"30.0.0"}},"apps/api":{"dependencies":{"ms":"^1.0.0","@s/c":"~2.0.0"}},"node_modules/ms":{}}}'],
     [bun, '{"lockfileVersion":1,"workspaces":{"":{"devDependencies":{"jest":"30.0.0",},},"apps/api":{"dependencies":{"ms":"^1.0.0","@s/c":"~2.0.0",},},},}'],
     [pnpm, "lockfileVersion: '9.0'\n\noverrides:\n  '@s/c': 2.1.0\n\nimporters:\n\n  .:\n    devDependencies:\n      jest:\n        specifier: 30.0.0\n        version: 30.0.0\n\n  apps/api:\n    dependencies:\n      '@s/c':\n        specifier: 2.1.0\n        version: 2.1.0\n      ms:\n        specifier: ^1.0.0\n        version: 1.0.0\n\npackages:\n\n  ms@1.0.0:\n    resolution: {}\n"],
     [yarn1, '# yarn lockfile v1\n\n"@s/c@~2.0.0":\n  version "2.0.0"\n\njest@30.0.0:\n  version "30.0.0"\n\nms@0.9, ms@^1.0.0:\n  version "1.0.0"\n'],
@@ -96,11 +97,25 @@ describe('a stale lock file', () => {
     expect(parts.next).toBe(`run: ${manager.name} install`);
   });
 
-  it('that is no lock file is told as well', async () => {
+  it('tells all of it at once, up to a limit', async () => {
     const { root, write } = workspace();
-    write({ ...manifests(), 'package-lock.json': 'nonsense', 'pnpm-lock.yaml': '' });
-    expect((await refusal(assertFresh(npm, root, folders))).parts.problems).toEqual(['it cannot be read']);
-    expect((await refusal(assertFresh(pnpm, root, folders))).parts.problems).toEqual(['it cannot be read']);
+    write({ 'package.json': JSON.stringify({ dependencies: Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`p${index}`, '1'])) }), 'package-lock.json': '{"lockfileVersion":3,"packages":{"":{}}}' });
+    const { parts } = await refusal(assertFresh(npm, root, ['.', 'none']));
+    expect(parts.problems).toHaveLength(21);
+    expect(parts.problems?.at(-1)).toBe('and 5 more');
+    write({ 'package-lock.json': '{"lockfileVersion":3}' });
+    expect((await refusal(assertFresh(npm, root, ['.']))).parts.problems).toEqual(['it names no package.json files']);
+    write({ 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" });
+    expect((await refusal(assertFresh(pnpm, root, ['.']))).parts.problems).toEqual(['it names no package.json files']);
+    write({ 'package.json': '{' });
+    write({ 'yarn.lock': '# yarn lockfile v1\n' });
+    expect(await refusal(assertFresh(yarn1, root, ['.']))).toMatchObject({ code: 'ND-LOCKFILE', parts: { what: 'a package.json cannot be read' } });
+  });
+
+  it('of bun that is binary is left to bun', async () => {
+    const { root, write } = workspace();
+    write({ 'package.json': '{"dependencies":{"ms":"1"}}', 'bun.lockb': 'binary' });
+    await assertFresh({ name: 'bun', lockFile: 'bun.lockb' }, root, ['.']);
   });
 });
 
@@ -120,12 +135,12 @@ describe('what an install sees', () => {
 });
 
 describe('installed', () => {
-  it('is refused with the way out when @nx/js is missing, there is no lock file, or it is one of bun', async () => {
+  it('is refused with the way out when @nx/js is missing, there is no lock file, or it is a binary one', async () => {
     const { write, refusal: refused } = workspace();
     write({ 'apps/api/dist/main.js': '', 'package.json': '{}' });
     expect(await refused({ dependencies: 'installed' })).toMatchObject({ code: 'ND-LOCKFILE', parts: { what: 'there is no lock file' } });
-    write({ 'bun.lock': '{}' });
-    expect((await refused({ dependencies: 'installed' })).parts.why).toContain('cannot prune lock files of bun');
+    write({ 'bun.lockb': '{}' });
+    expect((await refused({ dependencies: 'installed' })).parts).toMatchObject({ why: 'a binary lock file of bun cannot be pruned', next: expect.stringContaining('--save-text-lockfile') as string });
     write({ 'package-lock.json': '{}', 'package.json': '{"packageManager":"npm@10.8.0"}' });
     expect(await refused({ dependencies: 'installed' }, HERE)).toMatchObject({ code: 'ND-TOOL-MISSING', parts: { next: expect.stringContaining('nx add @nx/js') as string } });
   });

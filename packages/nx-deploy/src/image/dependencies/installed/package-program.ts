@@ -6,6 +6,7 @@ import { DeployError } from '../../../errors.js';
 import { baseEnvironment } from '../../../shell/environment.js';
 import { run } from '../../../shell/run.js';
 import { nodeArchitecture, type Machine } from '../machine.js';
+import { oldestRelease } from './lock-file.js';
 
 export type ManagerName = 'npm' | 'pnpm' | 'yarn' | 'bun';
 
@@ -29,9 +30,6 @@ export interface InstallRequest {
 export const LOCK_FILES: Readonly<Record<string, ManagerName>> = {
   'bun.lock': 'bun', 'bun.lockb': 'bun', 'yarn.lock': 'yarn', 'pnpm-lock.yaml': 'pnpm', 'package-lock.json': 'npm',
 };
-/** npm: the one of the oldest Node that is supported. pnpm: lock files of version 9. yarn: below 1.22 there is no frozen install of one folder; 2 and 3 are no longer kept up. */
-const OLDEST: Readonly<Record<ManagerName, readonly [major: number, minor: number]>> = { npm: [10, 8], pnpm: [9, 0], yarn: [1, 22], bun: [1, 2] };
-const OLDEST_BERRY = [4, 0] as const;
 const VERSION_TIMEOUT_MS = 60_000;
 
 /** What installs the folder: by its lock file; `packageManager` of package.json decides between several. Undefined when there is none. @throws DeployError ND-LOCKFILE. */
@@ -62,8 +60,8 @@ async function namedManager(folder: string): Promise<string | undefined> {
   }
 }
 
-/** Asks the manager for its version, in the workspace, where a pinned one is found. @throws DeployError ND-TOOL-MISSING when there is none, or an old one. */
-export async function majorVersion(manager: Manager, workspaceRoot: string, variables: NodeJS.ProcessEnv): Promise<number> {
+/** Asks the manager for its version, in the workspace, where a pinned one is found. @throws DeployError ND-TOOL-MISSING when there is none, or one that is too old for the lock file. */
+export async function majorVersion(manager: Manager, workspaceRoot: string, variables: NodeJS.ProcessEnv, lockVersion?: number): Promise<number> {
   const lines: string[] = [];
   const result = await run([manager.name, '--version'], { cwd: workspaceRoot, env: baseEnvironment(variables), timeout: VERSION_TIMEOUT_MS, onLine: (line) => void lines.push(line) });
   const version = lines.find((line) => /^\d+\.\d+\.\d+/.test(line));
@@ -74,9 +72,10 @@ export async function majorVersion(manager: Manager, workspaceRoot: string, vari
     });
   }
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldest, oldestMinor] = manager.name === 'yarn' && manager.classic !== true ? OLDEST_BERRY : OLDEST[manager.name];
-  if (major < oldest || (major === oldest && minor < oldestMinor)) {
-    throw new DeployError('ND-TOOL-MISSING', { what: `${manager.name} ${version} is too old`, where: workspaceRoot, why: `at least ${oldest}.${oldestMinor} is needed`, next: `update ${manager.name}` });
+  const oldest = oldestRelease(manager, lockVersion);
+  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+    const why = `at least ${oldest.join('.')} is needed${oldest === oldestRelease(manager) ? '' : ` for a lock file of version ${lockVersion ?? 0}`}`;
+    throw new DeployError('ND-TOOL-MISSING', { what: `${manager.name} ${version} is too old`, where: workspaceRoot, why, next: `update ${manager.name}` });
   }
   if (manager.classic === true && major > 1) {
     throw new DeployError('ND-LOCKFILE', { what: `${manager.lockFile} is one of yarn 1, and yarn is ${version}`, where: workspaceRoot, next: 'run: yarn install' });

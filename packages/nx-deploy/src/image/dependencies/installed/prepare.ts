@@ -1,6 +1,7 @@
 /** The package.json and lock file that are installed from: those of the build, or what Nx prunes out of the workspace's. */
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoted } from '../../../archive/manifest.js';
 import { FILES_AT_ONCE, mapLimited } from '../../../archive/parallel.js';
 import { walk } from '../../../archive/walk.js';
 import { DeployError } from '../../../errors.js';
@@ -8,6 +9,7 @@ import type { BuildSite } from '../../builder.js';
 import type { OutputFolder } from '../output-folder.js';
 import { loadNx, type DeployManifest, type Graph } from './graph.js';
 import { managerOf, type Manager } from './package-program.js';
+import { pruneBun } from './prune-bun.js';
 import { assertFresh, readManifest } from './stale.js';
 
 export interface Prepared {
@@ -35,8 +37,9 @@ export async function prepare(site: BuildSite, output: OutputFolder): Promise<Pr
   // The workspace itself as the output brings its own lock file, development dependencies and all: it is pruned like any other.
   if (built === undefined || output.base === '.') return pruned(site, output.workspaceRoot);
   // For yarn Nx writes lock files that do not know the libraries which it copies; yarn takes none of them.
-  if (built.name !== 'yarn' || !await lstat(join(output.folder, COPIED)).then(() => true, () => false)) return ofBuild(built, output.folder);
-  return { ...await pruned(site, output.workspaceRoot), taken: new Set([built.lockFile, ...BESIDE]) };
+  if (built.name === 'yarn' && await lstat(join(output.folder, COPIED)).then(() => true, () => false)) return { ...await pruned(site, output.workspaceRoot), taken: new Set([built.lockFile, ...BESIDE]) };
+  await assertFresh(built, output.folder, ['.']);
+  return ofBuild(built, output.folder);
 }
 
 async function ofBuild(manager: Manager, folder: string): Promise<Prepared> {
@@ -64,21 +67,34 @@ async function pruned(site: BuildSite, workspaceRoot: string): Promise<Prepared>
   const manager = await managerOf(workspaceRoot);
   if (manager === undefined) throw new DeployError('ND-LOCKFILE', { what: 'there is no lock file', where: workspaceRoot, next: 'install with npm, pnpm, yarn or bun, and commit the lock file' });
   const lockFile = join(workspaceRoot, manager.lockFile);
-  if (manager.name === 'bun') throw unusable(lockFile, '@nx/js cannot prune lock files of bun', 'let the build write package.json and bun.lock into its output, or use dependencies "traced"');
+  if (manager.lockFile === 'bun.lockb') throw unusable(lockFile, 'a binary lock file of bun cannot be pruned', 'run: bun install --save-text-lockfile --frozen-lockfile --lockfile-only; then remove bun.lockb');
   const nx = loadNx(workspaceRoot, site.variables);
   const graph = await nx.graph();
   if (graph.nodes[site.projectName] === undefined) throw unusable(workspaceRoot, `Nx knows no project ${JSON.stringify(site.projectName)}`);
   await assertFresh(manager, workspaceRoot, [...new Set(['.', ...Object.values(graph.nodes).map(({ data }) => data.root)])]);
   const packages = await workspacePackages(graph, workspaceRoot);
   const manifest = withoutOwn(nx.createPackageJson(site.projectName, graph, { root: workspaceRoot, isProduction: true }), packages, graph);
+  if (manager.name !== 'pnpm') assertNoPaths(lockFile, manifest);
   assertOneVersion(site.projectName, manifest, graph);
+  const libraries = reachable(site.projectName, graph, packages);
+  if (manager.name === 'bun') return { manager, files: await prunedBun(lockFile, manifest, [...packages].flatMap(([name, project]) => (project === site.projectName || libraries.has(name) ? [name] : []))), taken: new Set(), libraries };
   const files = new Map<string, string | Buffer>();
   nx.generatePrunedDeployOutput(manifest, graph, site.projectRoot, { emit: (path, content) => files.set(path, content), packageManager: manager.name, workspaceRoot });
   const lock = files.get(manager.lockFile);
   // When it fails to prune, Nx gives the lock file of the whole workspace. Yarn 1 passes over what is not needed, and its lock file names no folder: it may be the same.
   if (lock === undefined || (manager.classic !== true && lock.toString() === await readFile(lockFile, 'utf8') && packages.size > 1)) throw unusable(lockFile, 'Nx could not prune it for this project; its message is above');
   files.set('package.json', `${JSON.stringify(manifest, undefined, 2)}\n`);
-  return { manager, files, taken: new Set(), libraries: reachable(site.projectName, graph, packages) };
+  return { manager, files, taken: new Set(), libraries };
+}
+
+async function prunedBun(lockFile: string, manifest: DeployManifest, below: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = pruneBun(await readFile(lockFile, 'utf8'), manifest, below);
+  if ('lock' in found) return new Map([['bun.lock', found.lock], ['package.json', `${JSON.stringify(found.manifest, undefined, 2)}\n`]]);
+  throw refused(lockFile, found);
+}
+
+function refused(where: string, problems: readonly string[]): DeployError {
+  return new DeployError('ND-LOCKFILE', { what: 'the dependencies cannot be installed from this lock file', where, problems, next: 'make such a package one of the workspace, or use dependencies "traced", which takes what is installed' });
 }
 
 function unusable(where: string, why: string, next = 'correct it, or use dependencies "traced"'): DeployError {
@@ -102,6 +118,12 @@ function withoutOwn(manifest: DeployManifest, packages: ReadonlyMap<string, stri
     if (third.length === 0) delete kept[section];
   }
   return kept;
+}
+
+/** They lead nowhere in the folder of the install. Of pnpm Nx takes along what they lead to. */
+function assertNoPaths(lockFile: string, manifest: DeployManifest): void {
+  const problems = SECTIONS.flatMap((section) => Object.entries(manifest[section] ?? {}).filter(([, range]) => /^(?:file|link|portal):/.test(range)).map(([name, range]) => `${section}.${name}: ${quoted(range)} is a file or folder of the workspace`));
+  if (problems.length > 0) throw refused(lockFile, problems.sort());
 }
 
 /** All in one node_modules is right only where the service and its libraries agree about the versions. */

@@ -1,10 +1,11 @@
 /** Does a lock file say what the package.json files say? A stale one would install something else than what was developed with. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'jsonc-parser';
 import { quoted } from '../../../archive/manifest.js';
 import { DeployError } from '../../../errors.js';
+import { readLock } from './lock-file.js';
 import type { Manager } from './package-program.js';
+import { parseBunLock } from './prune-bun.js';
 
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
 type Ranges = Readonly<Record<string, string>>;
@@ -19,9 +20,9 @@ const PROBLEMS_SHOWN = 20;
 /** `folders`: where package.json files are that the lock file must know, relative to the workspace. @throws DeployError ND-LOCKFILE with everything that differs. */
 export async function assertFresh(manager: Manager, workspaceRoot: string, folders: readonly string[]): Promise<void> {
   if (manager.lockFile === 'bun.lockb') return;
-  const text = await readFile(join(workspaceRoot, manager.lockFile), 'utf8');
+  const text = await readLock(manager, workspaceRoot);
   const locked = lockedRanges(manager, text, folders);
-  if (locked === undefined) throw stale(manager, workspaceRoot, ['it cannot be read']);
+  if (locked === undefined) throw stale(manager, workspaceRoot, ['it names no package.json files']);
   const problems: string[] = [];
   const local = new Set<string>();
   const manifests = new Map<string, Manifest>();
@@ -38,11 +39,15 @@ export async function assertFresh(manager: Manager, workspaceRoot: string, folde
     for (const section of SECTIONS) {
       for (const [name, range] of Object.entries(manifest[section] ?? {})) {
         if (local.has(name) || /^(?:workspace|link|file|portal):/.test(range) || knows(name, range)) continue;
-        problems.push(`${quoted(join(folder, 'package.json'))}: ${section}.${name} is ${quoted(range)}, which ${manager.lockFile} does not know`);
+        problems.push(`${quoted(join(folder, 'package.json'))}: ${section}.${shown(name)} is ${quoted(range)}, which ${manager.lockFile} does not know`);
       }
     }
   }
   if (problems.length > 0) throw stale(manager, workspaceRoot, problems);
+}
+
+function shown(name: string): string {
+  return /^[\x21-\x7e]+$/.test(name) ? name : quoted(name);
 }
 
 function stale(manager: Manager, workspaceRoot: string, problems: readonly string[]): DeployError {
@@ -65,8 +70,8 @@ export async function readManifest(file: string): Promise<Manifest | undefined> 
 
 function lockedRanges(manager: Manager, text: string, folders: readonly string[]): Locked | undefined {
   switch (manager.name) {
-    case 'npm': return fromManifests((parse(text) as { readonly packages?: Readonly<Record<string, Manifest>> } | undefined)?.packages);
-    case 'bun': return fromManifests((parse(text, [], { allowTrailingComma: true }) as { readonly workspaces?: Readonly<Record<string, Manifest>> } | undefined)?.workspaces);
+    case 'npm': return fromManifests((JSON.parse(text) as { readonly packages?: Readonly<Record<string, Manifest>> }).packages);
+    case 'bun': return fromManifests(parseBunLock(text)?.workspaces);
     case 'pnpm': return pnpmRanges(text);
     case 'yarn': {
       const keys = yarnKeys(text);
