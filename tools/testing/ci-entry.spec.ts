@@ -60,7 +60,7 @@ describe('the CI entry', () => {
     const { code, output } = await start().ended;
     expect(code).toBe(0);
     expect(output).toBe('did ci\n3 passed, 0 failed, 0 skipped\n');
-    expect(calls().map((call) => call.split(' ')[0])).toEqual(['ci', 'test']);
+    expect(calls().map((call) => call.split(' ')[0])).toEqual(['ci', 'install', 'test']);
   });
 
   it('runs from the root of the repository, without input, with a state folder of its own that goes afterwards', async () => {
@@ -82,11 +82,11 @@ describe('the CI entry', () => {
 
   it('gives the tests one engine, which it ends afterwards, and tests without one too', async () => {
     expect((await start().ended).code).toBe(0);
-    expect(calls().map((call) => call.split(' engine=')[1])).toEqual(['', 'unix:///spec.sock']);
+    expect(calls().map((call) => call.split(' engine=')[1])).toEqual(['', '', 'unix:///spec.sock']);
     expect(readFileSync(join(root, 'calls.engine'), 'utf8')).toMatch(/^engine dist\/tools\/images\/engine-main\.js \d+\nstopped\n$/);
     rmSync(join(root, 'calls'));
     expect((await start({ ENGINE: '' }).ended).code).toBe(0);
-    expect(calls().map((call) => call.split(' engine=')[1])).toEqual(['', '']);
+    expect(calls().map((call) => call.split(' engine=')[1])).toEqual(['', '', '']);
   });
 
   it('ends what it started when it is ended', async () => {

@@ -10,9 +10,10 @@ import type { Graph } from './graph.js';
 import { writeGraph } from './graph.spec-support.js';
 import { lackOf, MANAGERS, NPM, prepareManager, withoutRegistry, withRegistry, type TestManager } from './managers.spec-support.js';
 import { prepare, type Prepared } from './prepare.js';
-import { CLOSURE, manifests, startTestRegistry, type TestRegistry } from './registry.spec-support.js';
+import { CLOSURE, manifests, startTestRegistry, type TestRegistry } from './served-packages.spec-support.js';
 
 let registry: TestRegistry;
+const served = (): string[] => registry.served;
 beforeAll(async () => { registry = await startTestRegistry(); });
 afterAll(() => registry.close());
 
@@ -56,7 +57,7 @@ describe.each(MANAGERS.map((one) => [one.title, one] as const))('%s', (title, on
   describeUnless(lackOf(one), `a real install by ${title}`, () => {
     it('installs exactly that, from the lock file alone', async () => {
       const shop = shopOf(one);
-      registry.served.splice(0);
+      served().splice(0);
       const files = await shop.collect({ dependencies: 'installed' }, HERE, { variables: shop.variables });
       const entries = await files.layers.find(({ kind }) => kind === 'modules')?.entries() ?? [];
       const installed = entries.flatMap((entry) => {
@@ -66,7 +67,7 @@ describe.each(MANAGERS.map((one) => [one.title, one] as const))('%s', (title, on
       });
       await files.close();
       expect(unique(installed)).toEqual(unique(CLOSURE.map((name) => name.replace('<cpu>', process.arch))));
-      expect(registry.served.filter((path) => /tool|web/.test(path))).toEqual([]);
+      expect(served().filter((path) => /tool|web/.test(path))).toEqual([]);
     });
 
     const soak = process.env['NX_DEPLOY_SOAK'] === '1' ? it : it.skip;

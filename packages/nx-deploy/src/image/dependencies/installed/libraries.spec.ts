@@ -9,7 +9,7 @@ async function shipped(manifest: object, files: readonly string[]): Promise<stri
 }
 
 async function taken({ root }: Fixture, libraries: Readonly<Record<string, string>>): Promise<string[]> {
-  const own = { path: 'main.js', source: `${root}/main.js`, mode: 0o644, size: 1, sha256: '' };
+  const own = { path: 'main.js', source: `${root}/main.js`, mode: 0o644 as const, size: 1, sha256: '' };
   return (await libraryFiles(root, new Map(Object.entries(libraries)), [own])).map(({ path }) => path).sort();
 }
 

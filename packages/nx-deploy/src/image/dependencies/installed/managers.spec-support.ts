@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fixture } from '../dependencies.spec-support.js';
 import type { Manager } from './package-program.js';
-import { PLACEHOLDER, type Dialect, type TestRegistry } from './registry.spec-support.js';
+import { PLACEHOLDER, type Dialect, type TestRegistry } from './served-packages.spec-support.js';
 
 export interface TestManager extends Dialect {
   readonly title: string;
