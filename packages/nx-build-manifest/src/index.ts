@@ -9,3 +9,5 @@ export { qualityFacts, type Quality, type QualityQuery, type ReportPlaces } from
 export { readManifest, readRun } from './read-manifest.js';
 export { judge, parsePolicy, type Readiness, type Verdict } from './readiness/judge.js';
 export { recordRun, runFileOf, type BuildRun, type FinishedRun, type TaskRun } from './run-file.js';
+export { diffManifests, type ManifestDiff } from './diff/diff.js';
+export { diffText } from './diff/text.js';
