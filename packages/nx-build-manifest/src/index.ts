@@ -10,4 +10,5 @@ export { readManifest, readRun } from './read-manifest.js';
 export { judge, parsePolicy, type Readiness, type Verdict } from './readiness/judge.js';
 export { recordRun, runFileOf, type BuildRun, type FinishedRun, type TaskRun } from './run-file.js';
 export { diffManifests, type ManifestDiff } from './diff/diff.js';
+export { exportManifest, EXPORT_FORMATS, type ExportFormat } from './export/export.js';
 export { diffText } from './diff/text.js';
