@@ -58,7 +58,8 @@ export async function buildManifest(query: ManifestQuery): Promise<BuildManifest
   const workspaceRoot = resolve(query.workspaceRoot);
   const projectRoot = resolve(workspaceRoot, query.projectRoot);
   const reading = [buildFacts(query), artifactsOf(query), qualityFacts({ workspaceRoot, projectRoot, ...(query.reports === undefined ? {} : { reports: query.reports }) })] as const;
-  const finding = reading[1].then(async (artifacts) => componentFacts({ ...query, workspaceRoot, projectRoot, artifacts: artifacts ?? [] }), () => undefined);
+  // Also without the artifacts: what else is wrong is told too.
+  const finding = reading[1].catch(() => undefined).then(async (artifacts) => componentFacts({ ...query, workspaceRoot, projectRoot, artifacts: artifacts ?? [] }));
   await allOf<unknown>([...reading, finding]);
   const [{ service, version, ...facts }, artifacts, quality] = await Promise.all(reading);
   const readiness = rules === undefined ? undefined : judge(rules, { ...facts, quality, ...(artifacts === undefined ? {} : { artifacts }) });
@@ -67,7 +68,7 @@ export async function buildManifest(query: ManifestQuery): Promise<BuildManifest
     service,
     version,
     ...(kind === 'inputs' ? {} : { ...facts, ...(environment === undefined ? {} : { environment }) }),
-    components: await finding ?? {},
+    components: await finding,
     ...(artifacts === undefined ? {} : { artifacts }),
     quality,
     ...(readiness === undefined ? {} : { readiness }),

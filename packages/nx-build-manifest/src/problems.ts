@@ -5,8 +5,9 @@ export class Problems extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(problems.join('; '));
-    this.problems = problems;
+    const each = [...new Set(problems)];
+    super(each.join('; '));
+    this.problems = each;
   }
 }
 

@@ -42,7 +42,7 @@ export function licenseOf({ license, licenses }: Readonly<Record<string, unknown
   return listed.length > 1 ? `(${listed.join(' OR ')})` : listed[0];
 }
 
-/** Looks packages up as Node does, from folder to folder upwards, but not out of the workspace. */
+/** Looks packages up as Node does, from folder to folder upwards; from a folder of the workspace not out of it. A store that is linked to may lie anywhere. */
 export class InstalledPackages {
   readonly #workspaceRoot: string;
   readonly #read = new Map<string, Promise<Installed | undefined>>();
@@ -57,11 +57,11 @@ export class InstalledPackages {
    * @throws Error that names a package.json that cannot be read
    */
   async find(folder: string, name: string): Promise<Installed | undefined> {
-    for (let at = folder; this.#within(at); at = dirname(at)) {
+    const last = this.#within(folder) ? this.#workspaceRoot : undefined;
+    for (let at = folder; ; at = dirname(at)) {
       const found = await this.#at(join(at, 'node_modules', name));
-      if (found !== undefined || dirname(at) === at) return found;
+      if (found !== undefined || at === last || dirname(at) === at) return found;
     }
-    return undefined;
   }
 
   #within(folder: string): boolean {

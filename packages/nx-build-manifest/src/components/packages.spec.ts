@@ -46,6 +46,17 @@ describe('third-party packages', () => {
     expect((await find(graph)).libraries).toEqual([{ name: 'lib', root: 'libs/lib', version: '3.0.0' }]);
   });
 
+  it('are found in a store outside of the workspace, but not beside it', async () => {
+    workspace.write({
+      'w/apps/api/package.json': { dependencies: { a: '1', outside: '1' } },
+      ...installed('store/a@1/node_modules/a', { dependencies: { b: '1' } }), ...installed('store/a@1/node_modules/b', {}), ...installed('node_modules/outside', {}),
+    });
+    mkdirSync(join(workspace.root, 'w/node_modules'));
+    symlinkSync('../../store/a@1/node_modules/a', join(workspace.root, 'w/node_modules/a'));
+    const { packages } = await componentFacts({ workspaceRoot: join(workspace.root, 'w'), projectRoot: join(workspace.root, 'w/apps/api'), projectName: 'api', artifacts: [] });
+    expect(packages).toMatchObject({ list: [{ name: 'a' }, { name: 'b' }], missing: ['outside'] });
+  });
+
   it('are those that the graph sees for a project without a package.json, but for what is for development only', async () => {
     workspace.write({
       'package.json': { dependencies: { a: '1', unused: '1' }, devDependencies: { jest: '1', a: '1' } },

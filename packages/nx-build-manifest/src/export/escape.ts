@@ -18,5 +18,5 @@ export function escapeHtml(text: string): string {
 
 /** For text within a line or a table cell of Markdown (CommonMark 0.31, 2.4; GitHub's tables and autolinks). */
 export function escapeMarkdown(text: string): string {
-  return references(visible(text).replace(/[\\`*_{}[\]<>|~#&!@:$]/g, (character) => `\\${character}`).replace(/www\./gi, (word) => `${word.slice(0, -1)}\\.`));
+  return references(visible(text).replace(/[\\`*_{}[\]<>|~#&!@$]|:(?=\/\/)/g, (character) => `\\${character}`).replace(/www\./gi, (word) => `${word.slice(0, -1)}\\.`));
 }
