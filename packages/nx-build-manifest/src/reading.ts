@@ -33,10 +33,11 @@ export async function readText(file: string, most = MOST_BYTES): Promise<string 
     throw error;
   }
   if (size > most) throw new Error(`is larger than ${most} bytes`);
+  const bytes = await readFile(file);
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw cause instanceof TypeError ? new Error('is not valid UTF-8', { cause }) : cause;
+    throw new Error('is not valid UTF-8', { cause });
   }
 }
 
