@@ -13,7 +13,9 @@ import { printedBy, testWorkspace } from './workspace.spec-support.js';
 
 const packageRoot = join(__dirname, '..');
 const page = (name: string): string => readFileSync(join(packageRoot, '../../docs', name), 'utf8');
-const blocks = (name: string, language: string): readonly string[] => [...page(name).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) => block);
+/** Contents of the blocks of code in one language; an empty one for those that name none. */
+const blocks = (name: string, language: string): readonly string[] =>
+  [...page(name).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].filter(([, its]) => its === language).map(([, , block = '']) => block);
 const json = (path: string): object => JSON.parse(readFileSync(join(packageRoot, path), 'utf8')) as object;
 const workspace = testWorkspace();
 

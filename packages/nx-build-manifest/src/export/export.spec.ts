@@ -84,6 +84,27 @@ describe('exports', () => {
   });
 });
 
+test('what a manifest does not say is not shown, or shown as unknown', async () => {
+  const { environment: _environment, git: _git, buildId: _buildId, readiness: _readiness, ...less } = manifest;
+  const sparse: BuildManifest = {
+    ...less,
+    git: { commit: 'a'.repeat(40), shortCommit: 'a'.repeat(12), dirty: true, commitTime: '2026-03-03T23:36:07Z' },
+    components: {
+      database: [{ tool: 'prisma', folder: 'prisma/migrations', count: 0, sha256: 'a'.repeat(64), migrations: [] }], api: [{ file: 'openapi.yaml', specification: 'openapi 3.1.0', count: 0, routes: [], sha256: 'a'.repeat(64) }],
+      libraries: [], packages: { count: 1, list: [{ name: 'p', version: '1' }], missing: ['gone'] },
+    },
+    artifacts: [{ path: 'api.tgz', bytes: 5, sha256: 'b'.repeat(64) }],
+    quality: { tests: { total: 1, passed: 1, failed: 0, skipped: 0, reports: [] }, absent: [] },
+  };
+  const text = await exportManifest(sparse, 'summary');
+  for (const line of ['commit     aaaaaaaaaaaa, with changes', 'artifact   api.tgz: 5 B', 'database   prisma, 0 migrations', 'api        openapi 3.1.0, 0 routes', 'libraries  none', 'packages   1 (1 none stated), 1 not installed', 'tests      1 passed, 0 failed, 0 skipped']) {
+    expect(text.split('\n')).toContain(line);
+  }
+  const report = await exportManifest(sparse, 'markdown');
+  for (const part of ['| prisma/migrations | prisma | 0 | none | none |', '| p | 1 | none stated |', '| api.tgz | 1 | 5 B |', 'No policy says what would keep this build from being ready.', `${'a'.repeat(40)}, with changes`]) expect(report).toContain(part);
+  expect(await exportManifest({ ...sparse, components: { packages: { count: 0, list: [] } } }, 'summary')).toContain('packages   0\n');
+});
+
 describe('escaping', () => {
   it('leaves nothing that HTML or Markdown would take for more than text', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => /^[\x20-\x7e]*$/.test(escapeHtml(text)) && !/[<>"']|&(?!(?:amp|lt|gt|quot|#39|#x[0-9a-f]+);)/.test(escapeHtml(text))));
