@@ -81,7 +81,7 @@ async function service(root: string): Promise<void> {
   write('coverage/apps/api/coverage-summary.json', { total: { lines: { covered: 95, total: 100 } } });
   write('apps/api/reports/junit.xml', `<testsuite>${'<testcase time="0.1"/>'.repeat(1_000)}</testsuite>`);
   write('.gitignore', 'node_modules\n');
-  const git = async (...args: string[]): Promise<void> => void await promisify(execFile)('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@example.org', ...args], { cwd: root });
+  const git = async (...args: string[]): Promise<unknown> => promisify(execFile)('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@example.org', ...args], { cwd: root });
   await git('init', '-q');
   await git('add', '-A');
   await git('commit', '-q', '-m', 'service');

@@ -39,7 +39,7 @@ describe('docs/build-manifest.md', () => {
 
 describe.each(['generate', 'export', 'diff'])('docs/executors/%s.md', (name) => {
   it('shows options that the schema accepts, and names each with its default', () => {
-    const schema = json(`src/executors/${name}/schema.json`) as { properties: Record<string, { default?: unknown }> };
+    const schema = json(`src/executors/${name}/schema.json`) as { properties: Record<string, { default?: string | boolean }> };
     const { $schema: _schema, version: _version, outputCapture: _capture, ...plain } = schema as Record<string, unknown>;
     const validate = new Ajv({ strict: false }).compile(plain);
     const targets = blocks(`executors/${name}.md`, 'json').flatMap((block) => Object.values((JSON.parse(block) as { targets: Record<string, { executor: string; options: unknown }> }).targets));

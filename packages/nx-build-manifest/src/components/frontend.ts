@@ -50,7 +50,7 @@ function factsOf({ path, files = [] }: Artifact): FrontendFacts | undefined {
     index: posix.join(path, index),
     files: own.length,
     bytes: own.reduce((sum, file) => sum + file.bytes, 0),
-    assets: Object.fromEntries(ASSET_KINDS.flatMap((kind) => (assets.has(kind) ? [[kind, assets.get(kind)]] : []))) as FrontendFacts['assets'],
+    assets: Object.fromEntries(ASSET_KINDS.flatMap((kind) => (assets.has(kind) ? [[kind, assets.get(kind)]] : []))),
   };
 }
 

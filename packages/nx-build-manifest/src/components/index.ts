@@ -24,5 +24,5 @@ const FINDERS: readonly AnyFinder[] = [database, api, frontend, libraries, packa
  */
 export async function componentFacts(project: ProjectView): Promise<Components> {
   const found = await allOf(FINDERS.map(async (finder) => [finder.kind, await finder.find(project)] as const));
-  return Object.fromEntries(found.filter(([, facts]) => facts !== undefined)) as Components;
+  return Object.fromEntries(found.filter(([, facts]) => facts !== undefined));
 }

@@ -10,7 +10,7 @@ function buildSection({ buildId, git, environment, tools, platform }: BuildDocum
   if (git?.branch !== undefined) rows.push(['branch', git.branch]);
   if (git !== undefined) rows.push(['committed', git.commitTime]);
   if (environment !== undefined) rows.push(['meant for', environment]);
-  if (tools !== undefined) rows.push(['made with', Object.entries(tools).map(([name, version]) => `${name} ${String(version)}`).join(', ')]);
+  if (tools !== undefined) rows.push(['made with', Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(', ')]);
   if (platform !== undefined) rows.push(['made on', `${platform.os} ${platform.arch}`]);
   return { title: 'Build', blocks: [{ kind: 'facts', rows }] };
 }

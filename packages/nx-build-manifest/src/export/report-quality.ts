@@ -4,8 +4,8 @@ import { chart, type Block, type Section, type Tone } from './report.js';
 function coverage({ coverage: found }: Quality): readonly Block[] {
   if (found === undefined) return [];
   const bars = COVERED.flatMap((kind) => {
-    const { covered = 0, total = 0, percent = undefined } = found[kind] ?? {};
-    return percent === undefined ? [] : [{ label: kind, value: percent, text: `${percent}% (${covered} of ${total})`, tone: 'plain' as const }];
+    const part = found[kind];
+    return part?.percent === undefined ? [] : [{ label: kind, value: part.percent, text: `${part.percent}% (${part.covered} of ${part.total})`, tone: 'plain' as const }];
   });
   return bars.length === 0 ? [{ kind: 'note', text: 'The reports of coverage have nothing to cover.', tone: 'plain' }] : [{ kind: 'chart', title: 'Coverage', bars, most: 100 }];
 }

@@ -24,7 +24,7 @@ function buildLines({ buildId, git, environment, tools, platform }: BuildDocumen
     ...(buildId === undefined ? [] : [['build', buildId] as const]),
     ['commit', git === undefined ? 'none' : `${git.shortCommit}${git.branch === undefined ? '' : ` on ${git.branch}`}, ${git.dirty ? 'with changes' : 'clean'}`],
     ...(environment === undefined ? [] : [['for', environment] as const]),
-    ...(tools === undefined ? [] : [['made with', `${Object.entries(tools).map(([name, version]) => `${name} ${String(version)}`).join(', ')}${madeOn}`] as const]),
+    ...(tools === undefined ? [] : [['made with', `${Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(', ')}${madeOn}`] as const]),
   ];
 }
 

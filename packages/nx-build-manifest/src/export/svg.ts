@@ -12,7 +12,7 @@ function row({ label, value, text: shown, tone }: Bar, index: number, most: numb
   const y = index * ROW;
   const length = Math.min(BARS, Math.max(0, (value / most) * BARS));
   // The end of a path tells more than its beginning.
-  const letters = [...label];
+  const letters = Array.from(label);
   const short = letters.length > MOST_LETTERS ? `...${letters.slice(3 - MOST_LETTERS).join('')}` : label;
   return `<g><title>${text(`${label}: ${shown}`)}</title><text x="${LABELS - 8}" y="${y + 16}" text-anchor="end">${text(short)}</text>`
     + `<rect class="track" x="${LABELS}" y="${y + 5}" width="${BARS}" height="14" rx="2"/><rect class="${tone}" x="${LABELS}" y="${y + 5}" width="${length.toFixed(1)}" height="14" rx="2"/>`
