@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 
 export interface FileDigest {
   readonly bytes: number;
@@ -7,10 +9,13 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
+/** Small enough to be still in the processor's cache when it is hashed. */
+const CHUNK_BYTES = 256 * 1024;
+/** After so many, some milliseconds, others have their turn. */
+const CHUNKS_AT_A_TIME = 16;
 
 /**
- * Digest of a file's content. The next part is read while the last one is hashed, so that neither disk nor processor waits for the other.
+ * Digest of a file's content. Parts are read in this thread: handing each to another one and back costs more than reading it from the system's cache.
  * @throws Error of the system when it cannot be read
  */
 export async function hashFile(file: string): Promise<FileDigest> {
@@ -18,17 +23,15 @@ export async function hashFile(file: string): Promise<FileDigest> {
   try {
     const { size } = await handle.stat();
     const hash = createHash('sha256');
-    const room = Math.min(CHUNK_BYTES, Math.max(size + 1, 512));
-    let [current, next] = [Buffer.allocUnsafe(room), Buffer.allocUnsafe(room)];
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(size + 1, 512)));
     let bytes = 0;
-    for (let { bytesRead } = await handle.read(current, 0, room, null); bytesRead > 0;) {
-      const reading = handle.read(next, 0, room, null);
-      hash.update(current.subarray(0, bytesRead));
-      bytes += bytesRead;
-      ({ bytesRead } = await reading);
-      [current, next] = [next, current];
+    for (let count = 1; ; count += 1) {
+      const read = readSync(handle.fd, chunk, 0, chunk.length, null);
+      if (read === 0) return { bytes, sha256: hash.digest('hex') };
+      hash.update(chunk.subarray(0, read));
+      bytes += read;
+      if (count % CHUNKS_AT_A_TIME === 0) await setImmediate();
     }
-    return { bytes, sha256: hash.digest('hex') };
   } finally {
     await handle.close();
   }
