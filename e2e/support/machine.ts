@@ -48,7 +48,7 @@ export class Machine {
     const root = join(this.folder, options.folder ?? 'workspace');
     mkdirSync(root, { recursive: true });
     const workspace = this.at(root);
-    workspace.write('package.json', { name: options.name ?? 'shop', version: '0.0.0', private: true, devDependencies: { 'nx': '*', 'nx-deploy': '*', 'nx-env-sync': '*' } });
+    workspace.write('package.json', { name: options.name ?? 'shop', version: '0.0.0', private: true, devDependencies: { 'nx': '*', 'nx-deploy': '*', 'nx-env-sync': '*', 'nx-build-manifest': '*' } });
     workspace.write('nx.json', { analytics: false, neverConnectToCloud: true, plugins: [{ plugin: 'nx-deploy/plugin' }] });
     workspace.write('.gitignore', 'node_modules\ndist\n.nx\n');
     this.install(root);

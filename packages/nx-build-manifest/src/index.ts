@@ -1,5 +1,14 @@
+export { artifactFacts, listingDigest, outputFacts, type Artifact, type ArtifactQuery, type OutputFacts, type OutputFile } from './artifacts.js';
 export { buildFacts, serviceName, type BuildFacts, type BuildQuery } from './build-facts.js';
 export { commitsBetween, MOST_COMMITS, type CommitLine } from './commits-between.js';
+export { componentFacts, type ComponentFinder, type Components, type GraphView, type ProjectView } from './components/index.js';
 export { gitFacts, type GitFacts } from './git.js';
-export { buildManifest, writeManifest, type BuildManifest, type ManifestQuery } from './manifest.js';
-export { outputFacts, type OutputFacts, type OutputFile } from './output-facts.js';
+export { hashFile, type FileDigest } from './hash-file.js';
+export { buildManifest, writeManifest, type BuildManifest, type InputFacts, type ManifestQuery } from './manifest.js';
+export { qualityFacts, type Quality, type QualityQuery, type ReportPlaces } from './quality/index.js';
+export { readManifest, readRun } from './read-manifest.js';
+export { judge, parsePolicy, type Readiness, type Verdict } from './readiness/judge.js';
+export { recordRun, runFileOf, type BuildRun, type FinishedRun, type TaskRun } from './run-file.js';
+export { diffManifests, type ManifestDiff } from './diff/diff.js';
+export { exportManifest, EXPORT_FORMATS, type ExportFormat } from './export/export.js';
+export { diffText } from './diff/text.js';

@@ -28,14 +28,17 @@ const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
 const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';
 
+/** A path of deploy.json, relative to the workspace: empty for the workspace itself, none at all for one that leaves it. */
+export function inWorkspace(path: string, projectRoot: string): string[] {
+  const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
+  const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
+  return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
+}
+
 /** `projectRoot`: relative to the workspace, `/` between its parts. What leaves the workspace is no input; the build refuses it. */
 export function imageFinding(artifact: ArtifactConfig, projectRoot: string): ImageFinding | undefined {
   if (artifact.type !== 'image') return undefined;
-  const within = (path: string): string[] => {
-    const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
-    const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
-    return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
-  };
+  const within = (path: string): string[] => inWorkspace(path, projectRoot);
   const output = projectRoot === '.' ? '{projectName}' : imageFolder(projectRoot) === projectRoot ? '{projectRoot}' : imageFolder(projectRoot);
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};

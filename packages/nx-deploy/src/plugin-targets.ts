@@ -3,12 +3,15 @@ import type { TargetConfiguration } from '@nx/devkit';
 import { targetNames } from './config/plugin-options.js';
 import type { PluginOptions, TargetKey } from './config/plugin-options.js';
 import { imageTargets, metadataOf, type ImageFinding, type ImageKey } from './plugin-image-targets.js';
+import { manifestTarget, type ManifestFinding } from './plugin-manifest-target.js';
 
 /** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
 export interface Finding {
   readonly environments?: readonly string[];
   /** Undefined when the artifact is no image. */
   readonly image?: ImageFinding;
+  /** Undefined when the file cannot be used. */
+  readonly manifest?: ManifestFinding;
   /** How many problems the file has. */
   readonly problems: number;
 }
@@ -19,7 +22,7 @@ interface Kind {
   readonly example: Readonly<Record<string, unknown>>;
 }
 
-type DeployKey = Exclude<TargetKey, ImageKey>;
+type DeployKey = Exclude<TargetKey, ImageKey | 'buildManifest'>;
 
 const KINDS: Readonly<Record<DeployKey, Kind>> = {
   deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
@@ -57,7 +60,8 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
       metadata: metadataOf(names[key], finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`, example),
     }];
   });
-  return { ...Object.fromEntries(targets), ...(finding.image === undefined ? {} : imageTargets(finding.image, options)) };
+  const manifest = finding.manifest === undefined ? {} : manifestTarget(finding.manifest, options, configurationsOf(finding.environments ?? []));
+  return { ...Object.fromEntries(targets), ...manifest, ...(finding.image === undefined ? {} : imageTargets(finding.image, options)) };
 }
 
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {

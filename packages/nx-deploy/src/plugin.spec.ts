@@ -51,9 +51,9 @@ describe('inference', () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);
     const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
-    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate']);
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate', 'build-manifest']);
     for (const target of Object.values(project?.targets ?? {})) {
-      expect(target).toMatchObject({ cache: false, options: {}, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
+      expect(target).toMatchObject({ cache: false, options: expect.any(Object) as object, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
       expect(target).not.toHaveProperty('defaultConfiguration');
       expect(target.metadata).toMatchObject({ technologies: ['nx-deploy'], help: { command: expect.stringMatching(/^npx nx /) } });
     }
@@ -70,7 +70,7 @@ describe('inference', () => {
       return (await infer([file], options))[dirname(file)]?.targets ?? {};
     };
     const targets = await inferred({});
-    expect(Object.keys(targets).slice(-5)).toEqual(['env-validate', 'build-image', 'push-image', 'load-image', 'inspect-image']);
+    expect(Object.keys(targets).slice(-6)).toEqual(['env-validate', 'build-manifest', 'build-image', 'push-image', 'load-image', 'inspect-image']);
     expect(targets['build-image']).toEqual({
       executor: 'nx-deploy:build-image', options: {}, cache: true, dependsOn: ['build'],
       inputs: [
@@ -99,6 +99,27 @@ describe('inference', () => {
     expect((await inferred({}, undefined, 'apps/image/deploy.json'))['build-image']).toMatchObject({ outputs: ['{workspaceRoot}/dist/images/apps/_image/image', '{workspaceRoot}/dist/images/apps/_image/image.json'] });
     write('project.json', '{ "name": "shop" }');
     expect((await inferred({}, undefined, 'deploy.json'))['build-image']).toMatchObject({ outputs: [expect.stringContaining('dist/images/{projectName}/image'), expect.any(String)] });
+  });
+
+  it('gives each project the target that writes its build manifest', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    const inferred = async (artifact: object, options?: PluginOptions, file = 'apps/api/deploy.json'): Promise<NonNullable<Projects[string]['targets']>> => {
+      write(file, JSON.stringify({ artifact, environments: { staging: {} } }));
+      return (await infer([file], options))[dirname(file)]?.targets ?? {};
+    };
+    const outputFile = '{workspaceRoot}/dist/manifests/{projectRoot}/build-manifest.json';
+    expect((await inferred({ type: 'files' }))['build-manifest']).toEqual({
+      executor: 'nx-build-manifest:generate', options: { outputFile, artifacts: ['{workspaceRoot}/apps/api/dist'] }, configurations: { staging: { environment: 'staging' } },
+      cache: false, outputs: [outputFile], dependsOn: ['build'], metadata: expect.any(Object) as object,
+    });
+    const artifacts = async (artifact: object): Promise<unknown> => ((await inferred(artifact))['build-manifest']?.options as { artifacts?: unknown }).artifacts;
+    expect(await artifacts({ type: 'image', path: '../../dist/apps/api' })).toEqual(['{workspaceRoot}/dist/apps/api']);
+    expect(await artifacts({ type: 'image', builder: 'docker' })).toBeUndefined();
+    expect((await inferred({ type: 'files' }, { targetNames: { buildManifest: 'facts' }, buildTargetName: 'compile' }))['facts']).toMatchObject({ dependsOn: ['compile'] });
+    write('project.json', '{ "name": "shop" }');
+    expect((await inferred({ type: 'files' }, undefined, 'deploy.json'))['build-manifest']).toMatchObject({ outputs: ['{workspaceRoot}/dist/manifests/{projectName}/build-manifest.json'] });
+    write('apps/api/deploy.json', BROKEN);
+    expect((await infer(['apps/api/deploy.json']))['apps/api']?.targets).not.toHaveProperty('build-manifest');
   });
 
   it('tells nothing of the machine', async () => {
@@ -137,7 +158,7 @@ describe('inference', () => {
     write('api/deploy.json', GOOD);
     const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
     const { api } = await infer(['api/deploy.json'], options);
-    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env']);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env', 'build-manifest']);
     expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
   });
 

@@ -1,6 +1,6 @@
 /** Inference: a deploy.json beside a project.json or package.json gives that project its deploy targets. */
 import { createNodesFromFiles } from '@nx/devkit';
-import type { CreateNodes, CreateNodesContext } from '@nx/devkit';
+import type { CreateNodes, CreateNodesContext, PostTasksExecution } from '@nx/devkit';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { environmentNames, loadConfig } from './config/load.js';
@@ -8,10 +8,17 @@ import type { PluginOptions } from './config/plugin-options.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
 import { imageFinding } from './plugin-image-targets.js';
+import { manifestFinding } from './plugin-manifest-target.js';
 import { inferTargets } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
 export type { PluginOptions as NxDeployPluginOptions } from './config/plugin-options.js';
+/** Writes the run file beside each build manifest; nothing of a manifest is loaded before a run has ended. */
+export const postTasksExecution: PostTasksExecution<PluginOptions> = async (_options, context) => {
+  const { postTasksExecution: record } = await import('nx-build-manifest/plugin');
+  await record(undefined, context);
+};
+
 export { shadowedTargets } from './config/shadowed.js';
 
 export const name = 'nx-deploy';
@@ -48,7 +55,8 @@ function examine(file: string, projectRoot: string): Finding {
   try {
     const { config } = loadConfig(dirname(file), dirname(file));
     const image = imageFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), problems: 0 };
+    const manifest = manifestFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), manifest, problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

@@ -18,7 +18,7 @@ afterEach(() => {
 it('registers the plugin and adds the packages', async () => {
   await initGenerator(tree);
   expect(readNxJson(tree)?.plugins).toEqual([{ plugin: 'nx-deploy/plugin' }]);
-  expect(readJson(tree, 'package.json').devDependencies).toEqual({ 'nx-deploy': expect.stringMatching(/^\d+\.\d+\.\d+/), 'nx-env-sync': expect.stringMatching(/\d+\.\d+/) });
+  expect(readJson(tree, 'package.json').devDependencies).toEqual({ 'nx-deploy': expect.stringMatching(/^\d+\.\d+\.\d+/), 'nx-env-sync': expect.stringMatching(/\d+\.\d+/), 'nx-build-manifest': expect.stringMatching(/\d+\.\d+/) });
 });
 
 it('changes nothing the second time', async () => {
@@ -36,9 +36,9 @@ it.each([['nx-deploy/plugin'], [{ plugin: 'nx-deploy/plugin', options: { targetN
 });
 
 it('keeps versions that are there', async () => {
-  writeJson(tree, 'package.json', { name: 'w', dependencies: { 'nx-deploy': '0.0.1' }, devDependencies: { 'nx-env-sync': 'file:x' } });
+  writeJson(tree, 'package.json', { name: 'w', dependencies: { 'nx-deploy': '0.0.1' }, devDependencies: { 'nx-build-manifest': 'file:y', 'nx-env-sync': 'file:x' } });
   await initGenerator(tree, { skipFormat: true });
-  expect(readJson(tree, 'package.json')).toEqual({ name: 'w', dependencies: { 'nx-deploy': '0.0.1' }, devDependencies: { 'nx-env-sync': 'file:x' } });
+  expect(readJson(tree, 'package.json')).toEqual({ name: 'w', dependencies: { 'nx-deploy': '0.0.1' }, devDependencies: { 'nx-build-manifest': 'file:y', 'nx-env-sync': 'file:x' } });
 });
 
 it('leaves package.json alone on request', async () => {

@@ -34,11 +34,11 @@ function registerPlugin(tree: Tree): void {
   updateNxJson(tree, { ...nxJson, plugins: [...nxJson.plugins ?? [], { plugin: PLUGIN }] });
 }
 
-/** The executor of env-validate lives in nx-env-sync, which Nx looks for from the workspace's root: a strict package manager hides it there otherwise. */
+/** Nx looks for the executors of env-validate and build-manifest, which live in packages of their own, from the workspace's root: a strict package manager hides them there otherwise. */
 function addPackages(tree: Tree): GeneratorCallback {
   const own = readJsonFile<Manifest>(OWN_MANIFEST);
   const present: Manifest = tree.exists('package.json') ? readJson<Manifest>(tree, 'package.json') : {};
-  const wanted = { 'nx-deploy': own.version, 'nx-env-sync': own.dependencies?.['nx-env-sync'] };
+  const wanted = { 'nx-deploy': own.version, 'nx-env-sync': own.dependencies?.['nx-env-sync'], 'nx-build-manifest': own.dependencies?.['nx-build-manifest'] };
   const missing = Object.entries(wanted).flatMap(([name, version]) => {
     const there = present.dependencies?.[name] ?? present.devDependencies?.[name];
     return there === undefined && version !== undefined ? [[name, version] as const] : [];

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { outputFacts } from './output-facts.js';
+import { artifactFacts, listingDigest, outputFacts } from './artifacts.js';
 
 let folder: string;
 beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'build-manifest-')); });
@@ -44,5 +44,24 @@ describe('outputFacts', () => {
     await expect(outputFacts(join(folder, 'missing'))).rejects.toThrow('ENOENT');
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     await expect(outputFacts(folder)).rejects.toThrow('pipe is neither a file, a folder nor a link');
+  });
+});
+
+describe('artifactFacts', () => {
+  it('tells a file by its content, and a folder by the list of what is in it', async () => {
+    await writeFile(join(folder, 'a'), 'x');
+    await symlink('a', join(folder, 'b'));
+    expect(await artifactFacts({ path: 'out/a', location: join(folder, 'a') })).toEqual({ path: 'out/a', bytes: 1, sha256: sha256('x') });
+    const facts = await artifactFacts({ path: 'out', location: folder });
+    expect(facts).toMatchObject({ path: 'out', bytes: 1, sha256: sha256(`${sha256('x')}  a\n-> a  b\n`) });
+    expect(listingDigest(facts.files ?? [])).toBe(facts.sha256);
+    expect((await artifactFacts({ path: 'out', location: folder }, (file) => file === join(folder, 'b'))).files).toHaveLength(1);
+  });
+
+  it('fails for what does not exist, for a link, and for what the system refuses', async () => {
+    await symlink('/etc/passwd', join(folder, 'link'));
+    await expect(artifactFacts({ path: 'link', location: join(folder, 'link') })).rejects.toThrow('artifact link is neither a file nor a folder');
+    await expect(artifactFacts({ path: 'none', location: join(folder, 'none') })).rejects.toThrow('artifact none does not exist; was it built?');
+    await expect(artifactFacts({ path: 'long', location: join(folder, 'x'.repeat(300)) })).rejects.toThrow('ENAMETOOLONG');
   });
 });
