@@ -3,6 +3,7 @@ export type { DeployFile } from './load.js';
 export { resolveEnvironment } from './resolve.js';
 export type { ResolveRequest } from './resolve.js';
 export { resolveImage } from './resolve-image.js';
+export { resolvePackage } from './resolve-package.js';
 export type { ImageRequest } from './resolve-image.js';
 export * from './resolved.js';
 export { jsonSchema } from './schema.js';
