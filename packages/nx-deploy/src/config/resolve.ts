@@ -57,7 +57,7 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     environment: name,
     file: request.file,
     platform: { type: 'local' },
-    packaged: request.config.artifact.type === 'package',
+    ...(request.config.artifact.type === 'package' ? { packaged: { entry: request.config.artifact.entry ?? 'main.js' } } : {}),
     verify: verifyOf(nearest(layers, 'verify'), request, (path, text) => complain([...placeOf(layers, name, 'verify'), ...path], text)),
     ...(files === undefined ? {} : { artifact: files }),
     port: nearest(layers, 'port') ?? 0,

@@ -184,8 +184,8 @@ export interface ResolvedEnvironment {
   /** Absolute path of deploy.json. */
   readonly file: string;
   readonly platform: { readonly type: 'local' };
-  /** The project's artifact is a package: what `local` runs is in the archive. */
-  readonly packaged: boolean;
+  /** Of a package, whose archive holds what `local` runs. `entry`: as the commands of the processes name it. */
+  readonly packaged?: { readonly entry: string };
   readonly verify: VerifyOption;
   /** What `local` runs; undefined for a package and for an image whose files it cannot run as they are: see {@link ImageOption}. */
   readonly artifact?: FilesArtifact;

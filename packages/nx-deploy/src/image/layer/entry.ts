@@ -46,7 +46,7 @@ export async function arrange(entries: AsyncIterable<Entry> | Iterable<Entry>): 
   const found = new Map<string, Entry>();
   const problems: string[] = [];
   for await (const entry of entries) {
-    const problem = badPath(entry.path) ?? badContent(entry) ?? badRepeat(entry, found.get(entry.path));
+    const problem = badEntry(entry) ?? badRepeat(entry, found.get(entry.path));
     if (problem === undefined) found.set(entry.path, entry);
     else problems.push(`${quoted(entry.path)}: ${problem}`);
   }
@@ -66,6 +66,11 @@ function inOrder(entries: readonly Entry[]): readonly Entry[] {
   return entries.map((entry) => ({ entry, key: Buffer.from(entry.path).toString('latin1') }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     .map(({ entry }) => entry);
+}
+
+/** What is wrong with an entry by itself; undefined when it can be written. */
+export function badEntry(entry: Entry): string | undefined {
+  return badPath(entry.path) ?? badContent(entry);
 }
 
 function badPath(path: string): string | undefined {

@@ -10,7 +10,7 @@ import { BLOCK, padding } from '../../layer/header.js';
 import { arrange, type Entry } from '../../layer/entry.js';
 import type { Digest } from '../../oci.js';
 import { assertGoesOn } from './cancelled.js';
-import { Bytes } from './bytes.js';
+import { Bytes } from '../../layer/bytes.js';
 
 interface Member {
   readonly path: string;

@@ -26,9 +26,14 @@ export class Bytes {
     }
   }
 
-  /** Reads on to the end, which is where a stream that verifies itself fails. */
-  async rest(): Promise<void> {
-    while ((await this.#source.next()).done !== true);
+  /** Reads on to the end, which is where a stream that verifies itself fails; the number of bytes. */
+  async rest(): Promise<number> {
+    let count = this.#rest.length;
+    for (;;) {
+      const next = await this.#source.next();
+      if (next.done === true) return count;
+      count += next.value.length;
+    }
   }
 
   async #next(): Promise<Buffer> {
