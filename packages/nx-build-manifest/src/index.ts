@@ -3,3 +3,8 @@ export { commitsBetween, MOST_COMMITS, type CommitLine } from './commits-between
 export { gitFacts, type GitFacts } from './git.js';
 export { buildManifest, writeManifest, type BuildManifest, type ManifestQuery } from './manifest.js';
 export { outputFacts, type OutputFacts, type OutputFile } from './output-facts.js';
+export { parseSigningKey, readSigningKey, type SigningKey, type TrustedKey } from './signing/keys.js';
+export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
+export { signPackage, type SignQuery } from './signing/sign-package.js';
+export type { BuildSubject } from './signing/statement.js';
+export { verifyPackage, type Verdict, type Verdicts, type VerifyQuery } from './signing/verify-package.js';
