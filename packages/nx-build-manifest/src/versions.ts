@@ -1,20 +1,17 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
+import { isMissing, isRecord } from './reading.js';
 
 const VERSION = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,127}$/;
 
-interface PackageFacts { readonly name?: unknown; readonly version?: unknown }
-
-function isMissing(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
-}
+type PackageContent = Readonly<Record<string, unknown>>;
 
 /**
  * A package.json's content; undefined when the file does not exist.
  * @throws Error that names the file when it cannot be read or is no JSON object
  */
-async function readPackage(file: string): Promise<PackageFacts | undefined> {
+export async function readPackage(file: string): Promise<PackageContent | undefined> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -28,19 +25,27 @@ async function readPackage(file: string): Promise<PackageFacts | undefined> {
   } catch (cause) {
     throw new Error(`${file} is not valid JSON`, { cause });
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new Error(`${file} must hold a JSON object`);
+  if (!isRecord(content)) throw new Error(`${file} must hold a JSON object`);
   return content;
 }
 
-function versionOf(content: PackageFacts | undefined): string | undefined {
-  const version = content?.version;
+function versionOf(content: PackageContent | undefined): string | undefined {
+  const version = content?.['version'];
   return typeof version === 'string' && VERSION.test(version) ? version : undefined;
+}
+
+/**
+ * The version that a folder's package.json states.
+ * @throws Error when the file cannot be read
+ */
+export async function statedVersionOf(folder: string): Promise<string | undefined> {
+  return versionOf(await readPackage(join(folder, 'package.json')));
 }
 
 /** The first version that one of the folders' package.json states, else 0.0.0 as npm itself assumes. */
 export async function statedVersion(folders: readonly string[]): Promise<string> {
   for (const folder of folders) {
-    const version = versionOf(await readPackage(join(folder, 'package.json')));
+    const version = await statedVersionOf(folder);
     if (version !== undefined) return version;
   }
   return '0.0.0';
@@ -63,7 +68,7 @@ export async function npmVersion(path = process.env['PATH'] ?? ''): Promise<stri
     const homes = [dirname(dirname(program)), join(folder, 'node_modules', 'npm')];
     for (const home of homes) {
       const content = await readPackage(join(home, 'package.json')).catch(() => undefined);
-      if (content?.name === 'npm') return versionOf(content);
+      if (content?.['name'] === 'npm') return versionOf(content);
     }
   }
   return undefined;
