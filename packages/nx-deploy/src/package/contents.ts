@@ -1,6 +1,6 @@
 /** Everything that goes into a package, with what its own documents say of it. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { CollectedFile } from '../archive/index.js';
 import { unsafe } from '../archive/manifest.js';
@@ -21,8 +21,8 @@ export interface Facts {
   readonly buildId?: string;
   readonly build: ManifestRef;
   readonly health: string;
-  /** Names of variables that a schema of the project knows. */
-  readonly variables: DeploymentInfo['variables'];
+  /** Names of variables that a schema of the project calls secret. */
+  readonly secrets: readonly string[];
   readonly compatibility: VersionCompatibility;
   /** Documents that others made: the manifest of the build, the bill of materials. By path in the package. */
   readonly documents: ReadonlyMap<string, string | Buffer>;
@@ -40,7 +40,7 @@ const LARGEST_TEMPLATE = 1024 * 1024;
 
 /** @throws DeployError ND-ARTIFACT-UNSAFE for two files that would have one place, for templates that are too long or have another ending */
 export async function contentsOf(artifact: PackageArtifact, application: Application, site: BuildSite, facts: Facts): Promise<Contents> {
-  const folder = join(site.workspaceRoot, site.projectRoot);
+  const folder = join(await realpath(site.workspaceRoot), site.projectRoot);
   const wanted: Wanted[] = [
     ...PACKAGE_FOLDERS.map((to): Wanted => ({ to, patterns: artifact.folders[to] })),
     { to: application.cwd, patterns: artifact.templates, whole: true },
@@ -52,7 +52,7 @@ export async function contentsOf(artifact: PackageArtifact, application: Applica
     schema: 1, service: facts.service, ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }), build: facts.build,
     workingDirectory: application.cwd, entry: application.entry,
     command: artifact.command.map((word) => (word === artifact.entry ? application.entry : word)),
-    health: facts.health, templates, variables: facts.variables, ...machineOf(files),
+    health: facts.health, templates, secrets: [...facts.secrets], ...machineOf(files),
     executables: files.flatMap((file) => ('source' in file && file.mode === 0o755 ? [file.path] : [])).sort(),
     links: Object.fromEntries(files.flatMap((file): [string, string][] => ('link' in file ? [[file.path, file.link]] : [])).sort(([a], [b]) => (a < b ? -1 : 1))),
   };

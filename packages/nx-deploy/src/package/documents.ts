@@ -20,8 +20,8 @@ const informationSchema = z.strictObject({
   health: z.string(),
   /** Files that are filled in at deploy time, with the names of the variables that each needs. */
   templates: z.array(z.strictObject({ path: relative, variables: words })),
-  /** Names of variables that a schema of the project knows. */
-  variables: z.strictObject({ required: words, secret: words }),
+  /** Names of variables that a schema of the project calls secret. */
+  secrets: words,
   /** Machine that native addons in it were made for; absent without any. */
   machine: z.strictObject({ os: z.string(), architecture: z.string(), libc: z.string().optional() }).optional(),
   /** Paths of the files that may be run, and of the links with their targets: no list of digests tells of either. */

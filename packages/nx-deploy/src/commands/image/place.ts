@@ -14,16 +14,23 @@ export interface ImagePlace {
   readonly run: string;
 }
 
-/** Absolute paths. The project that is the workspace itself goes by its name. */
+/** Absolute paths. */
 export function imagePlace(context: ProjectContext): ImagePlace {
-  const { workspaceRoot, projectRoot, projectName } = context;
+  const { workspaceRoot } = context;
+  const name = outputName(context);
+  const folder = join(workspaceRoot, 'dist/images', name);
+  return { layout: join(folder, 'image'), document: join(folder, 'image.json'), run: join(workspaceRoot, 'dist/image-runs', `${name}.json`) };
+}
+
+/** What is made of a project lies under its root; the project that is the workspace itself goes by its name. */
+export function outputName(context: ProjectContext): string {
+  const { projectRoot, projectName } = context;
   const root = projectRoot === '.' || projectRoot === '';
   const name = root ? projectName : projectRoot;
   if (root && name.split(/[\\/]/).some((part) => part === '' || part === '.' || part === '..')) {
     throw new DeployError('ND-OPTION-INVALID', { what: 'the name of the project cannot be the name of a folder', where: projectFolder(context), why: JSON.stringify(name), next: 'give the project another name in its project.json or package.json' });
   }
-  const folder = join(workspaceRoot, 'dist/images', name);
-  return { layout: join(folder, 'image'), document: join(folder, 'image.json'), run: join(workspaceRoot, 'dist/image-runs', `${name}.json`) };
+  return name;
 }
 
 /** Replaces the file as a whole. What a killed process left beside it goes. */
