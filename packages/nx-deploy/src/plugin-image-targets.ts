@@ -22,7 +22,7 @@ export interface ImageFinding {
 type Inputs = NonNullable<TargetConfiguration['inputs']>;
 
 /** Whatever decides about versions, of any package manager; those that a workspace lacks count as empty. */
-const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
+export const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
 
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
 const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';
@@ -30,11 +30,7 @@ const MACHINE = 'node -p process.platform+process.arch+process.versions.modules'
 /** `projectRoot`: relative to the workspace, `/` between its parts. What leaves the workspace is no input; the build refuses it. */
 export function imageFinding(artifact: ArtifactConfig, projectRoot: string): ImageFinding | undefined {
   if (artifact.type !== 'image') return undefined;
-  const within = (path: string): string[] => {
-    const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
-    const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
-    return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
-  };
+  const within = (path: string): readonly string[] => inWorkspace(path, projectRoot);
   const root = projectRoot === '.';
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};
@@ -44,6 +40,13 @@ export function imageFinding(artifact: ArtifactConfig, projectRoot: string): Ima
   const { path = 'dist', base = '', dependencies = 'bundled', bundle = false } = artifact;
   const layout = base.startsWith('oci:') ? within(base.slice('oci:'.length)) : [];
   return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', root };
+}
+
+/** Where a path of deploy.json leads, relative to the workspace and empty for itself; nothing for one that leaves it. */
+export function inWorkspace(path: string, projectRoot: string): readonly string[] {
+  const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
+  const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
+  return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
 }
 
 /** Nx leaves a dependency on a target out where the project lacks it. */

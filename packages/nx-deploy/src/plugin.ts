@@ -8,6 +8,7 @@ import type { PluginOptions } from './config/plugin-options.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
 import { imageFinding } from './plugin-image-targets.js';
+import { packageFinding } from './plugin-package-targets.js';
 import { inferTargets } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
@@ -47,8 +48,9 @@ function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boo
 function examine(file: string, projectRoot: string): Finding {
   try {
     const { config } = loadConfig(dirname(file), dirname(file));
-    const image = imageFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), problems: 0 };
+    const root = projectRoot.replaceAll('\\', '/');
+    const [image, packaged] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root)];
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

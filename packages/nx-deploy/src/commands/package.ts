@@ -1,6 +1,5 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
 import { buildFacts, buildManifest, type BuildFacts, type GraphView, type SigningKey } from 'nx-build-manifest';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildSite } from '../image/builder.js';
 import { layerTime } from '../image/layer/index.js';
@@ -96,7 +95,8 @@ async function make(making: Making): Promise<Made> {
 async function collect({ context, resolved, graph, site }: Making, application: Application, facts: BuildFacts): Promise<{ readonly contents: Contents; readonly compatibility: VersionCompatibility }> {
   const { artifact, service, secrets } = resolved;
   const { document, files } = await compatibilityOf(context, artifact, service, facts.version);
-  const manifest = await buildManifest({ ...context, outputFile: join(packagePlace(context).folder, MANIFEST), ...(graph === undefined ? {} : { graph }) });
+  const { workspaceRoot, projectRoot, projectName } = context;
+  const manifest = await buildManifest({ workspaceRoot, projectRoot, projectName, outputFile: join(packagePlace(context).folder, MANIFEST), ...(graph === undefined ? {} : { graph }) });
   const contents = await contentsOf(artifact, application, site, {
     service, build: manifestRef(facts), health: artifact.smoke?.path ?? '/health', secrets, compatibility: document,
     ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }),
@@ -118,9 +118,8 @@ function timeOf({ git }: BuildFacts, variables: NodeJS.ProcessEnv): number {
 /** What cannot be taken apart, or does not run, is no package: it does not stay. */
 async function validate({ context, resolved, timed: { step }, signal }: Making, { file }: WrittenArchive): Promise<Ms | undefined> {
   const { smoke } = resolved.artifact;
-  const { TMPDIR: place = tmpdir() } = context.variables;
   try {
-    return await withTemporary(join(place, 'nx-deploy-packages'), async (temporary) => {
+    return await withTemporary(join(context.home.folder, 'packages'), async (temporary) => {
       const opened = await step('verify', () => openPackage(file, temporary, { signal }));
       return smoke === undefined ? undefined : step('start', () => smokePackage(context, opened, smoke, resolved.defaults, signal));
     });

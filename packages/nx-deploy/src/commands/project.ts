@@ -42,6 +42,11 @@ export async function findTargets(name: string): Promise<Readonly<Record<string,
   return nodes[name]?.data.targets ?? {};
 }
 
+/** Roots of all projects, relative to the workspace. Call it after {@link findProject}. */
+export async function findRoots(): Promise<readonly string[]> {
+  return Object.values((await projectGraph()).nodes).map(({ data }) => data.root);
+}
+
 async function projectGraph(): Promise<ProjectGraph> {
   const { createProjectGraphAsync } = await import('@nx/devkit');
   return createProjectGraphAsync({ exitOnError: false });

@@ -1,6 +1,6 @@
 /** Where the package of a project lies: below `dist` of the workspace, so that Nx caches it for every project in the same way. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { DeployError } from '../../errors.js';
 import { outputName } from '../image/place.js';
 import type { ProjectContext } from '../context.js';
@@ -18,6 +18,13 @@ export interface PackagePlace {
 export function packagePlace(context: ProjectContext): PackagePlace {
   const name = outputName(context);
   return { folder: join(context.workspaceRoot, 'dist/packages', name), run: join(context.workspaceRoot, 'dist/package-runs', `${name}.json`) };
+}
+
+/** Absolute path of a file that was named, relative to the workspace. @throws DeployError ND-PACKAGE-MISSING when there is none */
+export async function namedArchive({ workspaceRoot }: ProjectContext, name: string): Promise<string> {
+  const file = resolve(workspaceRoot, name);
+  if ((await stat(file).catch(() => undefined))?.isFile() === true) return file;
+  throw new DeployError('ND-PACKAGE-MISSING', { what: 'there is no such package', where: JSON.stringify(file), next: 'name the file of a package (.tar.gz) with --package; a relative path is taken from the folder of the workspace' });
 }
 
 /** Absolute path of the one archive of the project. @throws DeployError ND-PACKAGE-MISSING when there is none, or several */
