@@ -18,3 +18,8 @@ export type { BuildSubject } from './signing/statement.js';
 export { verifyPackage, type Verdict, type Verdicts, type VerifyQuery } from './signing/verify-package.js';
 export { formatChecksums, parseChecksums, type Checksum } from './signing/checksums.js';
 export { SIGNATURE_FILES } from './signing/names.js';
+export { sbom, sbomFileName, SBOM_FORMATS, type Sbom, type SbomFormat, type SbomQuery } from './sbom/sbom.js';
+export type { Component } from './sbom/component.js';
+export type { ProjectGraphFacts } from './sbom/graph.js';
+export type { Inventory, Need } from './sbom/inventory.js';
+export { licensePolicyProblems, type LicenseException, type LicensePolicy, type LicenseReport, type LicenseVerdict } from './sbom/license-policy.js';

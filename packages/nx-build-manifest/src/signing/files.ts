@@ -48,13 +48,13 @@ export async function digestsOf(folder: string, paths: readonly string[]): Promi
   return found;
 }
 
-/** Bytes of a file of the folder; undefined when there is none. @throws Error when it is something else or too big */
+/** Bytes of a file of the folder; undefined when there is none. @throws Error that goes on after its name, when it is something else or too big */
 export async function bytesOf(folder: string, path: string): Promise<Buffer | undefined> {
   const why = await unusable(folder, path);
   if (why === 'is missing') return undefined;
-  if (why !== undefined) throw new Error(`${path} ${why}`);
+  if (why !== undefined) throw new Error(why);
   const { size } = await stat(join(folder, path));
-  if (size > MOST_TEXT) throw new Error(`${path} is bigger than ${MOST_TEXT} bytes`);
+  if (size > MOST_TEXT) throw new Error(`is bigger than ${MOST_TEXT} bytes`);
   return readFile(join(folder, path));
 }
 
