@@ -10,6 +10,7 @@ export { readManifest, readRun } from './read-manifest.js';
 export { judge, parsePolicy, type Readiness, type Verdict as ReadinessVerdict } from './readiness/judge.js';
 export { recordRun, runFileOf, type BuildRun, type FinishedRun, type TaskRun } from './run-file.js';
 export { diffManifests, type ManifestDiff } from './diff/diff.js';
+export { exportManifest, EXPORT_FORMATS, type ExportFormat } from './export/export.js';
 export { diffText } from './diff/text.js';
 export { parseSigningKey, readSigningKey, type SigningKey, type TrustedKey } from './signing/keys.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';

@@ -27,10 +27,17 @@ export const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
 const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';
 
+/** A path of deploy.json, relative to the workspace: empty for the workspace itself, none at all for one that leaves it. */
+export function inWorkspace(path: string, projectRoot: string): string[] {
+  const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
+  const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
+  return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
+}
+
 /** `projectRoot`: relative to the workspace, `/` between its parts. What leaves the workspace is no input; the build refuses it. */
 export function imageFinding(artifact: ArtifactConfig, projectRoot: string): ImageFinding | undefined {
   if (artifact.type !== 'image') return undefined;
-  const within = (path: string): readonly string[] => inWorkspace(path, projectRoot);
+  const within = (path: string): string[] => inWorkspace(path, projectRoot);
   const root = projectRoot === '.';
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};
@@ -40,13 +47,6 @@ export function imageFinding(artifact: ArtifactConfig, projectRoot: string): Ima
   const { path = 'dist', base = '', dependencies = 'bundled', bundle = false } = artifact;
   const layout = base.startsWith('oci:') ? within(base.slice('oci:'.length)) : [];
   return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', root };
-}
-
-/** Where a path of deploy.json leads, relative to the workspace and empty for itself; nothing for one that leaves it. */
-export function inWorkspace(path: string, projectRoot: string): readonly string[] {
-  const spelled = /^\{workspaceRoot\}/.test(path) ? path.replace(/^\{workspaceRoot\}\/*/, '') : posix.join(projectRoot, path.replace(/^\{projectRoot\}\/*/, ''));
-  const found = posix.normalize(spelled === '' ? '.' : spelled).replace(/\/$/, '');
-  return found === '..' || found.startsWith('../') ? [] : [found === '.' ? '' : found];
 }
 
 /** Nx leaves a dependency on a target out where the project lacks it. */

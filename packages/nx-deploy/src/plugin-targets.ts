@@ -3,6 +3,7 @@ import type { TargetConfiguration } from '@nx/devkit';
 import { targetNames } from './config/plugin-options.js';
 import type { PluginOptions, TargetKey } from './config/plugin-options.js';
 import { imageTargets, metadataOf, type ImageFinding, type ImageKey } from './plugin-image-targets.js';
+import { manifestTarget, type ManifestFinding } from './plugin-manifest-target.js';
 import { packageTargets, type PackageFinding, type PackageKey } from './plugin-package-targets.js';
 
 /** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
@@ -12,6 +13,8 @@ export interface Finding {
   readonly image?: ImageFinding;
   /** Undefined when the artifact is no package. */
   readonly packaged?: PackageFinding;
+  /** Undefined when the file cannot be used. */
+  readonly manifest?: ManifestFinding;
   /** How many problems the file has. */
   readonly problems: number;
 }
@@ -22,7 +25,7 @@ interface Kind {
   readonly example: Readonly<Record<string, unknown>>;
 }
 
-type DeployKey = Exclude<TargetKey, ImageKey | PackageKey>;
+type DeployKey = Exclude<TargetKey, ImageKey | PackageKey | 'buildManifest'>;
 
 const KINDS: Readonly<Record<DeployKey, Kind>> = {
   deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
@@ -60,7 +63,10 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
       metadata: metadataOf(names[key], finding.problems === 0 ? description : `${description} (deploy.json has problems: run it to see them)`, example),
     }];
   });
-  return { ...Object.fromEntries(targets), ...(finding.image === undefined ? {} : imageTargets(finding.image, options)), ...(finding.packaged === undefined ? {} : packageTargets(finding.packaged, configurationsOf(finding.environments ?? []), options)) };
+  const manifest = finding.manifest === undefined ? {} : manifestTarget(finding.manifest, options, configurationsOf(finding.environments ?? []));
+  const image = finding.image === undefined ? {} : imageTargets(finding.image, options);
+  const packaged = finding.packaged === undefined ? {} : packageTargets(finding.packaged, configurationsOf(finding.environments ?? []), options);
+  return { ...Object.fromEntries(targets), ...manifest, ...image, ...packaged };
 }
 
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {

@@ -51,9 +51,9 @@ describe('inference', () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);
     const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
-    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate']);
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate', 'build-manifest']);
     for (const target of Object.values(project?.targets ?? {})) {
-      expect(target).toMatchObject({ cache: false, options: {}, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
+      expect(target).toMatchObject({ cache: false, options: expect.any(Object) as object, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
       expect(target).not.toHaveProperty('defaultConfiguration');
       expect(target.metadata).toMatchObject({ technologies: ['nx-deploy'], help: { command: expect.stringMatching(/^npx nx /) } });
     }
@@ -70,7 +70,7 @@ describe('inference', () => {
       return (await infer([file], options))[dirname(file)]?.targets ?? {};
     };
     const targets = await inferred({});
-    expect(Object.keys(targets).slice(-5)).toEqual(['env-validate', 'build-image', 'push-image', 'load-image', 'inspect-image']);
+    expect(Object.keys(targets).slice(-6)).toEqual(['env-validate', 'build-manifest', 'build-image', 'push-image', 'load-image', 'inspect-image']);
     expect(targets['build-image']).toEqual({
       executor: 'nx-deploy:build-image', options: {}, cache: true, dependsOn: ['build'],
       inputs: [
@@ -105,7 +105,7 @@ describe('inference', () => {
       return (await infer(['apps/api/deploy.json'], options))['apps/api']?.targets ?? {};
     };
     const targets = await inferred({ api: { document: 'openapi.json', previous: '{workspaceRoot}/released.json' } });
-    expect(Object.keys(targets).slice(-5)).toEqual(['env-validate', 'stage', 'compile', 'package', 'phases']);
+    expect(Object.keys(targets).slice(-5)).toEqual(['build-manifest', 'stage', 'compile', 'package', 'phases']);
     expect(targets['deploy']).toMatchObject({ dependsOn: ['package', 'env-validate'] });
     expect(targets['compile']).toMatchObject({ executor: 'nx:noop', dependsOn: ['build'] });
     for (const name of ['stage', 'phases']) expect(targets[name]).toMatchObject({ executor: `nx-deploy:${name}`, cache: false, configurations: { staging: { environment: 'staging' } } });
@@ -119,6 +119,27 @@ describe('inference', () => {
     expect(renamed).not.toHaveProperty('compile');
     expect(renamed['pack']).toMatchObject({ dependsOn: ['check', 'compile'], inputs: expect.arrayContaining(['^default', { dependentTasksOutputFiles: '**/*', transitive: true }]) as unknown });
     expect(renamed['deploy']).toMatchObject({ dependsOn: ['pack', 'env-validate'] });
+  });
+
+  it('gives each project the target that writes its build manifest', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    const inferred = async (artifact: object, options?: PluginOptions, file = 'apps/api/deploy.json'): Promise<NonNullable<Projects[string]['targets']>> => {
+      write(file, JSON.stringify({ artifact, environments: { staging: {} } }));
+      return (await infer([file], options))[dirname(file)]?.targets ?? {};
+    };
+    const outputFile = '{workspaceRoot}/dist/manifests/{projectRoot}/build-manifest.json';
+    expect((await inferred({ type: 'files' }))['build-manifest']).toEqual({
+      executor: 'nx-build-manifest:generate', options: { outputFile, artifacts: ['{workspaceRoot}/apps/api/dist'] }, configurations: { staging: { environment: 'staging' } },
+      cache: false, outputs: [outputFile], dependsOn: ['build'], metadata: expect.any(Object) as object,
+    });
+    const artifacts = async (artifact: object): Promise<unknown> => ((await inferred(artifact))['build-manifest']?.options as { artifacts?: unknown }).artifacts;
+    expect(await artifacts({ type: 'image', path: '../../dist/apps/api' })).toEqual(['{workspaceRoot}/dist/apps/api']);
+    expect(await artifacts({ type: 'image', builder: 'docker' })).toBeUndefined();
+    expect((await inferred({ type: 'files' }, { targetNames: { buildManifest: 'facts' }, buildTargetName: 'compile' }))['facts']).toMatchObject({ dependsOn: ['compile'] });
+    write('project.json', '{ "name": "shop" }');
+    expect((await inferred({ type: 'files' }, undefined, 'deploy.json'))['build-manifest']).toMatchObject({ outputs: ['{workspaceRoot}/dist/manifests/{projectName}/build-manifest.json'] });
+    write('apps/api/deploy.json', BROKEN);
+    expect((await infer(['apps/api/deploy.json']))['apps/api']?.targets).not.toHaveProperty('build-manifest');
   });
 
   it('tells nothing of the machine', async () => {
@@ -157,7 +178,7 @@ describe('inference', () => {
     write('api/deploy.json', GOOD);
     const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
     const { api } = await infer(['api/deploy.json'], options);
-    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env']);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env', 'build-manifest']);
     expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
   });
 

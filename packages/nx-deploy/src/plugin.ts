@@ -1,6 +1,6 @@
 /** Inference: a deploy.json beside a project.json or package.json gives that project its deploy targets. */
 import { createNodesFromFiles } from '@nx/devkit';
-import type { CreateNodes, CreateNodesContext } from '@nx/devkit';
+import type { CreateNodes, CreateNodesContext, PostTasksExecution } from '@nx/devkit';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { environmentNames, loadConfig } from './config/load.js';
@@ -8,11 +8,18 @@ import type { PluginOptions } from './config/plugin-options.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
 import { imageFinding } from './plugin-image-targets.js';
+import { manifestFinding } from './plugin-manifest-target.js';
 import { packageFinding } from './plugin-package-targets.js';
 import { inferTargets } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
 export type { PluginOptions as NxDeployPluginOptions } from './config/plugin-options.js';
+/** Writes the run file beside each build manifest; nothing of a manifest is loaded before a run has ended. */
+export const postTasksExecution: PostTasksExecution<PluginOptions> = async (_options, context) => {
+  const { postTasksExecution: record } = await import('nx-build-manifest/plugin');
+  await record(undefined, context);
+};
+
 export { shadowedTargets } from './config/shadowed.js';
 
 export const name = 'nx-deploy';
@@ -49,8 +56,8 @@ function examine(file: string, projectRoot: string): Finding {
   try {
     const { config } = loadConfig(dirname(file), dirname(file));
     const root = projectRoot.replaceAll('\\', '/');
-    const [image, packaged] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root)];
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), problems: 0 };
+    const [image, packaged, manifest] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root), manifestFinding(config.artifact, root)];
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), manifest, problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

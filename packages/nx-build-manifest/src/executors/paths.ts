@@ -1,3 +1,4 @@
+import type { ExecutorContext } from '@nx/devkit';
 import { isAbsolute, relative, resolve } from 'node:path';
 
 /** What executors know about the project that they run for. */
@@ -7,6 +8,11 @@ export interface ProjectPlace {
   readonly projectName: string;
   /** Relative to the workspace; `.` for the workspace itself. */
   readonly projectRoot: string;
+}
+
+export function placeOf(context: Pick<ExecutorContext, 'root' | 'projectName' | 'projectsConfigurations'>): ProjectPlace {
+  const { projectName = 'workspace', projectsConfigurations } = context;
+  return { root: resolve(context.root), projectName, projectRoot: projectsConfigurations.projects[projectName]?.root ?? '.' };
 }
 
 /** Where manifests lie unless told otherwise. Not in the build's own output: its facts change with every commit, what is deployed does not. */

@@ -19,7 +19,7 @@ import { pushImage } from '../commands/push-image.js';
 import { stage } from '../commands/stage.js';
 import { repair } from '../commands/repair.js';
 import { unlock } from '../commands/unlock.js';
-import { findProject, findRoots, findTargets, findWorkspace } from '../commands/project.js';
+import { findProject, findRoots, findTargets, findWorkspace, projectGraph } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { rollback } from '../commands/rollback.js';
 import { status } from '../commands/status.js';
@@ -101,7 +101,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
       const archive = text('archive');
       return loadImage(context, { ...listed('tag'), ...optional({ engine: text('engine'), platform: text('platform') }), ...(archive === undefined ? {} : { archive: resolve(cwd, archive) }) });
     }
-    case 'package': return makePackage(context, optional({ key: text('key') }));
+    case 'package': return makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
     case 'stage': return stage(context, {}, findRoots);
     case 'phases': return phases(context, optional({ until: text('until') }), () => findTargets(subject));
     case 'inspect-image': return inspectImage(context, {});

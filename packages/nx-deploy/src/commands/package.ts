@@ -1,5 +1,5 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
-import { buildFacts, buildManifest, type BuildFacts, type GraphView, type SigningKey } from 'nx-build-manifest';
+import { buildFacts, buildManifest, type BuildFacts, type ProjectGraphFacts, type SigningKey } from 'nx-build-manifest';
 import { join } from 'node:path';
 import type { BuildSite } from '../image/builder.js';
 import { layerTime } from '../image/layer/index.js';
@@ -18,6 +18,7 @@ import { replaceFile } from './image/place.js';
 import { listenTo } from './image/progress.js';
 import { withImages } from './image/session.js';
 import { compatibilityOf } from './package/compatibility.js';
+import { materialsOf } from './package/materials.js';
 import { packagePlace, RECORD } from './package/place.js';
 import { recordOf, type PackageRecord } from './package/record.js';
 import { resolveProjectPackage, type ProjectPackage } from './package/resolve.js';
@@ -30,8 +31,8 @@ import { report, type CommandResult, type ReportOptions } from './result.js';
 export interface PackageOptions extends ReportOptions {
   /** File of the secret key that signs it, relative to the workspace. */
   readonly key?: string;
-  /** Nx's project graph, where it is known. */
-  readonly graph?: GraphView;
+  /** Nx's project graph. */
+  readonly graph?: () => Promise<ProjectGraphFacts>;
 }
 
 interface Made {
@@ -49,7 +50,7 @@ export function makePackage(context: CommandContext, options: PackageOptions): P
     const resolved = await resolveProjectPackage(context);
     const key = options.key === undefined ? undefined : await signingKey(context, options.key);
     const timed = steps(context.output);
-    const made = await withImages(context, [], (session) => make({ context, resolved, key, graph: options.graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } }))
+    const made = await withImages(context, [], (session) => make({ context, resolved, key, graph: await options.graph?.(), timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } }))
       .catch((thrown: unknown) => { throw ofPackage(thrown, resolved.artifact.path); });
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
@@ -65,7 +66,7 @@ interface Making {
   readonly context: CommandContext;
   readonly resolved: ProjectPackage;
   readonly key: SigningKey | undefined;
-  readonly graph: GraphView | undefined;
+  readonly graph: ProjectGraphFacts | undefined;
   readonly timed: Steps;
   readonly signal: AbortSignal;
   readonly site: BuildSite;
@@ -100,7 +101,7 @@ async function collect({ context, resolved, graph, site }: Making, application: 
   const contents = await contentsOf(artifact, application, site, {
     service, build: manifestRef(facts), health: artifact.smoke?.path ?? '/health', secrets, compatibility: document,
     ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }),
-    documents: new Map<string, string | Buffer>([[MANIFEST, documentText({ ...manifest, service })], ...files]),
+    documents: new Map<string, string | Buffer>([[MANIFEST, documentText({ ...manifest, service })], ...files, ...await materialsOf(context, artifact, graph)]),
   });
   return { contents, compatibility: document };
 }

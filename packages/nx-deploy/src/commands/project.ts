@@ -47,7 +47,7 @@ export async function findRoots(): Promise<readonly string[]> {
   return Object.values((await projectGraph()).nodes).map(({ data }) => data.root);
 }
 
-async function projectGraph(): Promise<ProjectGraph> {
+export async function projectGraph(): Promise<ProjectGraph> {
   const { createProjectGraphAsync } = await import('@nx/devkit');
   return createProjectGraphAsync({ exitOnError: false });
 }

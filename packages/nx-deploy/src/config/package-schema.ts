@@ -54,6 +54,7 @@ export const packaged = section({
   exclude: patterns('Files that are left out wherever they stand, relative to the project.', [], [['dist/**/*.map']]),
   requires: requires.meta({ description: 'What it needs where it runs; checked at deploy time.' }).optional(),
   api: api.meta({ description: 'What it offers, to be compared with the release before.' }).optional(),
+  sbom: z.enum(['cyclonedx', 'spdx'], { error: 'must be "cyclonedx" or "spdx"' }).meta({ description: 'Form of the bill of materials in the package; without it there is none.', examples: ['cyclonedx'] }).optional(),
   smoke: smoke.optional(),
 });
 

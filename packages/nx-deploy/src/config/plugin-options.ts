@@ -4,7 +4,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate', buildManifest: 'build-manifest',
   buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image',
   package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
 } as const;
@@ -44,6 +44,7 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     prune: given.prune || TARGETS.prune,
     destroy: given.destroy || TARGETS.destroy,
     envValidate: given.envValidate || TARGETS.envValidate,
+    buildManifest: given.buildManifest || TARGETS.buildManifest,
     buildImage: given.buildImage || TARGETS.buildImage,
     pushImage: given.pushImage || TARGETS.pushImage,
     loadImage: given.loadImage || TARGETS.loadImage,

@@ -36,7 +36,7 @@ function packageOf(artifact: PackageConfig, request: PackageRequest, complain: C
     type: 'package', path: workspacePath(request, path, ['artifact', 'path'], complain), entry, dependencies: bundle ? 'bundle' : dependencies ?? 'bundled', assets, templates, exclude, requires,
     folders: { scripts: artifact.scripts ?? PACKAGE_PATTERNS.scripts, docs: artifact.docs ?? PACKAGE_PATTERNS.docs, tests: artifact.tests ?? PACKAGE_PATTERNS.tests },
     command: request.config.command ?? ['node', entry],
-    ...(api === undefined ? {} : { api }), ...(smoke === undefined ? {} : { smoke }),
+    ...(artifact.sbom === undefined ? {} : { sbom: artifact.sbom }), ...(api === undefined ? {} : { api }), ...(smoke === undefined ? {} : { smoke }),
   };
 }
 

@@ -95,6 +95,8 @@ export interface PackageArtifact extends Pick<OciImage, 'path' | 'entry' | 'depe
   };
   /** OpenAPI documents, absolute; `previous` may be a package. */
   readonly api?: { readonly document: string; readonly previous?: string };
+  /** Form of the bill of materials; undefined: there is none. */
+  readonly sbom?: 'cyclonedx' | 'spdx';
   /** How the service is started from its package; undefined: not at all. */
   readonly smoke?: { readonly env: Readonly<Record<string, string>>; readonly timeout: Ms; readonly path: string };
   /** Words that start web; the entry stands among them by its name. */

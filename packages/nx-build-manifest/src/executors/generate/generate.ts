@@ -1,10 +1,9 @@
 import type { ExecutorContext } from '@nx/devkit';
-import { resolve } from 'node:path';
 import { buildManifest, writeManifest, type BuildManifest, type ManifestQuery } from '../../manifest.js';
 import { printable } from '../../printable.js';
 import { problemsOf } from '../../problems.js';
 import { QUALITIES, type ReportPlaces } from '../../quality/index.js';
-import { defaultManifest, pathInWorkspace, shown, type ProjectPlace } from '../paths.js';
+import { defaultManifest, pathInWorkspace, placeOf, shown, type ProjectPlace } from '../paths.js';
 
 export interface GenerateOptions {
   /** Relative to the workspace; so are all paths here. */
@@ -67,8 +66,7 @@ function blockerLines({ readiness }: BuildManifest): readonly string[] {
 
 /** Executor `nx-build-manifest:generate`: writes the manifest, or fails and says why, one line for each problem. */
 export default async function generate(options: GenerateOptions, context: GenerateContext): Promise<{ success: boolean }> {
-  const projectName = context.projectName ?? 'workspace';
-  const place = { root: resolve(context.root), projectName, projectRoot: context.projectsConfigurations.projects[projectName]?.root ?? '.' };
+  const place = placeOf(context);
   try {
     refuseStale(options, context);
     const query = queryOf(options, context, place);

@@ -6,5 +6,5 @@ export type PackageExecutorOptions = Omit<PackageOptions, 'graph'> & NxOptions;
 
 /** `nx run <project>:package` */
 export default function packageExecutor(options: PackageExecutorOptions, context: ExecutorContext): Promise<{ success: boolean }> {
-  return runInNx(options, context, (command) => makePackage(command, { ...options, graph: context.projectGraph }));
+  return runInNx(options, context, (command) => makePackage(command, { ...options, graph: () => Promise.resolve(context.projectGraph) }));
 }
