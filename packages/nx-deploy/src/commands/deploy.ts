@@ -21,7 +21,7 @@ export interface DeployOptions extends ChangeOptions {
   readonly strategy?: string;
   /** Go on with what was interrupted instead: it needs no build and no environment files. */
   readonly resume?: boolean;
-  /** File of a package; by default the one that was made of the project last. Only where the artifact is a package. */
+  /** File of a package; by default, where the artifact is a package, the one that was made of the project last. */
   readonly package?: string;
   /** Stay for so long after the deploy, and take it back when it does badly; overrides deploy.json, which the agent follows by itself. */
   readonly watch?: string | number;
@@ -53,13 +53,13 @@ async function newRelease(context: CommandContext, resolved: ResolvedEnvironment
     const artifact = dryRun ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
     return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, files, collected), manifest }, processes: processes(resolved) };
   };
-  const { packaged } = resolved;
-  if (packaged !== undefined) {
+  const { entry, packaged } = resolved;
+  if (named !== undefined && entry === undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and an engine makes an image of this project', where: `${resolved.file}: artifact.builder`, next: 'leave the option out' });
+  if (entry !== undefined && (packaged || named !== undefined)) {
     const archive = named === undefined ? await findArchive(context) : await namedArchive(context, named);
     const config = await configValues(context, resolved);
-    return withPackage(context, resolved, archive, config, (unpacked) => release(unpacked, config, packaged));
+    return withPackage(context, resolved, archive, config, (unpacked) => release(unpacked, config, { entry }));
   }
-  if (named !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and the artifact of this project is none', where: `${resolved.file}: artifact.type`, next: 'leave the option out, or set "artifact.type" to "package"' });
   const files = filesOf(resolved);
   const config = await configValues(context, resolved);
   const [collected, manifest] = await Promise.all([collectFiles({ artifact: files, workspaceRoot: context.workspaceRoot }), manifestRef(context)]);

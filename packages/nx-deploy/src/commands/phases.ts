@@ -107,6 +107,6 @@ async function runPhase({ workspaceRoot, projectName, environment, variables, ou
   });
 }
 
-function phaseLines(done: readonly PhaseReport[]): readonly string[] {
-  return table([{ title: 'phase' }, { title: 'target' }, { title: 'state' }, { title: 'took', align: 'right' }], done.map(({ phase, target, state, ms }) => [phase, target, state, ms === undefined ? '' : formatDuration(ms)]));
+export function phaseLines(done: readonly PhaseReport[]): readonly string[] {
+  return table([{ title: 'phase' }, { title: 'target' }, { title: 'state' }, { title: 'took', align: 'right' }], done.map(({ phase, target, state, ms }) => [phase, target, state, ms === undefined ? '' : formatDuration(ms)])).map((line) => `  ${line}`);
 }

@@ -39,7 +39,13 @@ test('what does not go together is told at once, with its place', () => {
     expect.stringMatching(/^artifact\.smoke\.env\.DB_PASSWORD .*secret/), expect.stringMatching(/^artifact\.smoke\.env\.KEY .*secret/), expect.stringMatching(/^artifact\.path .*must lie in the workspace/),
   ]);
   expect(problems(() => resolved({ assets: ['a'] }))).toEqual([expect.stringMatching(/^artifact\.assets .*must stand beside "bundle"/)]);
-  expect(problems(() => resolvePackage({ ...parseConfig(text({ type: 'files' }), 'd'), ...place, secrets: [] }))).toEqual([expect.stringMatching(/must be "package".*it is "files"/)]);
+  expect(problems(() => resolved({ type: 'image', builder: 'docker' }))).toEqual([expect.stringMatching(/^artifact\.builder .*must not be an engine/)]);
+});
+
+test('files and images of the builder oci are packed as they are deployed', () => {
+  expect(resolved({ type: 'files', path: 'out', dependencies: 'traced' })).toMatchObject({ type: 'package', path: '/w/apps/api/out', dependencies: 'traced' });
+  expect(resolved({ type: 'image', bundle: true, assets: ['a'] })).toMatchObject({ dependencies: 'bundle', assets: ['a'] });
+  expect(resolved({ type: 'image', assets: ['a'] })).toMatchObject({ dependencies: 'bundled', assets: [] });
 });
 
 describe('verify', () => {
@@ -48,7 +54,7 @@ describe('verify', () => {
   });
 
   test('is off where nobody asks, and the nearest wins', () => {
-    expect(verified({})).toMatchObject({ packaged: { entry: 'a.js' }, verify: { mode: 'off', keys: [] } });
+    expect(verified({})).toMatchObject({ packaged: true, entry: 'a.js', verify: { mode: 'off', keys: [] } });
     expect(verified({})).not.toHaveProperty('artifact');
     const keys = ['{workspaceRoot}/a.pub', 'b.pub'];
     expect(verified({}, {}, { verify: { keys } }).verify).toEqual({ mode: 'enforce', keys: ['/w/a.pub', '/w/apps/api/b.pub'], identities: [], provenance: false, requireSbom: false });

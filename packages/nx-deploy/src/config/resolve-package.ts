@@ -1,10 +1,11 @@
-/** The artifact of deploy.json as a package: the same for every environment, so that one package is made once and deployed to all of them. */
+/** The artifact of deploy.json as a package: the same for every environment, so that one package is made once and deployed to all of them. Files and images can be packed too. */
 import { workspacePath, type Complain, type Place } from './artifact-path.js';
 import { pathText, type Path } from './document.js';
-import type { PackageConfig } from './image-schema.js';
+import type { ArtifactConfig, OciConfig, PackageConfig } from './image-schema.js';
 import { invalid, type DeployFile } from './load.js';
 import { PACKAGE_PATTERNS, type VerifyConfig } from './package-schema.js';
 import type { PackageArtifact, VerifyOption } from './resolved.js';
+import { isOci } from './resolve-image.js';
 import { looksSecret } from './secret-names.js';
 import { parseDuration } from '../model/index.js';
 
@@ -15,16 +16,29 @@ export interface PackageRequest extends Place, Pick<DeployFile, 'config'>, Parti
   readonly defaultHealthPath?: string;
 }
 
-/** Throws ND-CONFIG-INVALID with every problem of keys that do not go together, or when the artifact is no package. */
+/** Throws ND-CONFIG-INVALID with every problem of keys that do not go together, or when an engine makes an image of it. */
 export function resolvePackage(request: PackageRequest): PackageArtifact {
   const { config: { artifact }, file } = request;
   const problems: { path: Path; text: string }[] = [];
   const complain: Complain = (path, text) => void problems.push({ path, text });
-  const resolved = artifact.type === 'package' ? packageOf(artifact, request, complain) : undefined;
-  if (resolved === undefined) complain(['artifact', 'type'], `must be "package", so that there is a package to make; it is "${artifact.type}"`);
+  const packed = packable(artifact);
+  const resolved = packed === undefined ? undefined : packageOf(packed, request, complain);
+  if (resolved === undefined) complain(['artifact', 'builder'], 'must not be an engine, so that there is a package to make: it holds the files of a build, and an engine makes an image of them');
   const say = request.describe ?? ((path, text) => `${pathText(path)}: ${text}`);
   if (resolved === undefined || problems.length > 0) throw invalid(file, problems.map(({ path, text }) => say(path, text)));
   return resolved;
+}
+
+/** What says which files run, and for a package all else. */
+function packable(artifact: ArtifactConfig): PackageConfig | undefined {
+  if (artifact.type === 'package') return artifact;
+  if (artifact.type === 'image' && !isOci(artifact)) return undefined;
+  const { path, entry, dependencies } = artifact;
+  const { bundle, assets }: Partial<Pick<OciConfig, 'bundle' | 'assets'>> = artifact.type === 'image' ? artifact : {};
+  return {
+    type: 'package', ...(path === undefined ? {} : { path }), ...(entry === undefined ? {} : { entry }), ...(dependencies === undefined ? {} : { dependencies }),
+    ...(bundle === true ? { bundle, ...(assets === undefined ? {} : { assets }) } : {}),
+  };
 }
 
 function packageOf(artifact: PackageConfig, request: PackageRequest, complain: Complain): PackageArtifact {

@@ -57,7 +57,8 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     environment: name,
     file: request.file,
     platform: { type: 'local' },
-    ...(request.config.artifact.type === 'package' ? { packaged: { entry: request.config.artifact.entry ?? 'main.js' } } : {}),
+    packaged: request.config.artifact.type === 'package',
+    ...entryOf(request.config),
     verify: verifyOf(nearest(layers, 'verify'), request, (path, text) => complain([...placeOf(layers, name, 'verify'), ...path], text)),
     ...(files === undefined ? {} : { artifact: files }),
     port: nearest(layers, 'port') ?? 0,
@@ -118,6 +119,10 @@ function filesOf(request: ResolveRequest, complain: Complain): FilesArtifact | u
   const { path = 'dist', entry = 'main.js' } = artifact;
   const absolute = workspacePath(request, path, ['artifact', 'path'], complain);
   return { type: 'files', path: absolute, entry, dependencies: artifact.dependencies === 'traced' ? 'traced' : 'bundled' };
+}
+
+function entryOf({ artifact }: DeployConfig): { readonly entry?: string } {
+  return artifact.type === 'image' && !isOci(artifact) ? {} : { entry: artifact.entry ?? 'main.js' };
 }
 
 function healthOf(layers: Layers): HealthSpec {

@@ -186,8 +186,10 @@ export interface ResolvedEnvironment {
   /** Absolute path of deploy.json. */
   readonly file: string;
   readonly platform: { readonly type: 'local' };
-  /** Of a package, whose archive holds what `local` runs. `entry`: as the commands of the processes name it. */
-  readonly packaged?: { readonly entry: string };
+  /** Is the package deployed, rather than what the build put out? */
+  readonly packaged: boolean;
+  /** As the commands of the processes name it; undefined for an image of a Dockerfile. */
+  readonly entry?: string;
   readonly verify: VerifyOption;
   /** What `local` runs; undefined for a package and for an image whose files it cannot run as they are: see {@link ImageOption}. */
   readonly artifact?: FilesArtifact;

@@ -5,13 +5,14 @@ import { DeployError } from '../errors.js';
 import { writeLayer, type Entry } from '../image/layer/index.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { file, folder, forged, gzip, link, tar } from './archives.spec-support.js';
-import { extractPackage, type ExtractLimits } from './extract.js';
+import { extractPackage, type Extracted, type ExtractLimits } from './extract.js';
 
 const root = temporaryFolder('extract');
 const member = { path: 'a', type: 'file', mode: 0o644, size: 0 } as const;
 
 interface Tried {
   readonly error: unknown;
+  readonly taken: Extracted | undefined;
   /** What lies beside and in the folder afterwards. */
   readonly beside: readonly string[];
   readonly inside: readonly string[];
@@ -23,8 +24,9 @@ async function attempt(archive: Buffer, limits?: ExtractLimits): Promise<Tried> 
   mkdirSync(to);
   const path = join(root, 'archive.tar.gz');
   writeFileSync(path, archive);
-  const error = await extractPackage(path, to, limits).then(() => undefined, (thrown: unknown) => thrown);
-  const tried = { error, beside: readdirSync(above), inside: readdirSync(to, { recursive: true, encoding: 'utf8' }) };
+  let taken: Extracted | undefined;
+  const error = await extractPackage(path, to, limits).then((extracted) => { taken = extracted; }, (thrown: unknown) => thrown);
+  const tried = { error, taken, beside: readdirSync(above), inside: readdirSync(to, { recursive: true, encoding: 'utf8' }) };
   rmSync(above, { recursive: true });
   return tried;
 }
@@ -117,18 +119,20 @@ test('takes what the writer wrote: names of any length and sign, executables, li
   expect(readdirSync(to).sort()).toEqual(['bin', 'd'.repeat(200), 'empty']);
 });
 
-test('no byte of an archive can be changed unnoticed, but for those that say nothing', async () => {
+test('a changed byte is found, or changes nothing of what is taken: compressed data can be written in more than one way', async () => {
   const archive = gzip(tar(folder('a'), file('a/main.js', 'console.log(1)\n'), link('a/b', 'main.js')));
   const before = await attempt(archive);
   expect(before.error).toBeUndefined();
-  // Deflate fills its last byte with bits that nothing reads.
-  const silent: number[] = [];
+  let silent = 0;
   for (let at = 0; at < archive.length; at += 1) {
     for (const bit of [0, 7]) {
       const changed = Buffer.from(archive);
       changed[at] = (changed[at] ?? 0) ^ (1 << bit);
-      if ((await attempt(changed)).error === undefined) silent.push(at);
+      const { error, taken } = await attempt(changed);
+      if (error !== undefined) continue;
+      silent += 1;
+      expect(taken).toEqual(before.taken);
     }
   }
-  expect(silent.filter((at) => at !== archive.length - 9)).toEqual([]);
+  expect(silent).toBeLessThan(archive.length / 10);
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { follow, parents, quoted } from '../archive/manifest.js';
-import { badEntry, type Entry } from '../image/layer/entry.js';
+import { badMember } from '../image/layer/entry.js';
 import { errorCode } from '../errors.js';
 import type { Member } from '../image/layer/header.js';
 import { readTar } from '../image/layer/read.js';
@@ -56,7 +56,7 @@ export async function extractPackage(archive: string, folder: string, limits: Ex
     signal?.throwIfAborted();
     const { path, type, target = '' } = member;
     if (seen.size > limits.entries) throw refuse(`it holds more than ${limits.entries} entries`);
-    const problem = badEntry(entryOf(member)) ?? badPlace(path, seen);
+    const problem = badMember(member) ?? badPlace(path, seen);
     if (problem !== undefined) throw refuse(problem, path);
     seen.set(path, type);
     if (type === 'symlink') links.set(path, target);
@@ -65,10 +65,6 @@ export async function extractPackage(archive: string, folder: string, limits: Ex
   });
   for (const [path, target] of links) if (follow(path, links) === undefined) throw refuse(`the link to ${quoted(target)} leaves the package or never ends`, path);
   return { files, links: [...links].map(([path, target]) => ({ path, target })) };
-}
-
-function entryOf({ path, type, target = '', mode }: Member): Entry {
-  return type === 'symlink' ? { path, type, target } : type === 'directory' ? { path, type } : { path, type, mode, source: Buffer.alloc(0) };
 }
 
 /** As it is written: every folder on its way was there before, and nothing stands twice. */

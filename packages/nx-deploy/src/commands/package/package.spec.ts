@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { smallDisk } from '../../platforms/contract/faults/small-disk.js';
 import { eventually, Workbench } from '../workbench.spec-support.js';
@@ -214,3 +214,16 @@ test('a kill in the middle leaves nothing that could be taken for a package, and
   expect((await pack(bench)).exitCode).toBe(0);
   expect(names(folder)).toEqual(['api-v1.0.0-uncommitted.tar.gz', 'api-v1.0.0-uncommitted.tar.gz.sha256', 'package-info.json']);
 }, 60_000);
+
+test('as many files as a service has with all of its modules', async () => {
+  const count = process.env['NX_DEPLOY_SOAK'] === '1' ? 30_000 : 3_000;
+  await project();
+  const folder = join(bench.root, 'apps/api/dist/node_modules/many');
+  for (let index = 0; index < count; index += 1) {
+    if (index % 500 === 0) mkdirSync(join(folder, String(index / 500)), { recursive: true });
+    writeFileSync(join(folder, String(Math.floor(index / 500)), `${index}.js`), `module.exports = ${index};\n`);
+  }
+  const { exitCode, document } = await pack(bench);
+  expect(exitCode).toBe(0);
+  expect(document.package.files).toBeGreaterThan(count);
+}, 120_000);

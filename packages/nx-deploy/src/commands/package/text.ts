@@ -19,8 +19,7 @@ export interface PackageShown {
 
 export function packageLines({ project, record, sizes, durationMs, healthyMs, file, workspaceRoot }: PackageShown): readonly string[] {
   return [
-    ...sizeTable(sizes),
-    ...leftOutTable(sizes),
+    ...[...sizeTable(sizes), ...leftOutTable(sizes)].map((line) => `  ${line}`),
     `packed: ${project} ${record.version} in ${formatDuration(durationMs)}`,
     `  archive   ${relative(workspaceRoot, file)}`,
     `  sha256    ${record.sha256}`,

@@ -1,6 +1,7 @@
 /** What a layer is made of, checked and in the one order that every machine writes it in. */
 import { parents, quoted } from '../../archive/manifest.js';
 import { DeployError } from '../../errors.js';
+import type { Member } from './header.js';
 
 /** `path` is relative to the root of the image, `/` between its parts, none of them empty, `.` or `..`. */
 export type Entry = FileEntry | LinkEntry | FolderEntry;
@@ -69,8 +70,13 @@ function inOrder(entries: readonly Entry[]): readonly Entry[] {
 }
 
 /** What is wrong with an entry by itself; undefined when it can be written. */
-export function badEntry(entry: Entry): string | undefined {
+function badEntry(entry: Entry): string | undefined {
   return badPath(entry.path) ?? badContent(entry);
+}
+
+/** {@link badEntry} of what was read from an archive. */
+export function badMember({ path, type, target = '', mode }: Member): string | undefined {
+  return badEntry(type === 'symlink' ? { path, type, target } : type === 'directory' ? { path, type } : { path, type, mode, source: Buffer.alloc(0) });
 }
 
 function badPath(path: string): string | undefined {
