@@ -1,5 +1,5 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
-import { buildFacts, buildManifest, type BuildFacts, type ProjectGraphFacts, type SigningKey } from 'nx-build-manifest';
+import { buildFacts, buildManifest, type BuildFacts, type GraphView, type ProjectGraphFacts, type SigningKey } from 'nx-build-manifest';
 import { join } from 'node:path';
 import type { BuildSite } from '../image/builder.js';
 import { layerTime } from '../image/layer/index.js';
@@ -28,11 +28,14 @@ import { steps, type Steps } from './package/steps.js';
 import { packageLines } from './package/text.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
 
+/** Nx's, as far as manifest and bill of materials read it. */
+type Graph = GraphView & ProjectGraphFacts;
+
 export interface PackageOptions extends ReportOptions {
   /** File of the secret key that signs it, relative to the workspace. */
   readonly key?: string;
   /** Nx's project graph. */
-  readonly graph?: () => Promise<ProjectGraphFacts>;
+  readonly graph?: () => Promise<Graph>;
 }
 
 interface Made {
@@ -49,8 +52,9 @@ export function makePackage(context: CommandContext, options: PackageOptions): P
     const started = new Date().toISOString();
     const resolved = await resolveProjectPackage(context);
     const key = options.key === undefined ? undefined : await signingKey(context, options.key);
+    const graph = await options.graph?.();
     const timed = steps(context.output);
-    const made = await withImages(context, [], (session) => make({ context, resolved, key, graph: await options.graph?.(), timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } }))
+    const made = await withImages(context, [], (session) => make({ context, resolved, key, graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } }))
       .catch((thrown: unknown) => { throw ofPackage(thrown, resolved.artifact.path); });
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
@@ -66,7 +70,7 @@ interface Making {
   readonly context: CommandContext;
   readonly resolved: ProjectPackage;
   readonly key: SigningKey | undefined;
-  readonly graph: ProjectGraphFacts | undefined;
+  readonly graph: Graph | undefined;
   readonly timed: Steps;
   readonly signal: AbortSignal;
   readonly site: BuildSite;

@@ -35,8 +35,8 @@ test('what is said is taken', () => {
 
 test('what does not go together is told at once, with its place', () => {
   expect(problems(() => resolved({ bundle: true, dependencies: 'traced', path: '../../../etc', smoke: { env: { DB_PASSWORD: 'x', KEY: 'y' } }, api: { document: '../../../o.json' } }, {}, ['KEY']))).toEqual([
-    expect.stringMatching(/^artifact\.bundle \(\d+:\d+\): must not stand beside "dependencies"/), expect.stringMatching(/^artifact\.api\.document .*must lie in the workspace/),
-    expect.stringMatching(/^artifact\.smoke\.env\.DB_PASSWORD .*secret/), expect.stringMatching(/^artifact\.smoke\.env\.KEY .*secret/), expect.stringMatching(/^artifact\.path .*must lie in the workspace/),
+    expect.stringMatching(/^artifact\.bundle \(\d+:\d+\): must not stand beside "dependencies"/),
+    expect.stringMatching(/^artifact\.smoke\.env\.DB_PASSWORD .*secret/), expect.stringMatching(/^artifact\.smoke\.env\.KEY .*secret/), expect.stringMatching(/^artifact\.api\.document .*must lie in the workspace/), expect.stringMatching(/^artifact\.path .*must lie in the workspace/),
   ]);
   expect(problems(() => resolved({ assets: ['a'] }))).toEqual([expect.stringMatching(/^artifact\.assets .*must stand beside "bundle"/)]);
   expect(problems(() => resolved({ type: 'image', builder: 'docker' }))).toEqual([expect.stringMatching(/^artifact\.builder .*must not be an engine/)]);
