@@ -28,6 +28,6 @@ export interface PackageRecord {
 export function recordOf(archive: WrittenArchive, files: readonly PackedFile[], { service, version, buildId }: Pick<BuildFacts, 'service' | 'version' | 'buildId'>, { api }: VersionCompatibility): PackageRecord {
   return {
     schema: 1, service, version, ...(buildId === undefined ? {} : { buildId }), archive: basename(archive.file), sha256: archive.sha256, size: archive.size, uncompressed: archive.uncompressed,
-    files: files.length, signed: files.map(({ path }) => path).filter((path) => SIGNATURE_FILES.includes(path) && path !== 'checksums.txt'), breaking: api?.breaking ?? [],
+    files: files.length, signed: files.map(({ path }) => path).filter((path) => SIGNATURE_FILES.includes(path) && path !== 'checksums.txt').sort(), breaking: api?.breaking ?? [],
   };
 }
