@@ -1,5 +1,5 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
@@ -15,6 +15,20 @@ const bundles: readonly { readonly entry: string; readonly out: string; readonly
   { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
   { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit'] },
 ];
+
+/**
+ * Libraries of nx-build-manifest that few commands need and that are larger than everything else. They stay outside, and are found where that package
+ * finds them: it is a dependency of nx-deploy, and they are none.
+ */
+const leftOutside: Plugin = {
+  name: 'left outside',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^@(?:cyclonedx|sigstore)\// }, ({ path }) => ({ path, namespace: 'left-outside' }));
+    bundle.onLoad({ filter: /.*/, namespace: 'left-outside' }, ({ path }) => ({
+      contents: `const { createRequire } = require('node:module');\nmodule.exports = createRequire(createRequire(__filename).resolve('nx-build-manifest/package.json'))(${JSON.stringify(path)});\n`,
+    }));
+  },
+};
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
 function removeStale(source: string, dist: string): void {
@@ -64,6 +78,7 @@ async function main(): Promise<void> {
       // The main of some packages is UMD, whose own require cannot be followed.
       mainFields: ['module', 'main'],
       external: [...outside],
+      plugins: [leftOutside],
       // Names stay, for the stack of an internal error.
       minifyWhitespace: true,
       sourcemap: true,

@@ -8,7 +8,7 @@
 
 const ground = ['model', 'errors'];
 /** What a command may reach: everything but the ways in (executors, bin, generators, the plugin) and the strategies. */
-const commands = ['config', 'plan', 'apply', 'platforms', 'agent', 'routers', 'archive', 'image', 'hooks', 'releases', 'terminal', 'shell', 'engine', 'control', 'walker', ...ground];
+const commands = ['config', 'plan', 'apply', 'platforms', 'agent', 'routers', 'archive', 'image', 'package', 'hooks', 'releases', 'terminal', 'shell', 'engine', 'control', 'walker', ...ground];
 
 /**
  * Folders of packages/nx-deploy/src.
@@ -25,6 +25,7 @@ export const layers = {
   shell: { may: ground, starts: true },
   archive: { may: ground, types: ['config/resolved'] },
   image: { may: ['shell', 'archive', ...ground], types: ['config/resolved'] },
+  package: { may: ['shell', 'archive', 'image', ...ground], types: ['config/resolved'] },
   routers: { may: ground },
   terminal: { may: ground },
   config: { may: ground },

@@ -23,7 +23,7 @@ export interface ImageFinding {
 type Inputs = NonNullable<TargetConfiguration['inputs']>;
 
 /** Whatever decides about versions, of any package manager; those that a workspace lacks count as empty. */
-const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
+export const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
 
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
 const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';

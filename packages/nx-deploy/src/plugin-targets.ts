@@ -4,12 +4,15 @@ import { targetNames } from './config/plugin-options.js';
 import type { PluginOptions, TargetKey } from './config/plugin-options.js';
 import { imageTargets, metadataOf, type ImageFinding, type ImageKey } from './plugin-image-targets.js';
 import { manifestTarget, type ManifestFinding } from './plugin-manifest-target.js';
+import { packageTargets, type PackageFinding, type PackageKey } from './plugin-package-targets.js';
 
 /** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
 export interface Finding {
   readonly environments?: readonly string[];
   /** Undefined when the artifact is no image. */
   readonly image?: ImageFinding;
+  /** Undefined when the artifact is no package. */
+  readonly packaged?: PackageFinding;
   /** Undefined when the file cannot be used. */
   readonly manifest?: ManifestFinding;
   /** How many problems the file has. */
@@ -22,7 +25,7 @@ interface Kind {
   readonly example: Readonly<Record<string, unknown>>;
 }
 
-type DeployKey = Exclude<TargetKey, ImageKey | 'buildManifest'>;
+type DeployKey = Exclude<TargetKey, ImageKey | PackageKey | 'buildManifest'>;
 
 const KINDS: Readonly<Record<DeployKey, Kind>> = {
   deploy: { executor: 'nx-deploy:deploy', description: 'Deploys the project without interruption and takes it back when it fails', example: { dryRun: true } },
@@ -48,7 +51,7 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     const { executor, description, example } = KINDS[key];
     const usable = finding.environments !== undefined;
     // With an unusable file nothing runs before deploy: a task that fails first would hide what is wrong with the file.
-    const dependsOn = key === 'deploy' && usable ? { dependsOn: [options.buildTargetName || 'build', names.envValidate] } : {};
+    const dependsOn = key === 'deploy' && usable ? { dependsOn: [finding.packaged === undefined ? options.buildTargetName || 'build' : names.package, names.envValidate] } : {};
     const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
@@ -61,7 +64,9 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     }];
   });
   const manifest = finding.manifest === undefined ? {} : manifestTarget(finding.manifest, options, configurationsOf(finding.environments ?? []));
-  return { ...Object.fromEntries(targets), ...manifest, ...(finding.image === undefined ? {} : imageTargets(finding.image, options)) };
+  const image = finding.image === undefined ? {} : imageTargets(finding.image, options);
+  const packaged = finding.packaged === undefined ? {} : packageTargets(finding.packaged, configurationsOf(finding.environments ?? []), options);
+  return { ...Object.fromEntries(targets), ...manifest, ...image, ...packaged };
 }
 
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {

@@ -101,6 +101,29 @@ describe('inference', () => {
     expect((await inferred({}, undefined, 'deploy.json'))['build-image']).toMatchObject({ outputs: [expect.stringContaining('dist/images/{projectName}/image'), expect.any(String)] });
   });
 
+  it('gives a project whose artifact is a package its phases', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    const inferred = async (artifact: object, options?: PluginOptions): Promise<NonNullable<Projects[string]['targets']>> => {
+      write('apps/api/deploy.json', JSON.stringify({ artifact: { type: 'package', ...artifact }, environments: { staging: {} } }));
+      return (await infer(['apps/api/deploy.json'], options))['apps/api']?.targets ?? {};
+    };
+    const targets = await inferred({ api: { document: 'openapi.json', previous: '{workspaceRoot}/released.json' } });
+    expect(Object.keys(targets).slice(-5)).toEqual(['build-manifest', 'stage', 'compile', 'package', 'phases']);
+    expect(targets['deploy']).toMatchObject({ dependsOn: ['package', 'env-validate'] });
+    expect(targets['compile']).toMatchObject({ executor: 'nx:noop', dependsOn: ['build'] });
+    for (const name of ['stage', 'phases']) expect(targets[name]).toMatchObject({ executor: `nx-deploy:${name}`, cache: false, configurations: { staging: { environment: 'staging' } } });
+    expect(targets['package']).toMatchObject({
+      executor: 'nx-deploy:package', cache: true, dependsOn: ['stage', 'build'],
+      outputs: ['*.tar.gz', '*.tar.gz.sha256', 'package-info.json'].map((name) => `{workspaceRoot}/dist/packages/{projectRoot}/${name}`),
+      inputs: expect.arrayContaining(['{projectRoot}/**/*', '{workspaceRoot}/apps/api/openapi.json', '{workspaceRoot}/released.json', { runtime: 'git log -1 --format=%H || node -v' }, { dependentTasksOutputFiles: '**/*', transitive: false }]) as unknown,
+    });
+    expect(targets['package']).not.toHaveProperty('configurations');
+    const renamed = await inferred({ dependencies: 'traced' }, { targetNames: { package: 'pack', stage: 'check' }, buildTargetName: 'compile' });
+    expect(renamed).not.toHaveProperty('compile');
+    expect(renamed['pack']).toMatchObject({ dependsOn: ['check', 'compile'], inputs: expect.arrayContaining(['^default', { dependentTasksOutputFiles: '**/*', transitive: true }]) as unknown });
+    expect(renamed['deploy']).toMatchObject({ dependsOn: ['pack', 'env-validate'] });
+  });
+
   it('gives each project the target that writes its build manifest', async () => {
     write('apps/api/project.json', '{ "name": "api" }');
     const inferred = async (artifact: object, options?: PluginOptions, file = 'apps/api/deploy.json'): Promise<NonNullable<Projects[string]['targets']>> => {

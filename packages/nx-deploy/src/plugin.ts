@@ -9,6 +9,7 @@ import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
 import { imageFinding } from './plugin-image-targets.js';
 import { manifestFinding } from './plugin-manifest-target.js';
+import { packageFinding } from './plugin-package-targets.js';
 import { inferTargets } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
@@ -54,9 +55,9 @@ function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boo
 function examine(file: string, projectRoot: string): Finding {
   try {
     const { config } = loadConfig(dirname(file), dirname(file));
-    const image = imageFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
-    const manifest = manifestFinding(config.artifact, projectRoot.replaceAll('\\', '/'));
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), manifest, problems: 0 };
+    const root = projectRoot.replaceAll('\\', '/');
+    const [image, packaged, manifest] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root), manifestFinding(config.artifact, root)];
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), manifest, problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

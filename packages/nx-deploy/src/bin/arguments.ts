@@ -22,7 +22,7 @@ const ANSWER = { ...EVENTS, note: { type: 'string' }, run: { type: 'string' }, g
 
 /** What each command takes. The words are those of the executors' options. */
 export const COMMANDS = {
-  deploy: { ...CHANGE, resume: { type: 'boolean' }, watch: { type: 'string' } },
+  deploy: { ...CHANGE, resume: { type: 'boolean' }, package: { type: 'string' }, watch: { type: 'string' } },
   rollback: { ...CHANGE, to: { type: 'string' } },
   approve: { ...COMMON, ...ANSWER },
   reject: { ...COMMON, ...ANSWER },
@@ -39,6 +39,9 @@ export const COMMANDS = {
   'push-image': { ...REPORT, tag: { type: 'string', multiple: true } },
   'load-image': { ...REPORT, engine: { type: 'string' }, platform: { type: 'string' }, tag: { type: 'string', multiple: true }, archive: { type: 'string' } },
   'inspect-image': REPORT,
+  package: { ...REPORT, key: { type: 'string' } },
+  stage: COMMON,
+  phases: { ...COMMON, until: { type: 'string' } },
   images: { ...REPORT, max: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   agent: { ...REPORT, 'keep-instances': { type: 'boolean' } },
 } as const satisfies Record<string, Options>;
@@ -88,7 +91,7 @@ function unknown(kind: string, given: string, known: readonly string[]): DeployE
 export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [options]
 
 Commands:
-  deploy <project>     bring the built project into service (--resume: go on with what was interrupted; --watch <duration>: stay and look after it)
+  deploy <project>     bring the built project, or its package, into service (--package <file>; --resume: go on with what was interrupted; --watch <duration>: stay and look after it)
   rollback <project>   bring an earlier release back (--to <release>)
   approve <project>    let a change that waits for an answer go on (--gate <question>, --run <run>, --note <text>)
   reject <project>     take a change that waits for an answer back (--gate <question>, --run <run>, --note <text>)
@@ -105,6 +108,9 @@ Commands:
   push-image <project>   bring it to the registries of deploy.json (--tag <tag>)
   load-image <project>   load it into docker or podman (--engine podman, --platform, --tag), or write the file for that (--archive <file>)
   inspect-image <project>  its layers, sizes and biggest packages
+  package <project>    make the package of the built project (--key <file>: sign it)
+  stage <project>      check what a build needs before it begins
+  phases <project>     run stage, compile, package and deploy, until one fails (--until <phase>)
   images prune         make the store of image blobs smaller (--max 20GB)
   agent <action>       status, start, stop or restart the background agent (stop: --keep-instances)
 

@@ -13,10 +13,13 @@ import { inspectImage } from '../commands/inspect-image.js';
 import { loadImage } from '../commands/load-image.js';
 import { logs } from '../commands/logs.js';
 import { prune } from '../commands/prune.js';
+import { makePackage } from '../commands/package.js';
+import { phases } from '../commands/phases.js';
 import { pushImage } from '../commands/push-image.js';
+import { stage } from '../commands/stage.js';
 import { repair } from '../commands/repair.js';
 import { unlock } from '../commands/unlock.js';
-import { findProject, findTargets, findWorkspace } from '../commands/project.js';
+import { findProject, findRoots, findTargets, findWorkspace, projectGraph } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { rollback } from '../commands/rollback.js';
 import { status } from '../commands/status.js';
@@ -74,8 +77,9 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const events = text('events');
   const told = optional({ events: events === undefined ? undefined : resolve(cwd, events) });
   const change = { ...told, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
+  const named = text('package');
   switch (given.command) {
-    case 'deploy': return deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }) });
+    case 'deploy': return deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }), ...(named === undefined ? {} : { package: resolve(cwd, named) }) });
     case 'approve': return approve(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
     case 'reject': return reject(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
     case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
@@ -97,6 +101,9 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
       const archive = text('archive');
       return loadImage(context, { ...listed('tag'), ...optional({ engine: text('engine'), platform: text('platform') }), ...(archive === undefined ? {} : { archive: resolve(cwd, archive) }) });
     }
+    case 'package': return makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
+    case 'stage': return stage(context, {}, findRoots);
+    case 'phases': return phases(context, optional({ until: text('until') }), () => findTargets(subject));
     case 'inspect-image': return inspectImage(context, {});
     case 'logs': return logs(context, {
       follow: flag('follow'), json: flag('json'),

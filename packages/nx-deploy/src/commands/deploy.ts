@@ -9,6 +9,8 @@ import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/inde
 import type { ConfigValues } from '../releases/index.js';
 import { hooksOf, newRun, submit } from './change.js';
 import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { findArchive, namedArchive } from './package/place.js';
+import { withPackage, type UnpackedPackage } from './package/unpacked.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
 import type { CommandResult } from './result.js';
 import { watchOrder } from './watch-order.js';
@@ -19,17 +21,19 @@ export interface DeployOptions extends ChangeOptions {
   readonly strategy?: string;
   /** Go on with what was interrupted instead: it needs no build and no environment files. */
   readonly resume?: boolean;
+  /** File of a package; by default, where the artifact is a package, the one that was made of the project last. */
+  readonly package?: string;
   /** Stay for so long after the deploy, and take it back when it does badly; overrides deploy.json, which the agent follows by itself. */
   readonly watch?: string | number;
 }
 
-/** Deploys what the project's build put out. */
+/** Deploys what the project's build put out, or its package. */
 export function deploy(command: CommandContext, options: DeployOptions): Promise<CommandResult> {
   return reportEvents(command, options, async (context) => {
     const resolved = resolveProject(context, options.strategy);
     const watch = watchOrder(context, resolved, options.watch);
     const { resume = false, dryRun = false } = options;
-    const change = resume ? { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } as const : await newRelease(context, resolved, dryRun);
+    const change = resume ? { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } as const : await newRelease(context, resolved, options);
     return submit(context, {
       ...await serviceTarget(context, resolved),
       node: process.execPath,
@@ -42,14 +46,24 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
   });
 }
 
-/** The build's output, stored on the target unless nothing is to be changed, with all that makes a release of it. */
-async function newRelease(context: CommandContext, resolved: ResolvedEnvironment, dryRun: boolean): Promise<Change> {
+/** What is deployed, stored on the target unless nothing is to be changed, with all that makes a release of it. */
+async function newRelease(context: CommandContext, resolved: ResolvedEnvironment, { dryRun = false, package: named }: DeployOptions): Promise<Change> {
+  const release = async ({ collected, manifest }: UnpackedPackage, config: ConfigValues, files: Pick<FilesArtifact, 'entry'>): Promise<Change> => {
+    for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
+    const artifact = dryRun ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
+    return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, files, collected), manifest }, processes: processes(resolved) };
+  };
+  const { entry, packaged } = resolved;
+  if (named !== undefined && entry === undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and an engine makes an image of this project', where: `${resolved.file}: artifact.builder`, next: 'leave the option out' });
+  if (entry !== undefined && (packaged || named !== undefined)) {
+    const archive = named === undefined ? await findArchive(context) : await namedArchive(context, named);
+    const config = await configValues(context, resolved);
+    return withPackage(context, resolved, archive, config, (unpacked) => release(unpacked, config, { entry }));
+  }
   const files = filesOf(resolved);
   const config = await configValues(context, resolved);
   const [collected, manifest] = await Promise.all([collectFiles({ artifact: files, workspaceRoot: context.workspaceRoot }), manifestRef(context)]);
-  for (const warning of collected.warnings) context.output.event({ type: 'note', text: warning });
-  const artifact = dryRun ? artifactRef(collected) : await storedArtifacts(openBlobStore(context.home.blobs), context.home).store(collected);
-  return { action: 'deploy', deployable: { artifact, config, spec: runSpec(resolved, files, collected), manifest }, processes: processes(resolved) };
+  return release({ collected, manifest }, config, files);
 }
 
 function filesOf({ artifact, file, platform }: ResolvedEnvironment): FilesArtifact {
@@ -83,7 +97,7 @@ function processes({ processes: all }: ResolvedEnvironment): Processes {
 }
 
 /** How the release runs. A traced artifact keeps the workspace's layout, so its entry lies elsewhere than in the build's output. */
-function runSpec(resolved: ResolvedEnvironment, { entry }: FilesArtifact, collected: CollectedFiles): RunSpec {
+function runSpec(resolved: ResolvedEnvironment, { entry }: Pick<FilesArtifact, 'entry'>, collected: CollectedFiles): RunSpec {
   const { port, health, drain, stopTimeout, limits } = resolved;
   const specs = Object.entries(resolved.processes).map(([name, { spec }]): [string, ProcessSpec] => [name, {
     ...spec, command: spec.command.map((arg) => (arg === entry ? collected.entry : arg)),

@@ -42,7 +42,12 @@ export async function findTargets(name: string): Promise<Readonly<Record<string,
   return nodes[name]?.data.targets ?? {};
 }
 
-async function projectGraph(): Promise<ProjectGraph> {
+/** Roots of all projects, relative to the workspace. Call it after {@link findProject}. */
+export async function findRoots(): Promise<readonly string[]> {
+  return Object.values((await projectGraph()).nodes).map(({ data }) => data.root);
+}
+
+export async function projectGraph(): Promise<ProjectGraph> {
   const { createProjectGraphAsync } = await import('@nx/devkit');
   return createProjectGraphAsync({ exitOnError: false });
 }

@@ -1,5 +1,7 @@
-/** The artifact of a deploy.json: the files of a built project, or an image of them, or one of a Dockerfile. */
+/** The artifact of a deploy.json: the files of a built project, a package or an image of them, or an image of a Dockerfile. */
 import * as z from 'zod';
+import { bundle, dependencies, entry, fromProject, INSIDE, list, path, RELATIVE, texts, VARIABLE } from './artifact-values.js';
+import { packaged } from './package-schema.js';
 import { suggest } from './suggest.js';
 import { argv, section, text, whole } from './values.js';
 
@@ -9,26 +11,10 @@ export const TAG_TOKENS = ['version', 'commit', 'branch', 'hash'] as const;
 export type TagToken = (typeof TAG_TOKENS)[number];
 
 const TOKEN = `\\{(${TAG_TOKENS.join('|')})\\}`;
-const VARIABLE = '^[A-Za-z_][A-Za-z0-9_]{0,254}$';
-const RELATIVE = '^(?!/)(?![A-Za-z]:)[^\\0\\\\]+$';
-const INSIDE = '^(?!/)(?!(.*/)?\\.\\.(/|$))(?![A-Za-z]:)[^\\0\\\\]+$';
 const USER_PART = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}';
 const REPOSITORY = '^[!-?A-~]{1,255}$';
 
-const fromProject = (kind: string): string => `a ${kind} with "/" between its parts, relative to the project or beginning with {workspaceRoot} or {projectRoot}`;
 const word = (described: { description: string; examples?: string[] }) => text('^[^\\0]+$', 'text that is not empty, without NUL', described);
-const list = <Item extends z.ZodType>(item: Item, what: string) => z.array(item, { error: `must be a list of ${what}` });
-
-/** Names with values. What has a bad name is told at its key. */
-function texts(pattern: string, rule: string, what: string) {
-  const error = `must be ${rule}`;
-  return z.record(z.string({ error }).regex(new RegExp(pattern), { error }), z.string({ error: 'must be text' }).regex(/^[^\0]*$/, { error: 'must be text without NUL' }), { error: `must be an object of ${what} by name` });
-}
-
-const path = text(RELATIVE, fromProject('folder'), {
-  description: 'Folder of the build\'s output, relative to the project.', default: 'dist', examples: ['dist', '{workspaceRoot}/dist/apps/api'],
-}).optional();
-const entry = text(INSIDE, 'a file below "path", with "/" between its parts', { description: 'File that starts the service, relative to "path".', default: 'main.js' }).optional();
 
 const files = section({
   type: z.literal('files').meta({ description: 'The files of a built project.' }),
@@ -85,9 +71,8 @@ const oci = section({
   builder: z.literal('oci').meta({ description: 'Puts the image of a Node service together by itself, without an engine.', default: 'oci' }).optional(),
   path,
   entry,
-  dependencies: z.enum(['bundled', 'traced', 'installed'], { error: 'must be "bundled", "traced" or "installed"' })
-    .meta({ description: 'bundled: "path" holds all that runs. traced: the modules that "entry" loads are found and taken along. installed: the production dependencies of the pruned lock file.', default: 'bundled' }).optional(),
-  bundle: z.boolean({ error: 'must be true or false' }).meta({ description: 'Makes one file of the entry and of all that it loads, by esbuild; instead of "dependencies".', default: false }).optional(),
+  dependencies,
+  bundle,
   base: text('^(oci:[^\\0\\\\]+|[!-~]{1,600})$', 'an image like "node:22-slim", or "oci:" and the folder of a layout, relative to the project or beginning with {workspaceRoot}', {
     description: 'Image that it stands on.', default: 'node:22-slim', examples: ['node:22-slim', 'oci:{workspaceRoot}/images/node'],
   }).optional(),
@@ -140,11 +125,12 @@ const nxDocker = section({
 /** The error of a choice by a key: also told of what is no object, which has none. */
 const choice = (error: string) => ({ input }: { readonly input?: unknown }): string => (typeof input === 'object' && input !== null && !Array.isArray(input) ? error : 'must be an object');
 export const artifactSchema = z.discriminatedUnion('type', [
-  files, z.discriminatedUnion('builder', [oci, docker, nxDocker], { error: choice('must be "oci", "docker" or "@nx/docker"') }),
-], { error: choice('must be "files" or "image"') }).meta({ description: 'What is deployed.' });
+  files, packaged, z.discriminatedUnion('builder', [oci, docker, nxDocker], { error: choice('must be "oci", "docker" or "@nx/docker"') }),
+], { error: choice('must be "files", "image" or "package"') }).meta({ description: 'What is deployed.' });
 
 export type ArtifactConfig = z.output<typeof artifactSchema>;
 export type ImageConfig = Extract<ArtifactConfig, { type: 'image' }>;
+export type PackageConfig = Extract<ArtifactConfig, { type: 'package' }>;
 export type OciConfig = z.output<typeof oci>;
 export type DockerConfig = Exclude<ImageConfig, OciConfig>;
 export type PushConfig = NonNullable<ImageConfig['push']>[number];

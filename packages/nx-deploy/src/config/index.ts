@@ -4,6 +4,7 @@ export { resolveEnvironment } from './resolve.js';
 export type { ResolveRequest } from './resolve.js';
 export { imageFolder } from './image-folder.js';
 export { resolveImage } from './resolve-image.js';
+export { resolvePackage } from './resolve-package.js';
 export type { ImageRequest } from './resolve-image.js';
 export * from './resolved.js';
 export { jsonSchema } from './schema.js';

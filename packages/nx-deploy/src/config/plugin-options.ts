@@ -6,6 +6,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 export const TARGETS = {
   deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate', buildManifest: 'build-manifest',
   buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image',
+  package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
 } as const;
 export type TargetKey = keyof typeof TARGETS;
 export type TargetNames = Readonly<Record<TargetKey, string>>;
@@ -48,6 +49,10 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     pushImage: given.pushImage || TARGETS.pushImage,
     loadImage: given.loadImage || TARGETS.loadImage,
     inspectImage: given.inspectImage || TARGETS.inspectImage,
+    package: given.package || TARGETS.package,
+    stage: given.stage || TARGETS.stage,
+    compile: given.compile || TARGETS.compile,
+    phases: given.phases || TARGETS.phases,
   };
 }
 

@@ -40,7 +40,7 @@ const TEXTS = ['env', 'args', 'labels'];
 function passedOver(root: unknown): readonly Problem[] {
   const environments = valueAt(root, ['environments']);
   const records: readonly Path[] = [
-    ['environments'], ['processes'], ...TEXTS.map((key) => ['artifact', key]),
+    ['environments'], ['processes'], ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
     ...(isObject(environments) ? Object.keys(environments).map((name) => ['environments', name, 'processes']) : []),
   ];
   return records

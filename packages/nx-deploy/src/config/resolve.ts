@@ -11,6 +11,7 @@ import { serviceName } from './names.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
 import { isOci } from './resolve-image.js';
+import { verifyOf } from './resolve-package.js';
 import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig } from './schema.js';
 import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
@@ -56,6 +57,9 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     environment: name,
     file: request.file,
     platform: { type: 'local' },
+    packaged: request.config.artifact.type === 'package',
+    ...entryOf(request.config),
+    verify: verifyOf(nearest(layers, 'verify'), request, (path, text) => complain([...placeOf(layers, name, 'verify'), ...path], text)),
     ...(files === undefined ? {} : { artifact: files }),
     port: nearest(layers, 'port') ?? 0,
     health,
@@ -107,13 +111,18 @@ function ms(text: string | undefined, otherwise: Ms): Ms {
   return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
 }
 
-/** The files that `local` runs: undefined for an image that no build's output is a copy of. */
+/** The files that `local` runs: undefined for a package, and for an image that no build's output is a copy of. */
 function filesOf(request: ResolveRequest, complain: Complain): FilesArtifact | undefined {
   const { artifact } = request.config;
+  if (artifact.type === 'package') return undefined;
   if (artifact.type === 'image' && (!isOci(artifact) || artifact.dependencies === 'installed' || artifact.bundle === true)) return undefined;
   const { path = 'dist', entry = 'main.js' } = artifact;
   const absolute = workspacePath(request, path, ['artifact', 'path'], complain);
   return { type: 'files', path: absolute, entry, dependencies: artifact.dependencies === 'traced' ? 'traced' : 'bundled' };
+}
+
+function entryOf({ artifact }: DeployConfig): { readonly entry?: string } {
+  return artifact.type === 'image' && !isOci(artifact) ? {} : { entry: artifact.entry ?? 'main.js' };
 }
 
 function healthOf(layers: Layers): HealthSpec {

@@ -76,6 +76,43 @@ export interface FilesArtifact {
   readonly dependencies: 'bundled' | 'traced';
 }
 
+/** Folders of a package with files of the project, by patterns relative to it. */
+export const PACKAGE_FOLDERS = ['scripts', 'docs', 'tests'] as const;
+export type PackageFolder = (typeof PACKAGE_FOLDERS)[number];
+
+/** An archive of a Node service with its facts. */
+export interface PackageArtifact extends Pick<OciImage, 'path' | 'entry' | 'dependencies' | 'assets'> {
+  readonly type: 'package';
+  /** Patterns of files that lie beside the code and are filled in at deploy time. */
+  readonly templates: readonly string[];
+  readonly folders: Readonly<Record<PackageFolder, readonly string[]>>;
+  /** Patterns of what is left out everywhere. */
+  readonly exclude: readonly string[];
+  readonly requires: {
+    /** Range of versions; undefined: that of package.json. */
+    readonly node?: string;
+    readonly services: readonly { readonly name: string; readonly version?: string }[];
+  };
+  /** OpenAPI documents, absolute; `previous` may be a package. */
+  readonly api?: { readonly document: string; readonly previous?: string };
+  /** Form of the bill of materials; undefined: there is none. */
+  readonly sbom?: 'cyclonedx' | 'spdx';
+  /** How the service is started from its package; undefined: not at all. */
+  readonly smoke?: { readonly env: Readonly<Record<string, string>>; readonly timeout: Ms; readonly path: string };
+  /** Words that start web; the entry stands among them by its name. */
+  readonly command: readonly string[];
+}
+
+/** What is asked of a package before it is deployed. */
+export interface VerifyOption {
+  readonly mode: 'off' | 'warn' | 'enforce';
+  /** Absolute paths of public keys. */
+  readonly keys: readonly string[];
+  readonly identities: readonly string[];
+  readonly provenance: boolean;
+  readonly requireSbom: boolean;
+}
+
 /** Where an image is pushed to. */
 export interface ImageRepository {
   /** `images.example.com/team/api`, without tag and digest. */
@@ -149,7 +186,12 @@ export interface ResolvedEnvironment {
   /** Absolute path of deploy.json. */
   readonly file: string;
   readonly platform: { readonly type: 'local' };
-  /** What `local` runs; undefined for an image whose files it cannot run as they are: see {@link ImageOption}. */
+  /** Is the package deployed, rather than what the build put out? */
+  readonly packaged: boolean;
+  /** As the commands of the processes name it; undefined for an image of a Dockerfile. */
+  readonly entry?: string;
+  readonly verify: VerifyOption;
+  /** What `local` runs; undefined for a package and for an image whose files it cannot run as they are: see {@link ImageOption}. */
   readonly artifact?: FilesArtifact;
   /** 0: each instance gets a port of its own by the variable PORT. */
   readonly port: number;

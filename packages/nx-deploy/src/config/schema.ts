@@ -1,6 +1,7 @@
 /** deploy.json as a schema: the one source of the types, of the problems and of deploy.schema.json. */
 import * as z from 'zod';
 import { artifactSchema } from './image-schema.js';
+import { verifySchema } from './package-schema.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { HookName } from './resolved.js';
 import { strategySchema } from './strategy-schema.js';
@@ -80,6 +81,7 @@ const shared = {
   processes: processes.optional(),
   hooks: hooks.optional(),
   deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy, those with limits twice.', default: '20m' }).optional(),
+  verify: verifySchema.optional(),
   watch: duration(0, { description: 'How long the new release is watched after the deploy, and rolled back by itself if it fails; 0s: not at all.', default: '30s' }).optional(),
   keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
 };

@@ -8,7 +8,7 @@ const GRACE: Ms = 4_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Rejects with ND-CANCELLED once `work` has left off, or after 4 s without it: what it holds is then freed by the end of the process. */
-export async function interruptible<T>(output: Output, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(output: Output, work: (signal: AbortSignal) => Promise<T>, stays = 'the image and what is in registries stay as they are'): Promise<T> {
   const stop = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let leave: (error: DeployError) => void = () => undefined;
@@ -17,7 +17,7 @@ export async function interruptible<T>(output: Output, work: (signal: AbortSigna
   const onSignal = (name: NodeJS.Signals): void => {
     if (stop.signal.aborted) return;
     stop.abort(cancelled(name));
-    output.line(`${name}: stopping; the image and what is in registries stay as they are`);
+    output.line(`${name}: stopping; ${stays}`);
     timer = setTimeout(() => leave(cancelled(name)), GRACE);
   };
   for (const name of SIGNALS) process.on(name, onSignal);

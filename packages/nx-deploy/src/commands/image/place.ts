@@ -16,12 +16,19 @@ export interface ImagePlace {
   readonly run: string;
 }
 
-/** Absolute paths. The project that is the workspace itself goes by its name. @throws DeployError ND-OPTION-INVALID when that is no place of its own */
+/** Absolute paths. @throws DeployError as {@link outputName} does */
 export function imagePlace(context: ProjectContext): ImagePlace {
   const { workspaceRoot, projectRoot } = context;
-  const name = projectRoot === '.' ? nameOfRoot(context) : imageFolder(projectRoot);
+  const own = outputName(context);
+  const name = own === projectRoot ? imageFolder(projectRoot) : own;
   const folder = join(workspaceRoot, 'dist/images', name);
   return { layout: join(folder, 'image'), document: join(folder, 'image.json'), run: join(workspaceRoot, 'dist/image-runs', `${name}.json`) };
+}
+
+/** What is made of a project lies under its root; the project that is the workspace itself goes by its name. @throws DeployError ND-OPTION-INVALID when that is no place of its own */
+export function outputName(context: ProjectContext): string {
+  const { projectRoot } = context;
+  return projectRoot === '.' || projectRoot === '' ? nameOfRoot(context) : projectRoot;
 }
 
 function nameOfRoot(context: ProjectContext): string {
@@ -29,7 +36,7 @@ function nameOfRoot(context: ProjectContext): string {
   const next = 'give the project another name in its project.json or package.json';
   const refused = (what: string, why: string): DeployError => new DeployError('ND-OPTION-INVALID', { what, where: projectFolder(context), why, next });
   if (projectName.split(/[\\/]/).some((part) => part === '' || part === '.' || part === '..')) throw refused('the name of the project cannot be the name of a folder', JSON.stringify(projectName));
-  if (existsSync(join(workspaceRoot, projectName, CONFIG_FILE))) throw refused('two projects would have their images in one folder', `there is a project in the folder ${JSON.stringify(projectName)}, too`);
+  if (existsSync(join(workspaceRoot, projectName, CONFIG_FILE))) throw refused('two projects would have their output in one folder', `there is a project in the folder ${JSON.stringify(projectName)}, too`);
   return projectName;
 }
 

@@ -1,6 +1,7 @@
 /** What a layer is made of, checked and in the one order that every machine writes it in. */
 import { parents, quoted } from '../../archive/manifest.js';
 import { DeployError } from '../../errors.js';
+import type { Member } from './header.js';
 
 /** `path` is relative to the root of the image, `/` between its parts, none of them empty, `.` or `..`. */
 export type Entry = FileEntry | LinkEntry | FolderEntry;
@@ -46,7 +47,7 @@ export async function arrange(entries: AsyncIterable<Entry> | Iterable<Entry>): 
   const found = new Map<string, Entry>();
   const problems: string[] = [];
   for await (const entry of entries) {
-    const problem = problemOf(entry) ?? badRepeat(entry, found.get(entry.path));
+    const problem = badEntry(entry) ?? badRepeat(entry, found.get(entry.path));
     if (problem === undefined) found.set(entry.path, entry);
     else problems.push(`${quoted(entry.path)}: ${problem}`);
   }
@@ -61,16 +62,21 @@ export async function arrange(entries: AsyncIterable<Entry> | Iterable<Entry>): 
   return inOrder([...found.values()]);
 }
 
-/** Why no image can hold the entry by itself; undefined when it can. */
-export function problemOf(entry: Entry): string | undefined {
-  return badPath(entry.path) ?? badContent(entry);
-}
-
 /** Strings of one byte a character compare as their bytes do; the order of UTF-16 differs from it. */
 function inOrder(entries: readonly Entry[]): readonly Entry[] {
   return entries.map((entry) => ({ entry, key: Buffer.from(entry.path).toString('latin1') }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     .map(({ entry }) => entry);
+}
+
+/** What is wrong with an entry by itself; undefined when it can be written. */
+function badEntry(entry: Entry): string | undefined {
+  return badPath(entry.path) ?? badContent(entry);
+}
+
+/** {@link badEntry} of what was read from an archive. */
+export function badMember({ path, type, target = '', mode }: Member): string | undefined {
+  return badEntry(type === 'symlink' ? { path, type, target } : type === 'directory' ? { path, type } : { path, type, mode, source: Buffer.alloc(0) });
 }
 
 function badPath(path: string): string | undefined {

@@ -13,7 +13,7 @@ import { CHUNK, type Sink } from './tar.js';
 const deflate = promisify<Buffer, Parameters<typeof deflateRaw>[1], Buffer>(deflateRaw);
 
 /** Magic, deflate, no flags, no time, no hint, unknown operating system. */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+export const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 const WINDOW = 32 * 1024;
 /** libuv has this many threads unless UV_THREADPOOL_SIZE says otherwise; more chunks at once would only take memory. */
 const POOL = 4;

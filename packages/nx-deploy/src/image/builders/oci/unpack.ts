@@ -1,30 +1,17 @@
-/** Lays a layer of our own out in a folder, upon the layers below it. Reads only what layer/header.ts writes: files, folders and links, and pax records for long names. */
+/** Lays a layer of our own out in a folder, upon the layers below it. */
 import { closeSync, lstatSync, mkdirSync, openSync, rmSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { BlobStore } from '../../blobs/store.js';
-import { DeployError, errorCode } from '../../../errors.js';
-import { BLOCK, padding } from '../../layer/header.js';
-import { problemOf, unsafe, type Entry } from '../../layer/entry.js';
 import { quoted } from '../../../archive/manifest.js';
+import { DeployError, errorCode } from '../../../errors.js';
+import { badMember } from '../../layer/entry.js';
+import type { Member } from '../../layer/header.js';
+import { readTar } from '../../layer/read.js';
 import type { Digest } from '../../oci.js';
 import { assertGoesOn } from './cancelled.js';
-import { Bytes } from './bytes.js';
-
-interface Member {
-  readonly path: string;
-  readonly type: string;
-  readonly executable: boolean;
-  readonly size: number;
-  readonly target: string;
-}
-
-const NOTHING = new Uint8Array();
-const RECORDS = 'x';
-/** More than the longest path in its records. */
-const LONGEST_RECORDS = 64 * 1024;
 
 export interface UnpackOptions {
   readonly signal?: AbortSignal;
@@ -38,56 +25,29 @@ export interface UnpackOptions {
  * @param folder absolute, stands for the root of the image: absolute links lead into it
  * @throws DeployError ND-IMAGE-INVALID when the layer is damaged or would write outside of the folder
  */
-export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, options: UnpackOptions = {}): Promise<void> {
+export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, { signal, leaveOut, readOnly = false }: UnpackOptions = {}): Promise<void> {
   const plain = createGunzip({ chunkSize: 256 * 1024 });
+  const refuse = (why: string, path?: string): DeployError => damaged(digest, path === undefined ? why : `${quoted(path)}: ${why}`);
+  // The folder of a member comes before it, so that nothing is ever written through a link of a layer below.
+  const known = new Set(['']);
   await pipeline(Readable.from(store.open(digest, { verify: true })), plain, async (tar: AsyncIterable<Buffer>) => {
-    const bytes = new Bytes(tar, () => damaged(digest, 'it ends too early'));
-    const known = new Set(['']);
-    for (let records: Readonly<Record<string, string>> = {}; ;) {
-      assertGoesOn(options.signal);
-      const head = bytes.now(BLOCK) ?? await bytes.take(BLOCK);
-      if (head[0] === 0) break;
-      const member = read(head, records);
-      records = {};
-      if (member.type === RECORDS && member.size <= LONGEST_RECORDS) {
-        records = parseRecords(await bytes.take(member.size));
-        await bytes.take(padding(member.size));
-      }
-      else {
-        const path = checked(member, known, digest);
-        const size = padding(member.size);
-        if (member.type === '0' && options.leaveOut?.(path) === true) await bytes.pass(member.size);
-        else if (member.type === '0') await writeFile(member, join(folder, path), bytes, options.readOnly === true);
-        else makeOther(member, path, folder);
-        if (size > 0 && bytes.now(size) === undefined) await bytes.take(size);
-      }
-    }
-    // The check of the digest is at the end of the stream.
-    await bytes.rest();
+    await readTar(tar, refuse, async (member, content) => {
+      assertGoesOn(signal);
+      const { path, type } = member;
+      const problem = badMember(member) ?? (known.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))) ? undefined : 'its folder is missing');
+      if (problem !== undefined) throw refuse(problem, path);
+      if (type === 'directory') known.add(path);
+      else known.delete(path);
+      if (type !== 'file') makeOther(member, folder);
+      else if (leaveOut?.(path) !== true) await writeFile(join(folder, path), ((member.mode & 0o100) === 0 ? 0o644 : 0o755) & (readOnly ? 0o555 : 0o777), content);
+    });
   }).catch((thrown: unknown) => { throw errorCode(thrown)?.startsWith('Z_') === true ? damaged(digest, 'it is no gzip') : thrown; });
 }
 
-/** The folder of a member comes before it, so that nothing is ever written through a link of a layer below. */
-function checked(member: Member, known: Set<string>, digest: Digest): string {
-  const path = member.path.replace(/\/$/, '');
-  const entry: Entry | undefined = member.type === '0' ? { path, type: 'file', mode: 0, source: NOTHING }
-    : member.type === '2' ? { path, type: 'symlink', target: member.target } : member.type === '5' ? { path, type: 'directory' } : undefined;
-  if (entry === undefined) throw damaged(digest, 'it holds what no layer of this builder holds');
-  const problem = problemOf(entry);
-  if (problem !== undefined) throw unsafe([`${quoted(path)}: ${problem}`]);
-  if (!known.has(path.slice(0, Math.max(0, path.lastIndexOf('/'))))) throw damaged(digest, 'a folder is missing in it');
-  if (entry.type === 'directory') known.add(path);
-  else known.delete(path);
-  return path;
-}
-
-async function writeFile({ size, executable }: Member, file: string, bytes: Bytes, readOnly: boolean): Promise<void> {
-  const descriptor = create(file, (executable ? 0o755 : 0o644) & (readOnly ? 0o555 : 0o777));
-  const write = (piece: Buffer): void => { for (let done = 0; done < piece.length;) done += writeSync(descriptor, piece, done); };
+async function writeFile(file: string, mode: number, content: AsyncIterable<Buffer>): Promise<void> {
+  const descriptor = create(file, mode);
   try {
-    const whole = bytes.now(size);
-    if (whole !== undefined) write(whole);
-    else for await (const piece of bytes.pieces(size)) write(piece);
+    for await (const piece of content) for (let done = 0; done < piece.length;) done += writeSync(descriptor, piece, done);
   } finally {
     closeSync(descriptor);
   }
@@ -104,37 +64,13 @@ function create(file: string, mode: number): number {
   }
 }
 
-function makeOther({ type, target }: Member, path: string, folder: string): void {
+function makeOther({ path, type, target = '' }: Member, folder: string): void {
   const file = join(folder, path);
   const there = lstatSync(file, { throwIfNoEntry: false });
-  if (type === '5' && there?.isDirectory() === true) return;
+  if (type === 'directory' && there?.isDirectory() === true) return;
   if (there !== undefined) rmSync(file, { recursive: true });
-  if (type === '5') mkdirSync(file, 0o755);
+  if (type === 'directory') mkdirSync(file, 0o755);
   else symlinkSync(target.startsWith('/') ? join(folder, target) : target, file);
-}
-
-function read(head: Buffer, records: Readonly<Record<string, string>>): Member {
-  const text = (from: number, length: number): string => head.toString('latin1', from, from + length).split('\0')[0] ?? '';
-  const prefix = text(345, 155);
-  return {
-    path: records['path'] ?? (prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`),
-    type: text(156, 1), executable: (parseInt(text(100, 8), 8) & 0o100) !== 0,
-    size: records['size'] === undefined ? parseInt(text(124, 12), 8) : Number(records['size']), target: records['linkpath'] ?? text(157, 100),
-  };
-}
-
-/** `<length> <key>=<value>\n`, the length in bytes. */
-function parseRecords(bytes: Buffer): Readonly<Record<string, string>> {
-  const records: [string, string][] = [];
-  for (let at = 0; at < bytes.length;) {
-    const blank = bytes.indexOf(' ', at);
-    const end = at + Number(bytes.toString('latin1', at, blank));
-    if (blank < 0 || !(end > blank && end <= bytes.length)) break;
-    const [key = '', ...value] = bytes.toString('utf8', blank + 1, end - 1).split('=');
-    records.push([key, value.join('=')]);
-    at = end;
-  }
-  return Object.fromEntries(records);
 }
 
 function damaged(digest: Digest, why: string): DeployError {

@@ -31,17 +31,14 @@ export class Bytes {
     }
   }
 
-  /** Passes over exactly so many. */
-  async pass(count: number): Promise<void> {
-    for (let left = count; left > 0;) {
-      if (this.#rest.length === 0) this.#rest = await this.#next();
-      left -= this.#cut(Math.min(left, this.#rest.length)).length;
+  /** Reads on to the end, which is where a stream that verifies itself fails; the number of bytes. */
+  async rest(): Promise<number> {
+    let count = this.#rest.length;
+    for (;;) {
+      const next = await this.#source.next();
+      if (next.done === true) return count;
+      count += next.value.length;
     }
-  }
-
-  /** Reads on to the end, which is where a stream that verifies itself fails. */
-  async rest(): Promise<void> {
-    while ((await this.#source.next()).done !== true);
   }
 
   async #next(): Promise<Buffer> {

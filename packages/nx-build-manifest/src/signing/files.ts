@@ -1,0 +1,63 @@
+/** Files of a package's folder: which there are, and their digests. Nothing outside of the folder is ever read. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+
+/** Files open at a time, far below every system's limit. */
+const AT_A_TIME = 16;
+/** Bytes of a text that is read whole: a list, a statement, a bundle. */
+const MOST_TEXT = 64 * 1024 * 1024;
+
+/** Relative paths, with `/`, of all that is no folder below `folder`; sorted by UTF-16 code units. */
+export async function filesBelow(folder: string): Promise<readonly string[]> {
+  const root = resolve(folder);
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/')).sort();
+}
+
+/** Why `path` is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else. */
+export async function unusable(folder: string, path: string): Promise<string | undefined> {
+  try {
+    const real = await realpath(join(folder, path));
+    const inside = relative(await realpath(folder), real);
+    if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) return 'leads out of the folder';
+    if ((await stat(real)).isFile()) return undefined;
+    return (await lstat(join(folder, path))).isSymbolicLink() ? 'is a link to something that is no file' : 'is no file';
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? 'is missing' : `cannot be read (${codeOf(error)})`;
+  }
+}
+
+/** SHA-256 of a file's content, hexadecimal. */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** Digests of files that {@link unusable} lets pass; a reason in words for those it does not. */
+export async function digestsOf(folder: string, paths: readonly string[]): Promise<readonly { readonly path: string; readonly sha256?: string; readonly why?: string }[]> {
+  const found: { path: string; sha256?: string; why?: string }[] = [];
+  for (let at = 0; at < paths.length; at += AT_A_TIME) {
+    found.push(...await Promise.all(paths.slice(at, at + AT_A_TIME).map(async (path) => {
+      const why = await unusable(folder, path);
+      return why === undefined ? { path, sha256: await sha256Of(join(folder, path)) } : { path, why };
+    })));
+  }
+  return found;
+}
+
+/** Bytes of a file of the folder; undefined when there is none. @throws Error that goes on after its name, when it is something else or too big */
+export async function bytesOf(folder: string, path: string): Promise<Buffer | undefined> {
+  const why = await unusable(folder, path);
+  if (why === 'is missing') return undefined;
+  if (why !== undefined) throw new Error(why);
+  const { size } = await stat(join(folder, path));
+  if (size > MOST_TEXT) throw new Error(`is bigger than ${MOST_TEXT} bytes`);
+  return readFile(join(folder, path));
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}

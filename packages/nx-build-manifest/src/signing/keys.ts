@@ -1,0 +1,92 @@
+/** Keys to sign with and keys to trust: ECDSA on P-256 as PEM, and minisign's Ed25519. */
+import { createHash, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { minisignKeyName, readMinisignPublic, readMinisignSecret, type MinisignSecret } from './minisign.js';
+
+/** A secret key that is ready to sign. It cannot be printed by accident: the key itself is held by node:crypto. */
+export type SigningKey =
+  | { readonly type: 'ecdsa-p256'; readonly id: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject }
+  | { readonly type: 'minisign'; readonly id: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject; readonly minisign: MinisignSecret };
+
+/** A public key of a policy. */
+export interface TrustedKey {
+  /** What verdicts call it. */
+  readonly name: string;
+  /** PEM of an ECDSA P-256 key (`-----BEGIN PUBLIC KEY-----`), or the text or the last line of a minisign.pub. */
+  readonly publicKey: string;
+}
+
+export interface ParsedKey {
+  readonly name: string;
+  readonly type: SigningKey['type'];
+  /** See {@link keyHint}. */
+  readonly id: string;
+  readonly publicKey: KeyObject;
+  /** Absent for ECDSA. */
+  readonly keyId?: Buffer;
+}
+
+/** Base64 of the SHA-256 of the DER of a public key (SubjectPublicKeyInfo), which stands in a bundle to tell which key to verify with. */
+export function keyHint(key: KeyObject): string {
+  return createHash('sha256').update(key.export({ format: 'der', type: 'spki' })).digest('base64');
+}
+
+/** One line of people's text: `ECDSA P-256 <hint>`, `minisign <key id>`. */
+export function keyName(key: SigningKey): string {
+  return key.type === 'minisign' ? `minisign ${minisignKeyName(key.minisign.keyId)}` : `ECDSA P-256 ${key.id}`;
+}
+
+/**
+ * @param text PEM (PKCS #8, encrypted PKCS #8, SEC 1) of an ECDSA P-256 key, or a secret key of minisign
+ * @throws Error with a reason that holds nothing of key or passphrase
+ */
+export async function parseSigningKey(text: string, passphrase?: string): Promise<SigningKey> {
+  if (/-----BEGIN /.test(text)) return parsePem(text, passphrase);
+  if (!text.startsWith('untrusted comment:')) throw new Error('it is neither PEM nor a secret key of minisign');
+  const minisign = await readMinisignSecret(text, passphrase);
+  return { type: 'minisign', id: keyHint(minisign.publicKey), publicKey: minisign.publicKey, privateKey: minisign.privateKey, minisign };
+}
+
+/** {@link parseSigningKey} of a file. */
+export async function readSigningKey(file: string, passphrase?: string): Promise<SigningKey> {
+  return parseSigningKey(await readFile(file, 'utf8'), passphrase);
+}
+
+function parsePem(text: string, passphrase: string | undefined): SigningKey {
+  if (/BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) /.test(text)) throw new Error('it is in the format of cosign alone: make one with openssl');
+  const encrypted = /BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(text);
+  if (encrypted && passphrase === undefined) throw new Error('it is encrypted, and no passphrase was given');
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey({ key: text, format: 'pem', ...(encrypted ? { passphrase } : {}) });
+  } catch {
+    throw new Error(encrypted ? 'the passphrase is wrong, or the file is damaged' : 'it is no private key');
+  }
+  if (!isP256(privateKey)) throw new Error('it is no ECDSA key on the curve P-256');
+  const publicKey = createPublicKey(privateKey);
+  return { type: 'ecdsa-p256', id: keyHint(publicKey), publicKey, privateKey };
+}
+
+function isP256(key: KeyObject): boolean {
+  return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+}
+
+/** @throws Error that tells why it is no key that can be trusted */
+export function parseTrustedKey({ name, publicKey }: TrustedKey): ParsedKey {
+  const minisign = readMinisignPublic(publicKey);
+  if (minisign !== undefined) return { name, type: 'minisign', id: keyHint(minisign.publicKey), ...minisign };
+  if (/BEGIN [A-Z ]*PRIVATE/.test(publicKey)) throw new Error('it is a private key');
+  let key: KeyObject;
+  try {
+    key = createPublicKey(publicKey);
+  } catch {
+    throw new Error('it is neither the PEM of a public key nor a public key of minisign');
+  }
+  if (!isP256(key)) throw new Error('it is no ECDSA key on the curve P-256');
+  return { name, type: 'ecdsa-p256', id: keyHint(key), publicKey: key };
+}
+
+/** ECDSA with SHA-256 as DER; Ed25519 for a key of minisign. */
+export function signatureOf(key: SigningKey, data: Buffer): Buffer {
+  return sign(key.type === 'minisign' ? null : 'sha256', data, key.privateKey);
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { signBundle } from './bundle.js';
+import { formatChecksums, type Checksum } from './checksums.js';
+import { digestsOf, filesBelow } from './files.js';
+import { signatureOf, type SigningKey } from './keys.js';
+import { minisignSignature } from './minisign.js';
+import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, SIGNATURE_FILES, STATEMENT } from './names.js';
+import { unsafePath } from './safe-path.js';
+import { statementBytes, statementOf, type BuildSubject } from './statement.js';
+
+export interface SignQuery {
+  /** Absolute folder. */
+  readonly folder: string;
+  /** Files to sign, relative to the folder, with `/`. Default: every file below it. */
+  readonly files?: readonly string[];
+  /** Facts for the provenance. Its subjects are checksums.txt and the files that lie in the folder itself. */
+  readonly build: BuildSubject;
+  readonly key: SigningKey;
+}
+
+/**
+ * Writes checksums.txt, provenance.intoto.json, provenance.sigstore.json and, by the kind of the key, checksums.txt.sig or checksums.txt.minisig.
+ * What an earlier signing left is replaced.
+ * @returns the names of the files it wrote
+ * @throws Error naming every file that cannot be signed; then nothing was written
+ */
+export async function signPackage({ folder, files, build, key }: SignQuery): Promise<readonly string[]> {
+  const root = resolve(folder);
+  const checksums = await checksumsOf(root, files ?? await filesBelow(root));
+  const list = Buffer.from(formatChecksums(checksums), 'utf8');
+  const subjects = [{ path: CHECKSUMS, sha256: createHash('sha256').update(list).digest('hex') }, ...checksums.filter(({ path }) => !path.includes('/'))];
+  const statement = statementBytes(statementOf(build, subjects));
+  const written: readonly (readonly [string, string | Buffer])[] = [
+    [CHECKSUMS, list],
+    [STATEMENT, statement],
+    [BUNDLE, await signBundle(statement, key)],
+    key.type === 'minisign' ? [CHECKSUMS_MINISIGN, minisignSignature(key.minisign, list, `file:${CHECKSUMS}\thashed`)] : [CHECKSUMS_ECDSA, signatureOf(key, list)],
+  ];
+  for (const name of SIGNATURE_FILES) await rm(join(root, name), { force: true });
+  for (const [name, content] of written) await replace(join(root, name), content);
+  return written.map(([name]) => name);
+}
+
+async function checksumsOf(root: string, files: readonly string[]): Promise<readonly Checksum[]> {
+  const paths = [...new Set(files)].filter((path) => !SIGNATURE_FILES.includes(path));
+  const unsafe = paths.flatMap((path) => {
+    const why = unsafePath(path);
+    return why === undefined ? [] : [`${path} ${why}`];
+  });
+  const found = await digestsOf(root, unsafe.length > 0 ? [] : paths);
+  const problems = [...unsafe, ...found.flatMap(({ path, why }) => (why === undefined ? [] : [`${path} ${why}`]))];
+  if (paths.length === 0) problems.push('there is no file to sign');
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  return found.map(({ path, sha256 = '' }) => ({ path, sha256 }));
+}
+
+async function replace(file: string, content: string | Buffer): Promise<void> {
+  const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/** version-compatibility.json of a package that is made, and whether one that is deployed fits the target. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import type { PackageArtifact } from '../../config/index.js';
+import { DeployError } from '../../errors.js';
+import { thisMachine } from '../../image/dependencies/machine.js';
+import { breakingChanges } from '../../package/compatibility/openapi.js';
+import { isObject, text, type Json } from '../../package/compatibility/json.js';
+import { isRange, satisfies } from '../../package/compatibility/versions.js';
+import type { VersionCompatibility } from '../../package/documents.js';
+import { API_DOCUMENT } from '../../package/layout.js';
+import { openPackage, type OpenPackage } from '../../package/open.js';
+import { projectFolder, type ProjectContext } from '../context.js';
+
+export interface Compatibility {
+  readonly document: VersionCompatibility;
+  /** The API's document, as it goes into the package. */
+  readonly files: ReadonlyMap<string, Buffer>;
+}
+
+export async function compatibilityOf(context: ProjectContext, { requires, api }: PackageArtifact, service: string, version: string): Promise<Compatibility> {
+  const node = requires.node ?? await statedNode(context);
+  assertRanges([...node === undefined ? [] : [['node', node] as const], ...requires.services.flatMap(({ name, version: range }) => (range === undefined ? [] : [[name, range] as const]))]);
+  const described = api === undefined ? undefined : await apiOf(api);
+  return {
+    document: {
+      schema: 1, service, version, ...(node === undefined ? {} : { node }),
+      database: { schema: { from: null, to: null } }, services: requires.services.map((one) => ({ ...one })), ...(described === undefined ? {} : { api: described.facts }),
+    },
+    files: described === undefined ? new Map() : new Map([[described.facts.document, described.bytes]]),
+  };
+}
+
+/** `engines.node` of the project's package.json, else of the workspace's. */
+async function statedNode(context: ProjectContext): Promise<string | undefined> {
+  for (const folder of [projectFolder(context), context.workspaceRoot]) {
+    const manifest = await readFile(join(folder, 'package.json'), 'utf8').then((json) => JSON.parse(json) as unknown).catch(() => undefined);
+    const engines = isObject(manifest) && isObject(manifest['engines']) ? manifest['engines'] : {};
+    if (text(engines['node']) !== '') return text(engines['node']);
+  }
+  return undefined;
+}
+
+function assertRanges(ranges: readonly (readonly [name: string, range: string])[]): void {
+  const problems = ranges.filter(([, range]) => !isRange(range)).map(([name, range]) => `${name}: ${JSON.stringify(range)} is no range of versions like ">=20.19.0" or "^22.12.0 || >=24.0.0"`);
+  if (problems.length > 0) throw new DeployError('ND-CONFIG-INVALID', { what: 'the package needs versions that cannot be understood', where: 'artifact.requires in deploy.json, or engines.node in package.json', problems, next: 'write a range as package.json does' });
+}
+
+type Api = NonNullable<VersionCompatibility['api']>;
+
+async function apiOf({ document, previous }: NonNullable<PackageArtifact['api']>): Promise<{ readonly facts: Api; readonly bytes: Buffer }> {
+  const bytes = await readFile(document).catch((thrown: unknown) => { throw badApi(document, thrown); });
+  const now = await parsed(document, bytes);
+  const extension = /\.ya?ml$/i.test(document) ? '.yaml' : '.json';
+  const facts: Api = { document: `${API_DOCUMENT}${extension}`, ...versionOf(now), breaking: [] };
+  if (previous === undefined) return { facts, bytes };
+  const before = await earlier(previous);
+  const old = await parsed(before.name, before.bytes);
+  const breaking = [...breakingChanges(old, now)];
+  return { facts: { ...facts, previous: { ...versionOf(old), sha256: createHash('sha256').update(before.bytes).digest('hex') }, compatible: breaking.length === 0, breaking }, bytes };
+}
+
+/** A document, or the one in a package. */
+async function earlier(previous: string): Promise<{ readonly name: string; readonly bytes: Buffer }> {
+  if (!previous.endsWith('.tar.gz')) return { name: previous, bytes: await readFile(previous).catch((thrown: unknown) => { throw badApi(previous, thrown); }) };
+  const folder = await mkdtemp(join(tmpdir(), 'nx-deploy-previous-'));
+  try {
+    const { compatibility } = await openPackage(previous, folder);
+    if (compatibility.api === undefined) throw badApi(previous, 'the package holds no OpenAPI document');
+    return { name: compatibility.api.document, bytes: await readFile(join(folder, compatibility.api.document)) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function parsed(name: string, bytes: Buffer): Promise<Json> {
+  let value: unknown;
+  try {
+    value = extname(name) === '.json' ? JSON.parse(bytes.toString('utf8')) : (await import('yaml')).parse(bytes.toString('utf8'), { maxAliasCount: 100 });
+  } catch (thrown) {
+    throw badApi(name, thrown);
+  }
+  if (isObject(value) && isObject(value['paths'])) return value;
+  throw badApi(name, 'it has no "paths"');
+}
+
+function versionOf(document: Json): { readonly version?: string } {
+  const version = isObject(document['info']) ? text(document['info']['version']) : '';
+  return version === '' ? {} : { version };
+}
+
+function badApi(file: string, why: unknown): DeployError {
+  const reason = typeof why === 'string' ? why : why instanceof Error ? why.message.split('\n')[0] ?? '' : String(why);
+  return new DeployError('ND-CONFIG-INVALID', { what: 'an OpenAPI document cannot be read', where: JSON.stringify(file), why: reason, next: 'correct artifact.api in deploy.json, or the document' });
+}
+
+/** Does it run here? @throws DeployError ND-PACKAGE-INCOMPATIBLE with everything that stands against it */
+export function assertFits({ compatibility, info }: Pick<OpenPackage, 'compatibility' | 'info'>, archive: string, node = process.versions.node): void {
+  const problems: string[] = [];
+  if (compatibility.node !== undefined && satisfies(node, compatibility.node) !== true) problems.push(`Node: it needs ${compatibility.node}, and the target has ${node}`);
+  const here = thisMachine();
+  const { machine } = info;
+  if (machine !== undefined && (machine.os !== here.os || machine.architecture !== here.architecture || machine.libc !== here.libc)) {
+    const name = (one: { readonly os: string; readonly architecture: string; readonly libc?: string | undefined }): string => [one.os, one.architecture, ...(one.libc === undefined ? [] : [one.libc])].join(', ');
+    problems.push(`native addons: they were made for ${name(machine)}, and the target is ${name(here)}`);
+  }
+  if (problems.length > 0) throw new DeployError('ND-PACKAGE-INCOMPATIBLE', { what: 'the package does not fit this target', where: JSON.stringify(archive), problems, next: 'bring the target to what it needs, or make the package for what the target has' });
+}

@@ -1,0 +1,61 @@
+/** Files that are filled in at deploy time: `${NAME}`, `${NAME:-otherwise}`, and `$${` for a `${` that is meant. */
+import { quoted } from '../archive/manifest.js';
+import { DeployError } from '../errors.js';
+
+const PLACE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}/g;
+
+/** Names that the text needs, sorted; those with a value of their own are not among them. */
+export function neededVariables(text: string): readonly string[] {
+  const names = [...text.matchAll(PLACE)].flatMap(([, name, otherwise]) => (name === undefined || otherwise !== undefined ? [] : [name]));
+  return [...new Set(names)].sort();
+}
+
+export interface Values {
+  readonly values: Readonly<Record<string, string>>;
+  /** Names of variables that are secret: a file would show them to whoever can read it. */
+  readonly secrets: readonly string[];
+}
+
+export interface Template {
+  /** For messages. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * The texts in the same order.
+ * @param environment whose values they are, for the message
+ * @throws DeployError ND-PACKAGE-TEMPLATE with every variable that is missing or secret, and every JSON file that would be none
+ */
+export function renderTemplates(templates: readonly Template[], { values, secrets }: Values, environment: string): readonly string[] {
+  const problems: string[] = [];
+  const texts = templates.map(({ path, text }) => {
+    const missing = new Set<string>();
+    const secret = new Set<string>();
+    const rendered = text.replace(PLACE, (all, name: string | undefined, otherwise: string | undefined) => {
+      if (name === undefined) return '${';
+      if (secrets.includes(name)) secret.add(name);
+      const value = Object.hasOwn(values, name) ? values[name] : otherwise;
+      if (value === undefined) missing.add(name);
+      return value ?? all;
+    });
+    problems.push(...[...missing].sort().map((name) => `${quoted(path)}: the variable ${name} is not set`));
+    problems.push(...[...secret].sort().map((name) => `${quoted(path)}: the variable ${name} is secret, and a file is readable; the service gets it as an environment variable`));
+    if (missing.size === 0 && secret.size === 0 && /\.json(?:\.template)?$/.test(path) && !isJson(rendered)) problems.push(`${quoted(path)}: filled in it is no JSON any more; a value may need quotes around it, or hold a quote itself`);
+    return rendered;
+  });
+  if (problems.length === 0) return texts;
+  throw new DeployError('ND-PACKAGE-TEMPLATE', {
+    what: `the configuration of the package cannot be filled in for ${environment}`, problems,
+    next: `set what is missing in environments/${environment}.env, or give it a value in the template (\${NAME:-value}), then run the command again`,
+  });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
