@@ -4,6 +4,8 @@ export { gitFacts, type GitFacts } from './git.js';
 export { buildManifest, writeManifest, type BuildManifest, type ManifestQuery } from './manifest.js';
 export { outputFacts, type OutputFacts, type OutputFile } from './output-facts.js';
 export { parseSigningKey, readSigningKey, type SigningKey, type TrustedKey } from './signing/keys.js';
+export { formatChecksums, parseChecksums, type Checksum } from './signing/checksums.js';
+export { SIGNATURE_FILES } from './signing/names.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
 export { signPackage, type SignQuery } from './signing/sign-package.js';
 export type { BuildSubject } from './signing/statement.js';

@@ -1,8 +1,7 @@
 /** Files of a package's folder: which there are, and their digests. Nothing outside of the folder is ever read. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
+import { hashFile } from '../hash-file.js';
 
 /** Files open at a time, far below every system's limit. */
 const AT_A_TIME = 16;
@@ -29,20 +28,13 @@ export async function unusable(folder: string, path: string): Promise<string | u
   }
 }
 
-/** SHA-256 of a file's content, hexadecimal. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
-}
-
 /** Digests of files that {@link unusable} lets pass; a reason in words for those it does not. */
 export async function digestsOf(folder: string, paths: readonly string[]): Promise<readonly { readonly path: string; readonly sha256?: string; readonly why?: string }[]> {
   const found: { path: string; sha256?: string; why?: string }[] = [];
   for (let at = 0; at < paths.length; at += AT_A_TIME) {
     found.push(...await Promise.all(paths.slice(at, at + AT_A_TIME).map(async (path) => {
       const why = await unusable(folder, path);
-      return why === undefined ? { path, sha256: await sha256Of(join(folder, path)) } : { path, why };
+      return why === undefined ? { path, sha256: (await hashFile(join(folder, path))).sha256 } : { path, why };
     })));
   }
   return found;
