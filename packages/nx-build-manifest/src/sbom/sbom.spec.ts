@@ -4,7 +4,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inventoryOf } from './inventory.js';
 import { sbom, type Sbom, type SbomFormat, type SbomQuery } from './sbom.js';
-import { MANAGERS, workspaceOf, type ManagerName, type TestWorkspace } from './spec-support/workspace.js';
+import { MANAGERS, workspaceOf, type ManagerName, type TestWorkspace } from './workspace.spec-support.js';
 import { describeWith } from '../../../../tools/images/needs.spec-support.js';
 
 const MANAGER_NAMES = Object.keys(MANAGERS) as ManagerName[];

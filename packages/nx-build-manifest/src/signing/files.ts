@@ -1,6 +1,6 @@
 /** Files of a package's folder: which there are, and their digests. Nothing outside of the folder is ever read. */
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { hashFile } from '../hash-file.js';
 
 /** Files open at a time, far below every system's limit. */
@@ -15,26 +15,30 @@ export async function filesBelow(folder: string): Promise<readonly string[]> {
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/')).sort();
 }
 
-/** Why `path` is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else. */
-export async function unusable(folder: string, path: string): Promise<string | undefined> {
+/**
+ * Why `path` is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else.
+ * @param root the folder's real path
+ */
+async function unusable(root: string, path: string): Promise<string | undefined> {
   try {
-    const real = await realpath(join(folder, path));
-    const inside = relative(await realpath(folder), real);
-    if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) return 'leads out of the folder';
+    const real = await realpath(join(root, path));
+    const inside = relative(root, real);
+    if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return 'leads out of the folder';
     if ((await stat(real)).isFile()) return undefined;
-    return (await lstat(join(folder, path))).isSymbolicLink() ? 'is a link to something that is no file' : 'is no file';
+    return (await lstat(join(root, path))).isSymbolicLink() ? 'is a link to something that is no file' : 'is no file';
   } catch (error) {
     return codeOf(error) === 'ENOENT' ? 'is missing' : `cannot be read (${codeOf(error)})`;
   }
 }
 
-/** Digests of files that {@link unusable} lets pass; a reason in words for those it does not. */
+/** Digests of files, or why one can have none in words that go on after its name. */
 export async function digestsOf(folder: string, paths: readonly string[]): Promise<readonly { readonly path: string; readonly sha256?: string; readonly why?: string }[]> {
+  const root = await realpath(folder);
   const found: { path: string; sha256?: string; why?: string }[] = [];
   for (let at = 0; at < paths.length; at += AT_A_TIME) {
     found.push(...await Promise.all(paths.slice(at, at + AT_A_TIME).map(async (path) => {
-      const why = await unusable(folder, path);
-      return why === undefined ? { path, sha256: (await hashFile(join(folder, path))).sha256 } : { path, why };
+      const why = await unusable(root, path);
+      return why === undefined ? { path, sha256: (await hashFile(join(root, path))).sha256 } : { path, why };
     })));
   }
   return found;
@@ -42,7 +46,7 @@ export async function digestsOf(folder: string, paths: readonly string[]): Promi
 
 /** Bytes of a file of the folder; undefined when there is none. @throws Error that goes on after its name, when it is something else or too big */
 export async function bytesOf(folder: string, path: string): Promise<Buffer | undefined> {
-  const why = await unusable(folder, path);
+  const why = await unusable(await realpath(folder), path);
   if (why === 'is missing') return undefined;
   if (why !== undefined) throw new Error(why);
   const { size } = await stat(join(folder, path));

@@ -17,7 +17,7 @@ export interface SbomOptions {
 
 export type SbomContext = Pick<ExecutorContext, 'root' | 'projectName' | 'projectsConfigurations'> & Partial<Pick<ExecutorContext, 'projectGraph'>>;
 
-const print = (line: string): void => { process.stdout.write(`${printable(line, 500)}\n`); };
+const print = (line: string, before = ''): void => { process.stdout.write(`${before}${printable(line, 500)}\n`); };
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Executor `nx-build-manifest:sbom`: writes the documents, then judges the licenses. */
@@ -27,7 +27,7 @@ export default async function sbomExecutor(options: SbomOptions, context: SbomCo
   try {
     const folder = pathInWorkspace('outputPath', options.outputPath ?? 'dist/manifests/{projectRoot}', place);
     let last: Sbom | undefined;
-    for (const format of new Set(options.formats ?? ['cyclonedx'])) {
+    for (const format of new Set<SbomFormat>(options.formats ?? ['cyclonedx'])) {
       last = await made(format, options, context, place);
       const file = join(folder, sbomFileName(format));
       await writeWhole(file, last.document);
@@ -66,8 +66,8 @@ function judged({ verdicts, unused }: LicenseReport, mode: 'enforce' | 'warn'): 
   const of = (outcome: LicenseVerdict['outcome']): readonly LicenseVerdict[] => verdicts.filter((verdict) => verdict.outcome === outcome);
   const [denied, excepted] = [of('denied'), of('excepted')];
   print(`licenses: ${of('allowed').length} allowed, ${excepted.length} excepted, ${denied.length} denied`);
-  for (const verdict of [...excepted, ...denied]) print(`  - ${verdict.outcome}: ${verdict.package}@${verdict.version ?? '?'} (${verdict.license}): ${verdict.reason ?? ''}`);
-  for (const name of unused) print(`  - the exception for ${name} is needed by no package`);
+  for (const verdict of [...excepted, ...denied]) print(`${verdict.outcome}: ${verdict.package}@${verdict.version ?? '?'} (${verdict.license}): ${verdict.reason ?? ''}`, '  - ');
+  for (const name of unused) print(`the exception for ${name} is needed by no package`, '  - ');
   if (denied.length === 0) return true;
   print(`${mode === 'warn' ? 'warning' : 'error'}: ${counted(denied.length, 'package')} denied by the license policy; replace each, or name it in licenses.exceptions with a reason`);
   return mode === 'warn';

@@ -18,7 +18,10 @@ export interface VerifyOptions extends Partial<Omit<VerificationPolicy, 'keys'>>
 
 export type VerifyContext = Pick<ExecutorContext, 'root' | 'projectName' | 'projectsConfigurations'>;
 
-const print = (line: string): void => { process.stdout.write(`${printable(line, 500)}\n`); };
+/** Lines for each rule. */
+const MOST_FINDINGS = 100;
+
+const print = (line: string, before = ''): void => { process.stdout.write(`${before}${printable(line, 500)}\n`); };
 
 /** Executor `nx-build-manifest:verify`. */
 export default async function verify(options: VerifyOptions, context: VerifyContext): Promise<{ success: boolean }> {
@@ -52,7 +55,8 @@ async function trusted({ name, file, publicKey }: NonNullable<VerifyOptions['key
 /** A line for each rule, and one for each thing that is wrong. */
 function tell({ rules }: Verdicts): void {
   for (const { rule, outcome, detail, findings } of rules) {
-    process.stdout.write(`${outcome.padEnd(8)} ${rule.padEnd(10)}  ${printable(findings.length === 0 ? detail : `${findings.length} wrong`, 500)}\n`);
-    for (const { file, problem } of findings) process.stdout.write(`  - ${printable(`${file === undefined ? '' : `${file}: `}${problem}`, 500)}\n`);
+    print(findings.length === 0 ? detail : `${findings.length} wrong`, `${outcome.padEnd(8)} ${rule.padEnd(10)}  `);
+    for (const { file, problem } of findings.slice(0, MOST_FINDINGS)) print(`${file === undefined ? '' : `${file}: `}${problem}`, '  - ');
+    if (findings.length > MOST_FINDINGS) print(`and ${findings.length - MOST_FINDINGS} more`, '  - ');
   }
 }

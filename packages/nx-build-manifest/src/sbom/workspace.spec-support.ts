@@ -7,7 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ExternalNode, ProjectGraphFacts } from '../graph.js';
+import type { ExternalNode, ProjectGraphFacts } from './graph.js';
 
 export const MANAGERS = {
   npm: { manager: 'npm', stored: 'npm.json', file: 'package-lock.json' },
