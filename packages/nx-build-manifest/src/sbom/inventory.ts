@@ -170,15 +170,25 @@ class Walk {
     return declares(this.#workspace, 'optionalDependencies', name) ? { target, optional: true } : undefined;
   }
 
-  /** Declared dependencies to which the graph has no edge. */
+  /** Declared dependencies to which the graph has no edge: Nx knows no alias that only a project of pnpm or bun uses. */
   #addDeclared(node: string, manifest: PackageManifest | undefined, edges: Map<string, Edge>): void {
     const names = new Set([...edges.keys()].map((target) => this.graph.externalNodes?.[target]?.data.packageName));
     for (const [name, specifier] of declared(manifest, 'dependencies')) {
       if (names.has(name) || /^(?:workspace|file|link|portal):/.test(specifier) || this.#isProject(name)) continue;
-      const target = `npm:${name}`;
-      if (this.graph.externalNodes?.[target] === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
+      const target = this.#locate(name, specifier);
+      if (target === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
       else edges.set(target, { target, optional: false });
     }
+  }
+
+  /** The node that a declaration means, if there is no doubt. */
+  #locate(name: string, specifier: string): string | undefined {
+    const [, alias, version] = /^npm:(@?[^@]+)@?(.*)$/.exec(specifier) ?? [];
+    const nodes = this.graph.externalNodes ?? {};
+    if (alias === undefined && `npm:${name}` in nodes) return `npm:${name}`;
+    const own = Object.entries(nodes).filter(([, external]) => lockedOf(external).name === (alias ?? name));
+    const [exact] = own.filter(([, external]) => lockedOf(external).version === (version ?? specifier));
+    return exact?.[0] ?? (own.length === 1 ? own[0]?.[0] : undefined);
   }
 
   #isProject(name: string): boolean {

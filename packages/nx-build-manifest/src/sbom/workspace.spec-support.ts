@@ -83,11 +83,11 @@ function graphOf(nx: LockFiles, root: string, manager: string, file: string, con
   return { nodes: { shop: { data: projects.shop }, money: { data: projects.money } }, externalNodes, dependencies };
 }
 
-/** As Nx finds them: the project, the package of that version, else the one that is hoisted. */
+/** As Nx finds them: the project, the package of that version, else the one that is hoisted; none for what it does not know. */
 function declaredEdges(folder: string, nodes: Readonly<Record<string, ExternalNode>>): { target: string; type: string }[] {
   const { dependencies = {}, devDependencies = {} } = MANIFESTS[folder] as Readonly<Record<string, Readonly<Record<string, string>> | undefined>>;
-  return Object.entries({ ...dependencies, ...devDependencies }).map(([name, version]) => {
-    const exact = `npm:${name}@${version}`;
-    return { target: name === '@org/money' ? 'money' : exact in nodes ? exact : `npm:${name}`, type: 'static' };
+  return Object.entries({ ...dependencies, ...devDependencies }).flatMap(([name, version]) => {
+    const target = name === '@org/money' ? 'money' : [`npm:${name}@${version}`, `npm:${name}`].find((each) => each in nodes);
+    return target === undefined ? [] : [{ target, type: 'static' }];
   });
 }
