@@ -47,13 +47,12 @@ describe('executor sbom', () => {
     const licenses = { allow: ['MIT'], exceptions: [{ package: 'wrappy', reason: 'tiny' }] };
     expect(await run({ licenses })).toBe(false);
     expect(printed.split('\n').slice(1)).toEqual([
-      'licenses: 16 allowed, 1 excepted, 4 denied', '  - excepted: wrappy@1.0.2 (ISC): tiny', ...['anymatch@3.1.3', 'glob-parent@5.1.2'].map((name) => `  - denied: ${name} (ISC): ISC is not allowed`),
-      expect.stringContaining('  - denied: '), expect.stringContaining('  - denied: '),
-      'error: 4 packages denied by the license policy; replace each, or name it in licenses.exceptions with a reason', '',
+      'licenses: 18 allowed, 1 excepted, 2 denied', '  - excepted: wrappy@1.0.2 (ISC): tiny', ...['anymatch@3.1.3', 'glob-parent@5.1.2'].map((name) => `  - denied: ${name} (ISC): ISC is not allowed`),
+      'error: 2 packages denied by the license policy; replace each, or name it in licenses.exceptions with a reason', '',
     ]);
     printed = '';
     expect(await run({ licenses: { ...licenses, mode: 'warn' } })).toBe(true);
-    expect(printed).toContain('warning: 4 packages denied by the license policy');
+    expect(printed).toContain('warning: 2 packages denied by the license policy');
   });
 
   it.each<[SbomOptions, string]>([
