@@ -29,6 +29,8 @@ export interface InventoryQuery {
 interface Edge {
   readonly target: string;
   readonly optional: boolean;
+  /** The name that it is installed under, where the node does not tell. */
+  readonly alias?: string;
 }
 
 /** What the walk knows of a node of the graph. */
@@ -119,17 +121,17 @@ class Walk {
     for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
       const own = this.known.get(node) ?? this.#project(node);
       this.known.set(node, own);
-      for (const { target } of own.edges) if (this.#visit(target, own.folder ?? this.root)) queue.push(target);
+      for (const edge of own.edges) if (this.#visit(edge, own.folder ?? this.root)) queue.push(edge.target);
     }
   }
 
   /** true when its edges are to be looked at (again): it is new, or was found to be installed only now. */
-  #visit(target: string, from: string): boolean {
+  #visit({ target, alias }: Edge, from: string): boolean {
     const before = this.known.get(target);
     if (before?.folder !== undefined) return false;
     const external = this.graph.externalNodes?.[target];
     if (external === undefined) return before === undefined;
-    const installed = this.#find(external.data.packageName, from, fitting(external));
+    const installed = this.#find(alias ?? external.data.packageName, from, fitting(external));
     if (before !== undefined && installed === undefined) return false;
     const locked = lockedOf(external);
     const manifest = installed?.manifest ?? this.#locked.get(`${locked.name}@${locked.version ?? ''}`);
@@ -177,7 +179,7 @@ class Walk {
       if (names.has(name) || /^(?:workspace|file|link|portal):/.test(specifier) || this.#isProject(name)) continue;
       const target = this.#locate(name, specifier);
       if (target === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
-      else edges.set(target, { target, optional: false });
+      else edges.set(target, { target, optional: false, alias: name });
     }
   }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { workspaceOf, type TestWorkspace } from '../../sbo./workspace.spec-support.js';
+import { workspaceOf, type TestWorkspace } from '../../sbom/workspace.spec-support.js';
 import sbomExecutor, { type SbomContext, type SbomOptions } from './sbom.js';
 
 let workspace: TestWorkspace;

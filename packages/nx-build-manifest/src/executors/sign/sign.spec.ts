@@ -70,6 +70,18 @@ describe('executors sign and verify', () => {
     expect(await judge({ mode: 'off', keys: [] })).toBe(true);
   });
 
+  it('tell a hundred things that are wrong with a rule, and how many more there are', async () => {
+    await run(OPTIONS);
+    await rm(join(root, 'dist/packages/apps/api/provenance.sigstore.json'));
+    await rm(join(root, 'dist/packages/apps/api/checksums.txt.sig'));
+    for (let index = 0; index < 102; index += 1) await writeFile(join(root, `dist/packages/apps/api/more-${index}`), '');
+    printed = '';
+    expect(await judge({ provenance: false })).toBe(false);
+    expect(printed).toContain('failed   unlisted    102 wrong\n');
+    expect(printed).toContain('  - and 2 more\n');
+    expect(printed).toContain('failed   signature   1 wrong\n  - the package has no signature\n');
+  });
+
   it('put commit, lock file and what was named into the provenance', async () => {
     const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { cwd: root, encoding: 'utf8' });
     git('init', '-q', '-b', 'main');
