@@ -50,8 +50,7 @@ async function keyOf({ key, keyVariable, passphraseVariable }: SignOptions, root
   try {
     return key === undefined ? await parseSigningKey(valueOf('keyVariable', keyVariable ?? ''), passphrase) : await readSigningKey(resolve(root, key), passphrase);
   } catch (error) {
-    if (key === undefined) throw new Error(`the key in the variable ${keyVariable ?? ''} cannot be used: ${messageOf(error)}`);
-    throw new Error(`the key ${key} cannot be used: ${messageOf(error)}`);
+    throw new Error(`the key ${key ?? `in the variable ${keyVariable ?? ''}`} cannot be used: ${messageOf(error)}`, { cause: error });
   }
 }
 
