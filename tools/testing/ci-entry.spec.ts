@@ -30,7 +30,8 @@ describe('the CI entry', () => {
     root = mkdtempSync(join(tmpdir(), 'ci entry-'));
     for (const folder of ['repo/.ci', 'bin', 'tmp']) mkdirSync(join(root, folder), { recursive: true });
     copyFileSync(join(__dirname, '../../.ci/run'), join(root, 'repo/.ci/run'));
-    for (const [name, text] of [['npm', standIn], ['node', engineStandIn]] as const) {
+    // The last two are only looked for.
+    for (const [name, text] of [['npm', standIn], ['node', engineStandIn], ['cosign', ''], ['pyspdxtools', '']] as const) {
       writeFileSync(join(root, 'bin', name), text);
       chmodSync(join(root, 'bin', name), 0o755);
     }

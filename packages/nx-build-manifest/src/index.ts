@@ -13,6 +13,8 @@ export { diffManifests, type ManifestDiff } from './diff/diff.js';
 export { exportManifest, EXPORT_FORMATS, type ExportFormat } from './export/export.js';
 export { diffText } from './diff/text.js';
 export { parseSigningKey, readSigningKey, type SigningKey, type TrustedKey } from './signing/keys.js';
+export { formatChecksums, parseChecksums, type Checksum } from './signing/checksums.js';
+export { SIGNATURE_FILES } from './signing/names.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
 export { signPackage, type SignQuery } from './signing/sign-package.js';
 export type { BuildSubject } from './signing/statement.js';

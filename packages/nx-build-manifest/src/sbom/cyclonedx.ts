@@ -1,3 +1,4 @@
+import type * as CycloneDx from '@cyclonedx/cyclonedx-library';
 import { canonicalize } from 'json-canonicalize';
 import parseExpression from 'spdx-expression-parse';
 import type { Component } from './component.js';
@@ -5,7 +6,7 @@ import { contentUuid } from './identity.js';
 import type { Inventory } from './inventory.js';
 import type { License } from './license.js';
 
-type Library = typeof import('@cyclonedx/cyclonedx-library');
+type Library = typeof CycloneDx;
 type Models = Library['Models'];
 type CdxComponent = InstanceType<Models['Component']>;
 type CdxLicense = InstanceType<Models['SpdxLicense']> | InstanceType<Models['NamedLicense']> | InstanceType<Models['LicenseExpression']>;
@@ -47,7 +48,7 @@ function componentOf({ Enums, Models, Contrib }: Library, component: Component):
     ...(component.version === undefined ? {} : { version: component.version }),
     ...(component.purl === undefined ? {} : { purl: component.purl }),
     ...(component.kind === 'application' ? {} : { scope: component.optional ? Enums.ComponentScope.Optional : Enums.ComponentScope.Required }),
-    hashes: new Models.HashDictionary(component.hashes.map(({ algorithm, hex }) => [algorithm as InstanceType<Models['HashDictionary']> extends Map<infer Key, string> ? Key : never, hex])),
+    hashes: new Models.HashDictionary(component.hashes.map(({ algorithm, hex }) => [Enums.HashAlgorithm[algorithm], hex])),
     licenses: new Models.LicenseRepository(licenses),
     properties: new Models.PropertyRepository(component.yarnChecksum === undefined ? [] : [new Models.Property('nx-build-manifest:yarn:checksum', component.yarnChecksum)]),
   });

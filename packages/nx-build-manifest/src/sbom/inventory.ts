@@ -29,6 +29,8 @@ export interface InventoryQuery {
 interface Edge {
   readonly target: string;
   readonly optional: boolean;
+  /** The name that it is installed under, where the node does not tell. */
+  readonly alias?: string;
 }
 
 /** What the walk knows of a node of the graph. */
@@ -119,17 +121,17 @@ class Walk {
     for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
       const own = this.known.get(node) ?? this.#project(node);
       this.known.set(node, own);
-      for (const { target } of own.edges) if (this.#visit(target, own.folder ?? this.root)) queue.push(target);
+      for (const edge of own.edges) if (this.#visit(edge, own.folder ?? this.root)) queue.push(edge.target);
     }
   }
 
   /** true when its edges are to be looked at (again): it is new, or was found to be installed only now. */
-  #visit(target: string, from: string): boolean {
+  #visit({ target, alias }: Edge, from: string): boolean {
     const before = this.known.get(target);
     if (before?.folder !== undefined) return false;
     const external = this.graph.externalNodes?.[target];
     if (external === undefined) return before === undefined;
-    const installed = this.#find(external.data.packageName, from, fitting(external));
+    const installed = this.#find(alias ?? external.data.packageName, from, fitting(external));
     if (before !== undefined && installed === undefined) return false;
     const locked = lockedOf(external);
     const manifest = installed?.manifest ?? this.#locked.get(`${locked.name}@${locked.version ?? ''}`);
@@ -170,15 +172,25 @@ class Walk {
     return declares(this.#workspace, 'optionalDependencies', name) ? { target, optional: true } : undefined;
   }
 
-  /** Declared dependencies to which the graph has no edge. */
+  /** Declared dependencies to which the graph has no edge: Nx knows no alias that only a project of pnpm or bun uses. */
   #addDeclared(node: string, manifest: PackageManifest | undefined, edges: Map<string, Edge>): void {
     const names = new Set([...edges.keys()].map((target) => this.graph.externalNodes?.[target]?.data.packageName));
     for (const [name, specifier] of declared(manifest, 'dependencies')) {
       if (names.has(name) || /^(?:workspace|file|link|portal):/.test(specifier) || this.#isProject(name)) continue;
-      const target = `npm:${name}`;
-      if (this.graph.externalNodes?.[target] === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
-      else edges.set(target, { target, optional: false });
+      const target = this.#locate(name, specifier);
+      if (target === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
+      else edges.set(target, { target, optional: false, alias: name });
     }
+  }
+
+  /** The node that a declaration means, if there is no doubt. */
+  #locate(name: string, specifier: string): string | undefined {
+    const [, alias, version] = /^npm:(@?[^@]+)@?(.*)$/.exec(specifier) ?? [];
+    const nodes = this.graph.externalNodes ?? {};
+    if (alias === undefined && `npm:${name}` in nodes) return `npm:${name}`;
+    const own = Object.entries(nodes).filter(([, external]) => lockedOf(external).name === (alias ?? name));
+    const [exact] = own.filter(([, external]) => lockedOf(external).version === (version ?? specifier));
+    return exact?.[0] ?? (own.length === 1 ? own[0]?.[0] : undefined);
   }
 
   #isProject(name: string): boolean {

@@ -1,11 +1,12 @@
 /** Files of a package's folder: which there are, and their digests. Nothing outside of the folder is ever read. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { hashFile } from '../hash-file.js';
 
-/** Files open at a time, far below every system's limit. */
-const AT_A_TIME = 16;
+/** Bytes up to which a file is read whole. */
+const SMALL = 256 * 1024;
 /** Bytes of a text that is read whole: a list, a statement, a bundle. */
 const MOST_TEXT = 64 * 1024 * 1024;
 
@@ -16,41 +17,59 @@ export async function filesBelow(folder: string): Promise<readonly string[]> {
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/')).sort();
 }
 
-/** Why `path` is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else. */
-export async function unusable(folder: string, path: string): Promise<string | undefined> {
-  try {
-    const real = await realpath(join(folder, path));
-    const inside = relative(await realpath(folder), real);
-    if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) return 'leads out of the folder';
-    if ((await stat(real)).isFile()) return undefined;
-    return (await lstat(join(folder, path))).isSymbolicLink() ? 'is a link to something that is no file' : 'is no file';
-  } catch (error) {
-    return codeOf(error) === 'ENOENT' ? 'is missing' : `cannot be read (${codeOf(error)})`;
-  }
+/** Tells why a path is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else. */
+function judgeOf(folder: string): (path: string) => string | undefined {
+  const root = realpathSync(folder);
+  const parents = new Map<string, string>();
+  const realParent = (path: string): string => {
+    const parent = dirname(path);
+    const known = parents.get(parent) ?? realpathSync(parent);
+    parents.set(parent, known);
+    return known;
+  };
+  const leaves = (path: string): boolean => {
+    const inside = relative(root, path);
+    return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
+  };
+  return (path) => {
+    try {
+      const file = join(root, path);
+      const facts = lstatSync(file);
+      const real = facts.isSymbolicLink() ? realpathSync(file) : join(realParent(file), basename(file));
+      if (leaves(real)) return 'leads out of the folder';
+      if (facts.isSymbolicLink()) return statSync(real).isFile() ? undefined : 'is a link to something that is no file';
+      return facts.isFile() ? undefined : 'is no file';
+    } catch (error) {
+      return isMissing(error) ? 'is missing' : `cannot be read (${codeOf(error)})`;
+    }
+  };
 }
 
-/** SHA-256 of a file's content, hexadecimal. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-/** Digests of files that {@link unusable} lets pass; a reason in words for those it does not. */
+/** Digests of files, or why one can have none in words that go on after its name. */
 export async function digestsOf(folder: string, paths: readonly string[]): Promise<readonly { readonly path: string; readonly sha256?: string; readonly why?: string }[]> {
+  const judge = judgeOf(folder);
   const found: { path: string; sha256?: string; why?: string }[] = [];
-  for (let at = 0; at < paths.length; at += AT_A_TIME) {
-    found.push(...await Promise.all(paths.slice(at, at + AT_A_TIME).map(async (path) => {
-      const why = await unusable(folder, path);
-      return why === undefined ? { path, sha256: await sha256Of(join(folder, path)) } : { path, why };
-    })));
+  for (const path of paths) {
+    const why = judge(path);
+    found.push(why === undefined ? await digestOf(folder, path) : { path, why });
   }
   return found;
 }
 
+/** Of a small file without a detour through the thread pool, which would take most of the time where there are many. */
+async function digestOf(folder: string, path: string): Promise<{ readonly path: string; readonly sha256?: string; readonly why?: string }> {
+  const file = join(folder, path);
+  try {
+    const small = statSync(file).size <= SMALL;
+    return { path, sha256: small ? createHash('sha256').update(readFileSync(file)).digest('hex') : (await hashFile(file)).sha256 };
+  } catch (error) {
+    return { path, why: `cannot be read (${codeOf(error)})` };
+  }
+}
+
 /** Bytes of a file of the folder; undefined when there is none. @throws Error that goes on after its name, when it is something else or too big */
 export async function bytesOf(folder: string, path: string): Promise<Buffer | undefined> {
-  const why = await unusable(folder, path);
+  const why = judgeOf(folder)(path);
   if (why === 'is missing') return undefined;
   if (why !== undefined) throw new Error(why);
   const { size } = await stat(join(folder, path));
@@ -60,4 +79,8 @@ export async function bytesOf(folder: string, path: string): Promise<Buffer | un
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}
+
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 }

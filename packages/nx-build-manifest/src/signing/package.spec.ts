@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseSigningKey, type SigningKey } from './keys.js';
-import type { VerificationPolicy } from './policy.js';
+import { policyProblems, type VerificationPolicy } from './policy.js';
 import { signPackage } from './sign-package.js';
 import { BUILD, ecdsaKey, folderWith, minisignKey, PACKAGE } from './signing.spec-support.js';
 import { verifyPackage, type Verdicts } from './verify-package.js';
@@ -84,7 +84,7 @@ describe('tampering', () => {
       await writeFile(at(path), content);
       expect(verdicts.accepted).toBe(false);
       expect(verdicts.rules.flatMap(({ findings }) => findings.map(({ file }) => file))).toContain(path);
-    }), { numRuns: Number(process.env['NX_DEPLOY_SOAK'] === '1' ? 20_000 : 400) });
+    }), { numRuns: process.env['NX_DEPLOY_SOAK'] === '1' ? 20_000 : 100 });
   });
 
   it.each(['ecdsa', 'minisign'])('by a byte more, a byte less, or no file at all is found and named (signed by %s)', async (kind) => {
@@ -215,6 +215,14 @@ describe('a policy', () => {
     await writeFile(at('broken.spdx.json'), '{');
     await sign();
     expect(told(await verify())).toEqual(['sbom: broken.spdx.json is neither CycloneDX nor SPDX', 'sbom: sbom.cdx.json is neither CycloneDX nor SPDX']);
+  });
+
+  it('is one that its page shows', async () => {
+    const [, json = ''] = /## Policy\n\n```json\n([\s\S]*?)```/.exec(await readFile(join(__dirname, '../../../../docs/signing.md'), 'utf8')) ?? [];
+    const policy = JSON.parse(json) as VerificationPolicy;
+    expect(policyProblems(policy)).toEqual([]);
+    await sign('minisign');
+    expect((await verifyPackage({ folder, policy: { ...policy, keys: [{ ...KEYS.minisign.trusted, name: 'release' }] } })).accepted).toBe(true);
   });
 
   it('that is wrong is refused with all that is wrong', async () => {

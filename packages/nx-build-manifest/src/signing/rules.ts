@@ -79,7 +79,7 @@ function subjectFindings({ checksums }: Evidence, { subject }: Statement): Findi
   if (checksums === undefined) return [];
   const digests = new Map(checksums.entries.map(({ path, sha256 }) => [path, sha256]));
   digests.set(CHECKSUMS, createHash('sha256').update(checksums.bytes).digest('hex'));
-  const findings: Finding[] = subject.filter(({ name = '', digest }) => digests.get(name) !== digest['sha256'])
+  const findings: Finding[] = subject.filter(({ name = '', digest }) => digest['sha256'] === undefined || digests.get(name) !== digest['sha256'])
     .map(({ name = '' }) => ({ file: name, problem: 'is not what the provenance was made for' }));
   if (!subject.some(({ name }) => name === CHECKSUMS)) findings.push({ file: STATEMENT, problem: `is not about ${CHECKSUMS}` });
   return findings;

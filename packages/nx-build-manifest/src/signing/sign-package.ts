@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { signBundle } from './bundle.js';
 import { formatChecksums, type Checksum } from './checksums.js';
@@ -9,6 +8,7 @@ import { signatureOf, type SigningKey } from './keys.js';
 import { minisignSignature } from './minisign.js';
 import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, SIGNATURE_FILES, STATEMENT } from './names.js';
 import { unsafePath } from './safe-path.js';
+import { writeWhole } from '../write-whole.js';
 import { statementBytes, statementOf, type BuildSubject } from './statement.js';
 
 export interface SignQuery {
@@ -40,7 +40,7 @@ export async function signPackage({ folder, files, build, key }: SignQuery): Pro
     key.type === 'minisign' ? [CHECKSUMS_MINISIGN, minisignSignature(key.minisign, list, `file:${CHECKSUMS}\thashed`)] : [CHECKSUMS_ECDSA, signatureOf(key, list)],
   ];
   for (const name of SIGNATURE_FILES) await rm(join(root, name), { force: true });
-  for (const [name, content] of written) await replace(join(root, name), content);
+  for (const [name, content] of written) await writeWhole(join(root, name), content);
   return written.map(([name]) => name);
 }
 
@@ -55,21 +55,4 @@ async function checksumsOf(root: string, files: readonly string[]): Promise<read
   if (paths.length === 0) problems.push('there is no file to sign');
   if (problems.length > 0) throw new Error(problems.join('; '));
   return found.map(({ path, sha256 = '' }) => ({ path, sha256 }));
-}
-
-async function replace(file: string, content: string | Buffer): Promise<void> {
-  const temporary = `${file}.tmp-${randomBytes(6).toString('hex')}`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

@@ -28,9 +28,13 @@ function accepts(program: string, args: readonly string[], input = ''): boolean 
   return status === 0;
 }
 
+/** Whether it is still accepted with another byte in the middle of a file. */
 async function changed(path: string, accepted: () => boolean): Promise<boolean> {
   const content = await readFile(join(folder, path));
-  await writeFile(join(folder, path), Buffer.concat([content, Buffer.from('x')]));
+  const other = Buffer.from(content);
+  const middle = Math.floor(content.length / 2);
+  other[middle] = content[middle] === 0x61 ? 0x62 : 0x61;
+  await writeFile(join(folder, path), other);
   const result = accepted();
   await writeFile(join(folder, path), content);
   return result;
@@ -91,10 +95,34 @@ describeWith(['cosign', 'openssl'], 'cosign', () => {
     execFileSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', 'key.pem'], { cwd: keys, stdio: 'ignore' });
     execFileSync('openssl', ['pkey', '-in', 'key.pem', '-pubout', '-out', 'key.pub'], { cwd: keys, stdio: 'ignore' });
     await signWith('key.pem');
-    const key = ['--key', join(keys, 'key.pub'), '--insecure-ignore-tlog', '--offline'];
-    const attestation = (file: string) => (): boolean => accepts('cosign', ['verify-blob-attestation', ...key, '--new-bundle-format', '--bundle', 'provenance.sigstore.json', '--type', 'slsaprovenance1', file]);
+    await writeFile(join(keys, 'root.json'), '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}');
+    const key = ['--key', join(keys, 'key.pub'), '--private-infrastructure'];
+    const attestation = (file: string) => (): boolean => accepts('cosign', [
+      'verify-blob-attestation', ...key, '--trusted-root', join(keys, 'root.json'), '--new-bundle-format', '--bundle', 'provenance.sigstore.json', '--type', 'slsaprovenance1', file]);
     const blob = (): boolean => accepts('cosign', ['verify-blob', ...key, '--signature', 'checksums.txt.sig', 'checksums.txt']);
     expect([attestation('checksums.txt')(), attestation('build-manifest.json')(), blob()]).toEqual([true, true, true]);
-    expect([await changed('checksums.txt', attestation('checksums.txt')), await changed('checksums.txt', blob)]).toEqual([false, false]);
+    expect([await changed('checksums.txt', attestation('checksums.txt')), await changed('checksums.txt', blob), await changed('provenance.sigstore.json', attestation('checksums.txt')), attestation('application/main.js')()])
+      .toEqual([false, false, false, false]);
+  });
+});
+
+/** The blocks of shell commands of a page, in order. */
+function commandsOf(page: string): readonly string[] {
+  return [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands = '']) => commands);
+}
+
+describeWith(['openssl', 'minisign', 'cosign', 'sha256sum', 'bash'], 'the page about signing', () => {
+  it('shows commands that make keys and verify', async () => {
+    const [openssl, minisign, ...verify] = commandsOf(await readFile(join(__dirname, '../../../../docs/signing.md'), 'utf8'));
+    expect(verify).toHaveLength(3);
+    const bash = (cwd: string, commands = 'false'): number | null => spawnSync('bash', ['-e', '-c', commands], { cwd, env: { PATH: process.env['PATH'], HOME: keys }, stdio: 'ignore' }).status;
+    expect([bash(keys, openssl), bash(keys, minisign)]).toEqual([0, 0]);
+    const below = (commands = ''): string => commands.replaceAll('../', `${keys}/`);
+    await signWith('release.pem');
+    expect([bash(folder, below(verify[0])), bash(folder, below(verify[1]))]).toEqual([0, 0]);
+    await signWith('minisign.key');
+    expect(bash(folder, below(verify[2]))).toBe(0);
+    await writeFile(join(folder, 'application/main.js'), 'evil');
+    expect(bash(folder, below(verify[2]))).not.toBe(0);
   });
 });

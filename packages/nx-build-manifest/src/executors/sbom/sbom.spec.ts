@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { workspaceOf, type TestWorkspace } from '../../sbom/workspace.spec-support.js';
+import sbomExecutor, { type SbomContext, type SbomOptions } from './sbom.js';
+
+let workspace: TestWorkspace;
+let printed: string;
+beforeAll(async () => { workspace = await workspaceOf('npm'); });
+afterAll(() => workspace.remove());
+beforeEach(() => {
+  printed = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  process.env['SOURCE_DATE_EPOCH'] = '1700000000';
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  delete process.env['SOURCE_DATE_EPOCH'];
+});
+
+const run = async (options: SbomOptions = {}): Promise<boolean> => {
+  const projectGraph = workspace.graph as NonNullable<SbomContext['projectGraph']>;
+  return (await sbomExecutor(options, { root: workspace.root, projectName: 'shop', projectGraph, projectsConfigurations: { version: 2, projects: { shop: { root: 'apps/shop' } } } })).success;
+};
+const page = async (): Promise<string> => readFile(join(__dirname, '../../../../../docs/executors/sbom.md'), 'utf8');
+
+describe('executor sbom', () => {
+  it('does what its page shows', async () => {
+    const [, json = ''] = /```json\n([\s\S]*?)```/.exec(await page()) ?? [];
+    const { targets } = JSON.parse(json) as { targets: { sbom: { options: SbomOptions } } };
+    expect(await run(targets.sbom.options)).toBe(true);
+    expect(printed).toBe([
+      'wrote dist/manifests/apps/shop/sbom.cdx.json: 21 packages, 1 of the workspace', 'wrote dist/manifests/apps/shop/sbom.spdx.json: 21 packages, 1 of the workspace',
+      'licenses: 21 allowed, 0 excepted, 0 denied', '  - the exception for left-pad is needed by no package', '',
+    ].join('\n'));
+    expect((JSON.parse(await readFile(join(workspace.root, 'dist/manifests/apps/shop/sbom.spdx.json'), 'utf8')) as { spdxVersion: string }).spdxVersion).toBe('SPDX-2.3');
+  });
+
+  it('writes CycloneDX, and judges nothing, unless asked', async () => {
+    expect(await run()).toBe(true);
+    expect(printed).toBe('wrote dist/manifests/apps/shop/sbom.cdx.json: 21 packages, 1 of the workspace\n');
+  });
+
+  it('tells every package that is denied, at once', async () => {
+    const licenses = { allow: ['MIT'], exceptions: [{ package: 'wrappy', reason: 'tiny' }] };
+    expect(await run({ licenses })).toBe(false);
+    expect(printed.split('\n').slice(1)).toEqual([
+      'licenses: 18 allowed, 1 excepted, 2 denied', '  - excepted: wrappy@1.0.2 (ISC): tiny', ...['anymatch@3.1.3', 'glob-parent@5.1.2'].map((name) => `  - denied: ${name} (ISC): ISC is not allowed`),
+      'error: 2 packages denied by the license policy; replace each, or name it in licenses.exceptions with a reason', '',
+    ]);
+    printed = '';
+    expect(await run({ licenses: { ...licenses, mode: 'warn' } })).toBe(true);
+    expect(printed).toContain('warning: 2 packages denied by the license policy');
+  });
+
+  it.each<[SbomOptions, string]>([
+    [{ outputPath: '../x' }, 'outputPath must lie in the workspace, got ../x'],
+    [{ licenses: { allow: ['Apache 2'] } }, 'licenses.allow[0]: "Apache 2" is no SPDX license'],
+  ])('fails for %j with one line', async (options, message) => {
+    expect(await run(options)).toBe(false);
+    expect(printed).toBe(`error: no bill of materials: ${message}\n`);
+  });
+
+  it('has a closed schema that its page describes', async () => {
+    const schema = JSON.parse(await readFile(join(__dirname, 'schema.json'), 'utf8')) as { properties: Record<string, unknown>; additionalProperties: unknown };
+    expect(schema.additionalProperties).toBe(false);
+    expect([...(await page()).matchAll(/^\| `([a-zA-Z]+)` \|/gm)].map(([, option]) => option)).toEqual(Object.keys(schema.properties));
+  });
+});
