@@ -9,6 +9,7 @@ import { documentText, type VersionCompatibility } from '../package/documents.js
 import { ofPackage } from '../package/failures.js';
 import { archiveName, MANIFEST } from '../package/layout.js';
 import { openPackage } from '../package/open.js';
+import { matcher } from '../package/patterns.js';
 import { sizeReport, type SizeReport } from '../package/sizes.js';
 import { emptyFolder, replace, withTemporary, writeArchive, type WrittenArchive } from '../package/store.js';
 import type { ManifestRef, Ms } from '../model/index.js';
@@ -91,7 +92,7 @@ async function make(making: Making): Promise<Made> {
   });
   const { contents, files, archive, compatibility, warnings } = written;
   const healthyMs = await validate(making, archive);
-  const sizes = await step('compare', () => sizeReport({ ...context, files, sources: contents.sources, archive: archive.size, signal }));
+  const sizes = await step('compare', () => sizeReport({ ...context, files, sources: contents.sources, excluded: matcher(artifact.exclude), archive: archive.size, signal }));
   const record = recordOf(archive, files, facts, compatibility);
   await replace(folder, RECORD, documentText(record));
   return { archive, record, sizes, warnings, ...(healthyMs === undefined ? {} : { healthyMs }) };

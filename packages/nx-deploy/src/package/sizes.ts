@@ -33,6 +33,8 @@ export interface SizeQuery {
   readonly projectRoot: string;
   readonly files: readonly PackedFile[];
   readonly sources: ReadonlySet<string>;
+  /** What deploy.json leaves out; paths relative to the project. */
+  readonly excluded: (path: string) => boolean;
   readonly archive: number;
   readonly signal?: AbortSignal;
 }
@@ -50,11 +52,11 @@ export async function sizeReport(query: SizeQuery): Promise<SizeReport> {
   const isRoot = relative(root, project) === '';
   if (!isRoot) await list(join(root, 'node_modules'), root, query.sources, seen, query.signal);
   const folders = sums(seen, ({ folder }) => folder).map(({ key, files, bytes }) => ({ path: key, files, bytes, packed: total(seen.filter(({ folder, packed }) => packed && folder === key)) }));
-  const leftOut = sums(seen.filter(({ packed }) => !packed), ({ path }) => whyLeftOut(path)).map(({ key, ...sum }) => ({ reason: key, ...sum }));
-  const own = query.files.flatMap((file) => ('link' in file ? [] : [{ folder: topOf(file.path), bytes: file.size }]));
+  const leftOut = sums(seen.filter(({ packed }) => !packed), ({ path, own }) => (own && query.excluded(path) ? 'left out by "exclude"' : whyLeftOut(path))).map(({ key, ...sum }) => ({ reason: key, ...sum }));
+  const packed = query.files.flatMap((file) => ('link' in file ? [] : [{ folder: topOf(file.path), bytes: file.size }]));
   const tree = total(seen);
   return {
-    tree, folders, leftOut, package: sums(own, ({ folder }) => folder).map(({ key, ...sum }) => ({ path: key, ...sum })),
+    tree, folders, leftOut, package: sums(packed, ({ folder }) => folder).map(({ key, ...sum }) => ({ path: key, ...sum })),
     archive: query.archive, saved: tree.bytes === 0 ? 0 : Math.floor((1 - query.archive / tree.bytes) * 1_000) / 10,
   };
 }
@@ -65,6 +67,8 @@ interface Found {
   readonly folder: string;
   readonly bytes: number;
   readonly packed: boolean;
+  /** Of the project, not of the modules beside it. */
+  readonly own: boolean;
 }
 
 /** Links are what they are: nothing is counted twice. */
@@ -79,7 +83,7 @@ async function list(start: string, base: string, sources: ReadonlySet<string>, i
       const path = relative(base, file).split(sep).join('/');
       if (entry.isDirectory()) {
         if (!MADE.test(path)) todo.push(file);
-      } else if (entry.isFile()) into.push({ path, folder: topOf(path), bytes: lstatSync(file, { throwIfNoEntry: false })?.size ?? 0, packed: sources.has(file) });
+      } else if (entry.isFile()) into.push({ path, folder: topOf(path), bytes: lstatSync(file, { throwIfNoEntry: false })?.size ?? 0, packed: sources.has(file), own: start === base });
     }
   }
 }

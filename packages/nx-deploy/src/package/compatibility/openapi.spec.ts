@@ -28,7 +28,7 @@ test('what is added, renamed in a path, made optional or documented otherwise br
 
 test.each<[string, Record<string, unknown>, string[]]>([
   ['a path', api({ paths: { '/orders': undefined } }), ['/orders: the path is gone']],
-  ['an operation', api({ get: undefined, paths: { '/orders': { get: { responses: { 200: json({ type: 'array', items: { $ref: '#/components/schemas/Node' } }) } } } } }), ['POST /orders: the operation is gone']],
+  ['an operation', api({ paths: { '/orders': { get: { responses: { 200: json({ type: 'array', items: { $ref: '#/components/schemas/Node' } }) } } } } }), ['POST /orders: the operation is gone']],
   ['a parameter that is required', api({ get: { parameters: [{ name: 'full', in: 'query', required: true, schema: { type: 'boolean' } }] } }), ['GET /orders/{id}: the query parameter full is now required']],
   ['a new header that is required', api({ get: { parameters: [{ name: 'full', in: 'query', schema: { type: 'boolean' } }, { name: 'x-key', in: 'header', required: true }] } }), ['GET /orders/{id}: the header parameter x-key is now required']],
   ['the type of a parameter', api({ get: { parameters: [{ name: 'full', in: 'query', schema: { type: 'integer' } }] } }), ['GET /orders/{id}: the query parameter full may no longer be of type boolean']],
