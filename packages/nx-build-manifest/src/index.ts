@@ -19,8 +19,6 @@ export { policyProblems, type Identity, type ProvenanceRequirements, type Verifi
 export { signPackage, type SignQuery } from './signing/sign-package.js';
 export type { BuildSubject } from './signing/statement.js';
 export { verifyPackage, type Verdict, type Verdicts, type VerifyQuery } from './signing/verify-package.js';
-export { formatChecksums, parseChecksums, type Checksum } from './signing/checksums.js';
-export { SIGNATURE_FILES } from './signing/names.js';
 export { sbom, sbomFileName, SBOM_FORMATS, type Sbom, type SbomFormat, type SbomQuery } from './sbom/sbom.js';
 export type { Component } from './sbom/component.js';
 export type { ProjectGraphFacts } from './sbom/graph.js';

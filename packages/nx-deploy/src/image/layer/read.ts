@@ -110,7 +110,6 @@ async function *counted(pieces: AsyncIterable<Buffer>, count: (bytes: number) =>
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- what is read in pieces elsewhere
 async function *inOnePiece(bytes: Buffer): AsyncGenerator<Buffer> {
   if (bytes.length > 0) yield bytes;
 }
