@@ -77,8 +77,7 @@ export interface FilesArtifact {
 }
 
 /** Folders of a package with files of the project, by patterns relative to it. */
-export const PACKAGE_FOLDERS = ['scripts', 'docs', 'tests'] as const;
-export type PackageFolder = (typeof PACKAGE_FOLDERS)[number];
+export type PackageFolder = 'scripts' | 'docs' | 'tests';
 
 /** An archive of a Node service with its facts. */
 export interface PackageArtifact extends Pick<OciImage, 'path' | 'entry' | 'dependencies' | 'assets'> {

@@ -4,7 +4,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { CollectedFile } from '../archive/index.js';
 import { unsafe } from '../archive/manifest.js';
-import { PACKAGE_FOLDERS, type PackageArtifact } from '../config/resolved.js';
+import type { PackageArtifact } from '../config/resolved.js';
 import type { BuildSite } from '../image/builder.js';
 import { thisMachine } from '../image/dependencies/machine.js';
 import type { Entry } from '../image/layer/index.js';
@@ -42,7 +42,7 @@ const LARGEST_TEMPLATE = 1024 * 1024;
 export async function contentsOf(artifact: PackageArtifact, application: Application, site: BuildSite, facts: Facts): Promise<Contents> {
   const folder = join(await realpath(site.workspaceRoot), site.projectRoot);
   const wanted: Wanted[] = [
-    ...PACKAGE_FOLDERS.map((to): Wanted => ({ to, patterns: artifact.folders[to] })),
+    ...Object.entries(artifact.folders).map(([to, patterns]): Wanted => ({ to, patterns })),
     { to: application.cwd, patterns: artifact.templates, whole: true },
   ];
   const named = await packedFiles(folder, await projectFiles(folder), wanted, matcher(artifact.exclude));

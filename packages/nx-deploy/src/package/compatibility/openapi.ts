@@ -45,7 +45,7 @@ function operationChanges(before: Side, after: Side): readonly string[] {
 }
 
 function parameters({ document, item, operation }: Side): ReadonlyMap<string, Json> {
-  const all = [item['parameters'], operation['parameters']].flatMap((list) => (Array.isArray(list) ? list : [])).map((one) => resolved(document, one));
+  const all = [item['parameters'], operation['parameters']].flatMap((list) => (Array.isArray(list) ? list as unknown[] : [])).map((one) => resolved(document, one));
   return new Map(all.filter((one) => one['in'] !== 'path').map((one) => [`${text(one['in'])} ${text(one['name'])}`, one]));
 }
 
