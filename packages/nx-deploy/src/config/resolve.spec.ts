@@ -42,6 +42,7 @@ describe('one environment', () => {
   it('has the built-in defaults', () => {
     expect(resolved({})).toEqual({
       service: 'api', environment: 'staging', file: '/w/apps/api/deploy.json', platform: { type: 'local' },
+      packaged: false, entry: 'main.js', verify: { mode: 'off', keys: [], identities: [], provenance: false, requireSbom: false },
       artifact: { type: 'files', path: '/w/apps/api/dist', entry: 'main.js', dependencies: 'bundled' },
       port: 0, health: { path: '/health', timeout: 60_000, interval: 500, passes: 2 }, drain: 30_000, stopTimeout: 10_000, limits: {},
       strategy: { type: 'rolling', batch: 25 }, processes: { web: { scale: { fixed: 1 }, spec: { command: ['node', 'main.js'] } } },
