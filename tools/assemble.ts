@@ -13,7 +13,7 @@ const bundles: readonly { readonly entry: string; readonly out: string; readonly
   { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
   { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
   { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
-  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit'] },
+  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit', 'yaml'] },
 ];
 
 /**

@@ -68,10 +68,10 @@ function shop(root: string): string {
 
 function report(made: readonly Result[], piped: readonly number[], traced: Result, print: (text: string) => void): void {
   const step = (name: string): readonly number[] => made.map(({ steps }) => steps[name] ?? Number.NaN);
-  const archive = made.map(({ steps }) => (steps['collect'] ?? 0) + (steps['sign'] ?? 0) + (steps['write'] ?? 0));
+  const archive = made.map(({ steps }) => (steps['application'] ?? Number.NaN) + (steps['collect'] ?? 0) + (steps['sign'] ?? 0) + (steps['write'] ?? 0));
   print(table(['', 'median', 'from .. to'], [
     ['package: collect, digests, write', ms(median(archive)), span(archive, ms)],
-    ...['collect', 'write', 'verify', 'compare'].map((name) => [`  of the whole: ${name}`, ms(median(step(name))), span(step(name), ms)]),
+    ...['application', 'collect', 'write', 'verify', 'compare'].map((name) => [`  of the whole: ${name}`, ms(median(step(name))), span(step(name), ms)]),
     ['tar | gzip -6', ms(median(piped)), span(piped, ms)],
   ]));
   print(`\nagainst tar | gzip: ${against(medianRatio(archive, piped), { below: AIM.time }, (value) => `${value.toFixed(2)}x`)}`);

@@ -83,7 +83,7 @@ async function make(making: Making): Promise<Made> {
   const { folder } = packagePlace(context);
   await emptyFolder(folder, service, [RECORD]);
   const facts = { ...await buildFacts(context), service };
-  const written = await withApplication(artifact, site, async (application) => {
+  const written = await withApplication(artifact, site, (work) => step('application', work), async (application) => {
     const { contents, compatibility } = await step('collect', () => collect(making, application, facts));
     signal.throwIfAborted();
     const files = await step('sign', async () => [...contents.files, ...await signatures(contents.files, folder, facts, making.key)]);

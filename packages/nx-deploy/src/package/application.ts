@@ -26,17 +26,23 @@ export interface Application {
   readonly warnings: readonly string[];
 }
 
+export type Timed = <T>(work: () => Promise<T>) => Promise<T>;
+
 /**
- * Calls `use` while what was made for it in temporary folders is still there.
+ * Calls `use` while what was made for it in temporary folders is still there. `timed` hears of the finding and hashing of the files.
  * @throws DeployError what collecting the files of an image throws
  */
-export async function withApplication<T>(artifact: PackageArtifact, site: BuildSite, use: (application: Application) => Promise<T>): Promise<T> {
-  const collected = await collectImageFiles(imageOf(artifact), thisMachine(), site);
+export async function withApplication<T>(artifact: PackageArtifact, site: BuildSite, timed: Timed, use: (application: Application) => Promise<T>): Promise<T> {
+  const closing: (() => Promise<void>)[] = [];
   try {
-    const files = await filesOf(collected, await excluding(artifact, site));
+    const { collected, files } = await timed(async () => {
+      const found = await collectImageFiles(imageOf(artifact), thisMachine(), site);
+      closing.push(found.close);
+      return { collected: found, files: await filesOf(found, await excluding(artifact, site)) };
+    });
     return await use({ files, cwd: moved(collected.workingDirectory.replace(/^\//, '')), entry: collected.entry, warnings: collected.warnings });
   } finally {
-    await collected.close();
+    for (const close of closing) await close();
   }
 }
 
