@@ -83,7 +83,7 @@ export class ImageShop {
   /** Nothing of an earlier image is left. */
   forget(): void {
     rmSync(this.home, { recursive: true, force: true });
-    for (const made of ['dist', '.nx/cache']) rmSync(join(this.root, made), { recursive: true, force: true });
+    for (const made of ['dist', '.nx']) rmSync(join(this.root, made), { recursive: true, force: true });
   }
 
   /** The engine has the base, and knows where it is from. */
@@ -140,7 +140,7 @@ export class ImageShop {
     const write = (path: string, content: object): void => writeFileSync(join(this.root, path), `${JSON.stringify(content, null, 2)}\n`);
     write('package.json', { name: 'shop', version: '0.0.0', private: true });
     write('nx.json', { analytics: false, neverConnectToCloud: true, plugins: [{ plugin: 'nx-deploy/plugin' }] });
-    writeFileSync(join(this.root, '.gitignore'), 'node_modules\ndist\n.nx\n');
+    writeFileSync(join(this.root, '.gitignore'), '/node_modules\n/dist\n/.nx\n');
     symlinkSync(join(repository, 'node_modules'), join(this.root, 'node_modules'));
     write('services/api/project.json', { name: 'api', projectType: 'application', targets: { nothing: { executor: 'nx:noop' } } });
     write('services/api/deploy.json', {
