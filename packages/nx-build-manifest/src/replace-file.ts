@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 export const temporaryPrefix = (file: string): string => join(dirname(file), `.${basename(file)}.tmp-`);
 
 /** Replaces `file` in one step: a reader sees the old content or the new one. Creates the folder. */
-export async function replaceFile(file: string, content: string): Promise<void> {
+export async function replaceFile(file: string, content: string | Buffer): Promise<void> {
   const target = resolve(file);
   await mkdir(dirname(target), { recursive: true });
   const temporary = `${temporaryPrefix(target)}${randomBytes(6).toString('hex')}`;

@@ -8,7 +8,7 @@ import { signatureOf, type SigningKey } from './keys.js';
 import { minisignSignature } from './minisign.js';
 import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, SIGNATURE_FILES, STATEMENT } from './names.js';
 import { unsafePath } from './safe-path.js';
-import { writeWhole } from '../write-whole.js';
+import { replaceFile } from '../replace-file.js';
 import { statementBytes, statementOf, type BuildSubject } from './statement.js';
 
 export interface SignQuery {
@@ -40,7 +40,7 @@ export async function signPackage({ folder, files, build, key }: SignQuery): Pro
     key.type === 'minisign' ? [CHECKSUMS_MINISIGN, minisignSignature(key.minisign, list, `file:${CHECKSUMS}\thashed`)] : [CHECKSUMS_ECDSA, signatureOf(key, list)],
   ];
   for (const name of SIGNATURE_FILES) await rm(join(root, name), { force: true });
-  for (const [name, content] of written) await writeWhole(join(root, name), content);
+  for (const [name, content] of written) await replaceFile(join(root, name), content);
   return written.map(([name]) => name);
 }
 

@@ -4,7 +4,7 @@ import { printable } from '../../printable.js';
 import { messageOf } from '../../problems.js';
 import type { LicensePolicy, LicenseReport, LicenseVerdict } from '../../sbom/license-policy.js';
 import { sbom, sbomFileName, type Sbom, type SbomFormat } from '../../sbom/sbom.js';
-import { writeWhole } from '../../write-whole.js';
+import { replaceFile } from '../../replace-file.js';
 import { pathInWorkspace, shown, type ProjectPlace } from '../paths.js';
 
 export interface SbomOptions {
@@ -30,7 +30,7 @@ export default async function sbomExecutor(options: SbomOptions, context: SbomCo
     for (const format of new Set<SbomFormat>(options.formats ?? ['cyclonedx'])) {
       last = await made(format, options, context, place);
       const file = join(folder, sbomFileName(format));
-      await writeWhole(file, last.document);
+      await replaceFile(file, last.document);
       print(`wrote ${shown(file, place)}: ${summary(last)}`);
     }
     return { success: last?.licenses === undefined || judged(last.licenses, options.licenses?.mode ?? 'enforce') };
