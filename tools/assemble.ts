@@ -1,20 +1,14 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
-import { build, type Plugin } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { build, transform, type BuildOptions, type Plugin } from 'esbuild';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
 const packages = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'];
-/**
- * Programs in one file each: those that must go on when node_modules is deleted under them, and the bin, which spends most of its time
- * on loading. What stays outside is loaded only when it is needed.
- */
-const bundles: readonly { readonly entry: string; readonly out: string; readonly outside?: readonly string[] }[] = [
-  { entry: 'bin/agent.ts', out: 'bundles/agent.js' },
-  { entry: 'agent/shim.ts', out: 'bundles/shim.js' },
-  { entry: 'bin/walker.ts', out: 'bundles/walker.js' },
-  { entry: 'bin/nx-deploy.ts', out: 'bundles/nx-deploy.js', outside: ['@nx/devkit', 'yaml'] },
-];
+const deploy = join(root, 'packages/nx-deploy');
+const bundles = join(deploy, 'dist/bundles');
+/** Programs in one file each: they must go on when node_modules is deleted under them. */
+const programs = ['bin/agent.ts', 'agent/shim.ts', 'bin/walker.ts'];
 
 /**
  * Libraries of nx-build-manifest that few commands need and that are larger than everything else. They stay outside, and are found where that package
@@ -59,6 +53,48 @@ function copyAssets(from: string, to: string): void {
   }
 }
 
+/** The packages' sources instead of what the compiler put out: only of those can what nobody uses be left out. */
+const sources: Plugin = {
+  name: 'sources of the workspace',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^nx-(?:health|env-sync|build-manifest)$/ }, ({ path }) => ({ path: join(root, 'packages', path, 'src/index.ts'), sideEffects: false }));
+  },
+};
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  // The main of some packages is UMD, whose own require cannot be followed.
+  mainFields: ['module', 'main'],
+  plugins: [leftOutside, sources],
+  // Names stay, for the stack of an internal error.
+  minifyWhitespace: true,
+  sourcemap: true,
+  legalComments: 'inline',
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+/**
+ * The bin spends most of its time on loading, so each command is in files of its own, and what stays outside is loaded only when it is needed. esbuild
+ * splits ECMAScript modules alone; as CommonJS they start faster, and their code finds what it is used to (`__dirname`, `require`).
+ */
+async function bundleBin(): Promise<void> {
+  const { outputFiles } = await build({
+    ...common, entryPoints: [join(deploy, 'src/bin/nx-deploy.ts')], outdir: bundles, chunkNames: 'nx-deploy-[hash]', format: 'esm', splitting: true, external: ['@nx/devkit', 'yaml'], write: false,
+  });
+  for (const name of readdirSync(bundles)) if (name.startsWith('nx-deploy')) rmSync(join(bundles, name));
+  for (const { path, text } of outputFiles.filter(({ path: file }) => file.endsWith('.js'))) {
+    const map = outputFiles.find(({ path: file }) => file === `${path}.map`);
+    const inline = `${text.replace(/\/\/# sourceMappingURL=.*\s*$/, '')}//# sourceMappingURL=data:application/json;base64,${Buffer.from(map?.contents ?? '').toString('base64')}\n`;
+    const { code, map: joined } = await transform(inline, {
+      format: 'cjs', platform: 'node', target: 'node20', minifyWhitespace: true, sourcemap: 'external', sourcefile: basename(path), legalComments: 'inline', supported: { 'dynamic-import': false },
+    });
+    writeFileSync(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
+    writeFileSync(`${path}.map`, joined);
+  }
+}
+
 async function main(): Promise<void> {
   for (const name of packages) {
     const source = join(root, 'packages', name, 'src');
@@ -66,26 +102,8 @@ async function main(): Promise<void> {
     removeStale(source, dist);
     copyAssets(source, dist);
   }
-  const deploy = join(root, 'packages/nx-deploy');
-  for (const { entry, out, outside = [] } of bundles) {
-    await build({
-      entryPoints: [join(deploy, 'src', entry)],
-      outfile: join(deploy, 'dist', out),
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      // The main of some packages is UMD, whose own require cannot be followed.
-      mainFields: ['module', 'main'],
-      external: [...outside],
-      plugins: [leftOutside],
-      // Names stay, for the stack of an internal error.
-      minifyWhitespace: true,
-      sourcemap: true,
-      legalComments: 'inline',
-      logLevel: 'warning',
-    });
-  }
+  for (const program of programs) await build({ ...common, entryPoints: [join(deploy, 'src', program)], outfile: join(bundles, `${basename(program, '.ts')}.js`), format: 'cjs' });
+  await bundleBin();
 }
 
 void main();

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { statedVersion } from '../versions.js';
 import { gitFacts } from '../git.js';
@@ -41,8 +42,9 @@ export function sbomFileName(format: SbomFormat): string {
   return format === 'cyclonedx' ? 'sbom.cdx.json' : 'sbom.spdx.json';
 }
 
+/** Of this package, wherever its code was put: a program may carry it in its own files. */
 function toolFacts(): { readonly name: string; readonly version: string } {
-  const { name, version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { readonly name: string; readonly version: string };
+  const { name, version } = JSON.parse(readFileSync(createRequire(__filename).resolve('nx-build-manifest/package.json'), 'utf8')) as { readonly name: string; readonly version: string };
   return { name, version };
 }
 

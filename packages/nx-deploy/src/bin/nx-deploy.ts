@@ -1,28 +1,9 @@
 #!/usr/bin/env node
 /** The commands of the executors outside Nx: the same code, with exact exit codes and pure JSON. */
 import { resolve } from 'node:path';
-import { AGENT_ACTIONS, agentCommand, type AgentAction } from '../commands/agent.js';
-import { approve, reject } from '../commands/answer.js';
-import { maintenance, pause, resume } from '../commands/closure.js';
 import { commandContext } from '../commands/context.js';
-import { deploy } from '../commands/deploy.js';
-import { buildImage } from '../commands/build-image.js';
-import { destroy } from '../commands/destroy.js';
-import { images } from '../commands/images.js';
-import { inspectImage } from '../commands/inspect-image.js';
-import { loadImage } from '../commands/load-image.js';
-import { logs } from '../commands/logs.js';
-import { prune } from '../commands/prune.js';
-import { makePackage } from '../commands/package.js';
-import { phases } from '../commands/phases.js';
-import { pushImage } from '../commands/push-image.js';
-import { stage } from '../commands/stage.js';
-import { repair } from '../commands/repair.js';
-import { unlock } from '../commands/unlock.js';
 import { findProject, findRoots, findTargets, findWorkspace, projectGraph } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
-import { rollback } from '../commands/rollback.js';
-import { status } from '../commands/status.js';
 import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
 import type { Output } from '../commands/output.js';
 import { asDeployError, DeployError, formatError } from '../errors.js';
@@ -62,14 +43,15 @@ export async function main(argv: readonly string[], cwd: string, variables: Node
   return result.exitCode;
 }
 
+/** Each command is loaded when it is asked for: most of a short one's time is the loading of code. */
 async function dispatch(given: Arguments, output: Output, cwd: string, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
   const text = (name: string): string | undefined => (typeof given.values[name] === 'string' ? given.values[name] : undefined);
   const listed = (name: 'tag'): { tag?: readonly string[] } => (Array.isArray(given.values[name]) ? { [name]: given.values[name] as readonly string[] } : {});
   const flag = (name: string): boolean => given.values[name] === true;
   const [subject = '', ...surplus] = given.positionals;
   if (surplus.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: `one name is expected, not also ${surplus.join(' ')}`, next: 'nx-deploy --help shows the form' });
-  if (given.command === 'agent') return agentCommand(agentAction(subject), { keepInstances: flag('keep-instances') }, output, variables);
-  if (given.command === 'images') return images(subject, { dryRun: flag('dry-run'), ...optional({ max: text('max') }) }, output, variables);
+  if (given.command === 'agent') return agent(subject, flag('keep-instances'), output, variables);
+  if (given.command === 'images') return (await import('../commands/images.js')).images(subject, { dryRun: flag('dry-run'), ...optional({ max: text('max') }) }, output, variables);
   if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project>${Object.hasOwn(COMMANDS[given.command], 'configuration') ? ' -c <environment>' : ''}` });
   const workspaceRoot = findWorkspace(cwd);
   const projectRoot = await findProject(workspaceRoot, subject);
@@ -79,33 +61,33 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   const change = { ...told, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
   const named = text('package');
   switch (given.command) {
-    case 'deploy': return deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }), ...(named === undefined ? {} : { package: resolve(cwd, named) }) });
-    case 'approve': return approve(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
-    case 'reject': return reject(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
-    case 'rollback': return rollback(context, { ...change, ...optional({ to: text('to') }) });
-    case 'status': return status(context, { verify: flag('verify'), follow: flag('follow') });
+    case 'deploy': return (await import('../commands/deploy.js')).deploy(context, { ...change, resume: flag('resume'), ...optional({ watch: text('watch') }), ...(named === undefined ? {} : { package: resolve(cwd, named) }) });
+    case 'approve': return (await import('../commands/answer.js')).approve(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
+    case 'reject': return (await import('../commands/answer.js')).reject(context, { ...told, ...optional({ note: text('note'), run: text('run'), gate: text('gate') }) });
+    case 'rollback': return (await import('../commands/rollback.js')).rollback(context, { ...change, ...optional({ to: text('to') }) });
+    case 'status': return (await import('../commands/status.js')).status(context, { verify: flag('verify'), follow: flag('follow') });
     case 'maintenance': {
       const page = text('page');
-      return maintenance(context, { ...optional({ message: text('message'), retryAfter: text('retryAfter') }), ...(page === undefined ? {} : { page: resolve(cwd, page) }) });
+      return (await import('../commands/closure.js')).maintenance(context, { ...optional({ message: text('message'), retryAfter: text('retryAfter') }), ...(page === undefined ? {} : { page: resolve(cwd, page) }) });
     }
-    case 'pause': return pause(context, optional({ wait: text('wait') }));
-    case 'resume': return resume(context, {});
-    case 'repair': return repair(context, {});
-    case 'unlock': return unlock(context, optional({ wait: text('wait') }));
-    case 'prune': return prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
+    case 'pause': return (await import('../commands/closure.js')).pause(context, optional({ wait: text('wait') }));
+    case 'resume': return (await import('../commands/closure.js')).resume(context, {});
+    case 'repair': return (await import('../commands/repair.js')).repair(context, {});
+    case 'unlock': return (await import('../commands/unlock.js')).unlock(context, optional({ wait: text('wait') }));
+    case 'prune': return (await import('../commands/prune.js')).prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
     // Pure JSON leaves no place for a question.
-    case 'destroy': return destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
-    case 'build-image': return buildImage(context, { full: flag('full') }, () => findTargets(subject));
-    case 'push-image': return pushImage(context, listed('tag'));
+    case 'destroy': return (await import('../commands/destroy.js')).destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
+    case 'build-image': return (await import('../commands/build-image.js')).buildImage(context, { full: flag('full') }, () => findTargets(subject));
+    case 'push-image': return (await import('../commands/push-image.js')).pushImage(context, listed('tag'));
     case 'load-image': {
       const archive = text('archive');
-      return loadImage(context, { ...listed('tag'), ...optional({ engine: text('engine'), platform: text('platform') }), ...(archive === undefined ? {} : { archive: resolve(cwd, archive) }) });
+      return (await import('../commands/load-image.js')).loadImage(context, { ...listed('tag'), ...optional({ engine: text('engine'), platform: text('platform') }), ...(archive === undefined ? {} : { archive: resolve(cwd, archive) }) });
     }
-    case 'package': return makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
-    case 'stage': return stage(context, {}, findRoots);
-    case 'phases': return phases(context, optional({ until: text('until') }), () => findTargets(subject));
-    case 'inspect-image': return inspectImage(context, {});
-    case 'logs': return logs(context, {
+    case 'package': return (await import('../commands/package.js')).makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
+    case 'stage': return (await import('../commands/stage.js')).stage(context, {}, findRoots);
+    case 'phases': return (await import('../commands/phases.js')).phases(context, optional({ until: text('until') }), () => findTargets(subject));
+    case 'inspect-image': return (await import('../commands/inspect-image.js')).inspectImage(context, {});
+    case 'logs': return (await import('../commands/logs.js')).logs(context, {
       follow: flag('follow'), json: flag('json'),
       ...optional({ since: text('since'), instance: text('instance'), release: text('release') }),
     });
@@ -121,9 +103,10 @@ function optional<T extends Readonly<Record<string, string | undefined>>>(values
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };
 }
 
-function agentAction(word: string): AgentAction {
+async function agent(word: string, keepInstances: boolean, output: Output, variables: NodeJS.ProcessEnv): Promise<CommandResult> {
+  const { agentCommand, AGENT_ACTIONS } = await import('../commands/agent.js');
   const action = AGENT_ACTIONS.find((known) => known === word);
-  if (action !== undefined) return action;
+  if (action !== undefined) return agentCommand(action, { keepInstances }, output, variables);
   throw new DeployError('ND-OPTION-INVALID', { what: `there is no agent action ${JSON.stringify(word)}`, next: `known: ${AGENT_ACTIONS.join(', ')}` });
 }
 

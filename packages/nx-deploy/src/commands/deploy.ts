@@ -9,8 +9,7 @@ import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/inde
 import type { ConfigValues } from '../releases/index.js';
 import { hooksOf, newRun, submit } from './change.js';
 import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
-import { findArchive, namedArchive } from './package/place.js';
-import { withPackage, type UnpackedPackage } from './package/unpacked.js';
+import type { UnpackedPackage } from './package/unpacked.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
 import type { CommandResult } from './result.js';
 import { watchOrder } from './watch-order.js';
@@ -56,6 +55,8 @@ async function newRelease(context: CommandContext, resolved: ResolvedEnvironment
   const { entry, packaged } = resolved;
   if (named !== undefined && entry === undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and an engine makes an image of this project', where: `${resolved.file}: artifact.builder`, next: 'leave the option out' });
   if (entry !== undefined && (packaged || named !== undefined)) {
+    // Loaded here: what reads, verifies and unpacks is much of this program, and most deploys need none of it.
+    const [{ findArchive, namedArchive }, { withPackage }] = await Promise.all([import('./package/place.js'), import('./package/unpacked.js')]);
     const archive = named === undefined ? await findArchive(context) : await namedArchive(context, named);
     const config = await configValues(context, resolved);
     return withPackage(context, resolved, archive, config, (unpacked) => release(unpacked, config, { entry }));

@@ -1,5 +1,4 @@
 /** Asks a short-lived program one question: text on its standard input, its standard output as the answer. */
-import { execa } from 'execa';
 import type { Ms } from '../model/index.js';
 import { killGroup } from './run.js';
 
@@ -31,6 +30,8 @@ const PIPE_GRACE: Ms = 500;
 /** Resolves also when the program fails. It leads a process group, which gets SIGKILL at the timeout, at the limit and on abort; its standard error is dropped. */
 export async function ask(argv: readonly string[], question: string, options: AskOptions): Promise<Answer> {
   const [file = '', ...args] = argv;
+  // Loaded when the first program is started: it takes longer than all else that a short command loads.
+  const { execa } = await import('execa');
   const child = execa(file, args, {
     cwd: options.cwd, env: options.env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false,
     stdin: 'pipe', stdout: 'pipe', stderr: 'ignore',

@@ -1,5 +1,4 @@
 /** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
-import { execa } from 'execa';
 import type { Writable } from 'node:stream';
 import type { Ms } from '../model/index.js';
 import { lineSplitter } from './lines.js';
@@ -44,6 +43,8 @@ const PIPE_GRACE: Ms = 500;
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const cancelled = (): boolean => options.signal?.aborted === true;
+  // Loaded when the first program is started: it takes longer than all else that a short command loads.
+  const { execa } = await import('execa');
   if (cancelled()) return { timedOut: false, cancelled: true };
   const [file = '', ...args] = argv;
   let timedOut = false;

@@ -1,4 +1,7 @@
 /** A wall clock that is set by a day while a deploy goes on, and between deploys. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FaultService, FaultSubject } from './harness.js';
 import type { ChangeResult } from '../../../engine/request.js';
 import type { LedgerEntry } from '../../../releases/index.js';
@@ -25,7 +28,7 @@ export function describeClock(subject: FaultSubject): void {
           keep(await service.rollback());
           subject.shiftClock(0);
           keep(await service.deploy(order('4')));
-          await holdsLock(service, () => subject.shiftClock(ms), order('5'));
+          await holdsLock(service, place.folder, () => subject.shiftClock(ms), order('5'));
         }));
         const ids = results.map(({ release }) => release);
         expect(ids[3]).toBe(ids[1]);
@@ -46,11 +49,14 @@ export function describeClock(subject: FaultSubject): void {
 }
 
 /** A run goes on for as long as its hook does, whatever the clock says; nobody else gets in meanwhile. */
-async function holdsLock(service: FaultService, set: () => void, order: ReturnType<typeof steady>): Promise<void> {
+async function holdsLock(service: FaultService, folder: string, set: () => void, order: ReturnType<typeof steady>): Promise<void> {
   const cancel = new AbortController();
-  const waits = { run: [process.execPath, '-e', 'setTimeout(() => {}, 30000)'], env: {}, timeout: 30_000, cwd: '/' };
+  const waiting = join(folder, `waiting-${randomUUID()}`);
+  const waits = { run: [process.execPath, '-e', `require('node:fs').writeFileSync(${JSON.stringify(waiting)}, ''); setTimeout(() => {}, 30000)`], env: {}, timeout: 30_000, cwd: '/' };
   const going = service.deploy({ ...order, before: [waits], signal: cancel.signal });
-  await eventually(async () => (await service.status()).interrupted === undefined && (await service.status()).lock !== undefined, 'the lock');
+  // Only from then on is the run in the ledger: one that is cancelled with nothing but the lock leaves no trace there.
+  await eventually(() => Promise.resolve(existsSync(waiting)), 'the hook');
+  expect(await service.status()).toMatchObject({ lock: expect.anything() as unknown });
   set();
   expect(await service.deploy(order)).toMatchObject({ outcome: 'refused', error: { code: 'ND-LOCKED' } });
   cancel.abort();
