@@ -54,8 +54,8 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   if (given.command === 'images') return (await import('../commands/images.js')).images(subject, { dryRun: flag('dry-run'), ...optional({ max: text('max') }) }, output, variables);
   if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project>${Object.hasOwn(COMMANDS[given.command], 'configuration') ? ' -c <environment>' : ''}` });
   const workspaceRoot = findWorkspace(cwd);
-  const projectRoot = await findProject(workspaceRoot, subject);
-  const context = commandContext({ workspaceRoot, projectName: subject, projectRoot, environment: text('configuration'), variables }, output);
+  const project = await findProject(workspaceRoot, subject);
+  const context = commandContext({ workspaceRoot, projectName: project.name, projectRoot: project.root, environment: text('configuration'), variables }, output);
   const events = text('events');
   const told = optional({ events: events === undefined ? undefined : resolve(cwd, events) });
   const change = { ...told, dryRun: flag('dry-run'), ...optional({ strategy: text('strategy') }) };
@@ -77,7 +77,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     case 'prune': return (await import('../commands/prune.js')).prune(context, { dryRun: flag('dry-run'), ...optional({ keep: text('keep') }) });
     // Pure JSON leaves no place for a question.
     case 'destroy': return (await import('../commands/destroy.js')).destroy(context, { dryRun: flag('dry-run'), ...optional({ confirm: text('confirm') }) }, ...(flag('json') ? [noAnswer] : []));
-    case 'build-image': return (await import('../commands/build-image.js')).buildImage(context, { full: flag('full') }, () => findTargets(subject));
+    case 'build-image': return (await import('../commands/build-image.js')).buildImage(context, { full: flag('full') }, () => findTargets(project.name));
     case 'push-image': return (await import('../commands/push-image.js')).pushImage(context, listed('tag'));
     case 'load-image': {
       const archive = text('archive');
@@ -85,7 +85,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     }
     case 'package': return (await import('../commands/package.js')).makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
     case 'stage': return (await import('../commands/stage.js')).stage(context, {}, findRoots);
-    case 'phases': return (await import('../commands/phases.js')).phases(context, optional({ until: text('until') }), () => findTargets(subject));
+    case 'phases': return (await import('../commands/phases.js')).phases(context, optional({ until: text('until') }), () => findTargets(project.name));
     case 'inspect-image': return (await import('../commands/inspect-image.js')).inspectImage(context, {});
     case 'logs': return (await import('../commands/logs.js')).logs(context, {
       follow: flag('follow'), json: flag('json'),

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ProjectGraph, TargetConfiguration } from '@nx/devkit';
+import { matchProjects } from '../config/match-project.js';
 import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
-import { rememberedRoot } from './remembered-root.js';
+import { rememberedProject, type FoundProject } from './remembered-project.js';
 
 /** The nearest folder upwards that has an nx.json. */
 export function findWorkspace(from: string): string {
@@ -16,17 +17,20 @@ export function findWorkspace(from: string): string {
   }
 }
 
-/** Root of the project, relative to the workspace. The graph is Nx's own, so that names and roots are what `nx run` knows. */
-export async function findProject(workspaceRoot: string, name: string): Promise<string> {
+/** The project that is meant by a name: its own, or a part of it that no other has. The graph is Nx's own, so that names and roots are what `nx run` knows. */
+export async function findProject(workspaceRoot: string, name: string): Promise<FoundProject> {
   // Nx looks for the workspace from its own variable or the current folder, and reads either when it is loaded.
   process.chdir(workspaceRoot);
-  const remembered = rememberedRoot(workspaceRoot, name, process.env);
+  const remembered = rememberedProject(workspaceRoot, name, process.env);
   // The graph that Nx made last may be older than the project. One that is still deployable where it was is where it was.
-  if (remembered !== undefined && existsSync(join(workspaceRoot, remembered, 'deploy.json'))) return remembered;
-  const graph = await projectGraph();
-  const root = rootIn(graph, name);
-  if (root !== undefined) return root;
-  const known = Object.keys(graph.nodes).sort();
+  if (remembered !== undefined && existsSync(join(workspaceRoot, remembered.root, 'deploy.json'))) return remembered;
+  const { nodes } = await projectGraph();
+  const known = Object.keys(nodes).sort();
+  const [found, ...more] = matchProjects(name, known);
+  if (found !== undefined && more.length === 0) return { name: found, root: nodes[found]?.data.root ?? '.' };
+  if (found !== undefined) {
+    throw new DeployError('ND-PROJECT-UNKNOWN', { what: `${JSON.stringify(name)} may be several projects of this workspace`, where: workspaceRoot, why: `they are: ${[found, ...more].join(', ')}`, next: 'write the whole name of one' });
+  }
   const near = suggest(name, known);
   throw new DeployError('ND-PROJECT-UNKNOWN', {
     what: `there is no project ${JSON.stringify(name)} in this workspace`,
@@ -50,8 +54,4 @@ export async function findRoots(): Promise<readonly string[]> {
 export async function projectGraph(): Promise<ProjectGraph> {
   const { createProjectGraphAsync } = await import('@nx/devkit');
   return createProjectGraphAsync({ exitOnError: false });
-}
-
-function rootIn(graph: ProjectGraph, name: string): string | undefined {
-  return Object.hasOwn(graph.nodes, name) ? graph.nodes[name]?.data.root : undefined;
 }

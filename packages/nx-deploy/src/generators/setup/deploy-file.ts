@@ -27,14 +27,14 @@ export interface Placing {
 }
 
 export function newDeployFile(file: NewFile, placing: Placing): string {
-  const { fixedPort, healthPath } = file.source;
+  const { fixedPort, healthPath, answeredPath } = file.source;
   const { entry, dependencies } = file.build;
   return `${JSON.stringify({
     $schema: `${offsetFromRoot(file.root)}node_modules/nx-deploy/deploy.schema.json`,
     service: serviceName(file.project),
     artifact: { type: 'files', path: artifactPath(file.root, file.build.output), entry, dependencies },
     ...(fixedPort === undefined ? {} : { port: fixedPort }),
-    health: { path: healthPath ?? '/health' },
+    health: { path: healthPath ?? answeredPath ?? '/health' },
     environments: Object.fromEntries(file.environments.map((name) => [name, environment(placing, { fixedPort: fixedPort !== undefined, stated: false })])),
   }, null, 2)}\n`;
 }

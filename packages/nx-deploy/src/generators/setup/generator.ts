@@ -2,6 +2,7 @@
 import { formatFiles, getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
 import type { GeneratorCallback, ProjectConfiguration, Tree } from '@nx/devkit';
 import { environmentNames, parseConfig } from '../../config/load.js';
+import { matchProjects } from '../../config/match-project.js';
 import { isName, NAME_RULE } from '../../config/names.js';
 import { pluginOptions, targetNames } from '../../config/plugin-options.js';
 import type { PluginOptions } from '../../config/plugin-options.js';
@@ -69,8 +70,10 @@ function chosen(tree: Tree, list: string): readonly Named[] {
   const names = list.split(',').map((name) => name.trim()).filter((name) => name !== '');
   if (names.length === 0) throw new DeployError('ND-OPTION-INVALID', { what: 'no project was named', next: 'nx g nx-deploy:setup <project>' });
   return names.map((name) => {
-    const project = known.get(name);
-    if (project !== undefined) return { ...project, name };
+    const [found, ...more] = matchProjects(name, [...known.keys()]);
+    const project = found === undefined ? undefined : known.get(found);
+    if (found !== undefined && project !== undefined && more.length === 0) return { ...project, name: found };
+    if (found !== undefined) throw new DeployError('ND-PROJECT-UNKNOWN', { what: `${JSON.stringify(name)} may be several projects`, why: `the projects are: ${[found, ...more].sort().join(', ')}`, next: 'write the whole name of one' });
     const near = suggest(name, [...known.keys()]);
     const why = near === undefined ? `the projects are: ${[...known.keys()].sort().join(', ')}` : `did you mean ${near}?`;
     throw new DeployError('ND-PROJECT-UNKNOWN', { what: `there is no project ${JSON.stringify(name)}`, why });
@@ -110,11 +113,13 @@ function aboutBuild({ output, entry, from }: Build): readonly string[] {
   return [`output ${output} and entry ${entry}, from ${from}`];
 }
 
-function aboutSource({ readsPort, fixedPort, healthPath }: SourceFacts): readonly string[] {
+function aboutSource({ readsPort, fixedPort, healthPath, answeredPath }: SourceFacts): readonly string[] {
   const port = readsPort ? [] : fixedPort === undefined
     ? ['the source does not read process.env.PORT: let the service listen on it, so that each instance gets a port of its own']
     : [`the source listens on port ${fixedPort} without reading process.env.PORT: only "recreate" with one instance works so; read PORT and remove "port" to deploy without interruption`];
-  const health = healthPath === undefined ? ['no health path was found in the source: answer GET /health with 200 once the service is ready, or set "health.path"'] : [];
+  const health = healthPath !== undefined ? []
+    : answeredPath !== undefined ? [`no health path was found in the source, so GET ${answeredPath} is checked, which the service answers: a path of its own, such as /health, can also tell whether what it needs is there`]
+      : ['no health path was found in the source: answer GET /health with 200 once the service is ready, or set "health.path"'];
   return [...port, ...health];
 }
 

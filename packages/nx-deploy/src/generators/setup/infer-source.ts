@@ -1,20 +1,17 @@
 /** What a service's source tells: its port, its health path, and the variables that it reads. */
 import { joinPathFragments, visitNotIgnoredFiles } from '@nx/devkit';
 import type { ProjectConfiguration, Tree } from '@nx/devkit';
+import { RouteFinder, type Routes } from './infer-routes.js';
 
-export interface SourceFacts {
+export interface SourceFacts extends Routes {
   /** Whether it listens on the port that the variable PORT names. */
   readonly readsPort: boolean;
   /** A port written into the source without PORT. */
   readonly fixedPort?: number;
-  /** A path of HEALTH_PATHS that stands in the source. */
-  readonly healthPath?: string;
   /** Names of environment variables with the file that reads each, without those of the platform. */
   readonly variables: ReadonlyMap<string, string>;
 }
 
-/** The most telling first. */
-const HEALTH_PATHS = ['/health', '/healthz', '/api/health', '/ready', '/readyz', '/livez', '/live'];
 const SOURCE = /\.[cm]?[jt]sx?$/;
 const TEST = /(^|\/)(__tests__|test|tests|e2e|node_modules|dist|build|coverage)\/|\.(spec|test|d)\.[cm]?[jt]sx?$|(^|\/)[\w-]+\.config\.[cm]?[jt]s$/;
 const VARIABLE = /process\.env(?:\.([A-Za-z_]\w*)|\[\s*['"]([A-Za-z_]\w*)['"]\s*\])/g;
@@ -26,7 +23,7 @@ const LARGEST = 500_000;
 export function readSource(tree: Tree, project: ProjectConfiguration): SourceFacts {
   const root = project.sourceRoot !== undefined && tree.exists(project.sourceRoot) ? project.sourceRoot : project.root;
   const variables = new Map<string, string>();
-  const paths = new Set<string>();
+  const routes = new RouteFinder();
   let fixed: number | undefined;
   visitNotIgnoredFiles(tree, root, (file) => {
     if (!SOURCE.test(file) || TEST.test(file.slice(project.root === '.' ? 0 : project.root.length))) return;
@@ -36,21 +33,15 @@ export function readSource(tree: Tree, project: ProjectConfiguration): SourceFac
       const name = match[1] ?? match[2] ?? '';
       if (!variables.has(name)) variables.set(name, joinPathFragments(file));
     }
-    for (const path of HEALTH_PATHS) if (mentions(source, path)) paths.add(path);
+    routes.read(source);
     const listen = LISTEN.exec(source);
     fixed ??= listen === null ? undefined : Number(listen[1] ?? listen[2]);
   });
   const readsPort = variables.has('PORT');
-  const healthPath = HEALTH_PATHS.find((path) => paths.has(path));
   return {
     readsPort,
     ...(readsPort || fixed === undefined || fixed > 65_535 ? {} : { fixedPort: fixed }),
-    ...(healthPath === undefined ? {} : { healthPath }),
+    ...routes.found,
     variables: new Map([...variables].filter(([name]) => !PLATFORM.test(name)).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
-}
-
-/** As a text of its own: "/health" in a longer path does not count. */
-function mentions(source: string, path: string): boolean {
-  return ['\'', '"', '`'].some((quote) => source.includes(`${quote}${path}${quote}`));
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { rememberedRoot } from './remembered-root.js';
+import { rememberedProject } from './remembered-project.js';
 
 let root: string;
 beforeEach(async () => { root = await mkdtemp(join(tmpdir(), 'nx-deploy-remembered-')); });
@@ -17,9 +17,9 @@ const node = (folder: unknown): object => ({ nodes: { api: { name: 'api', type: 
 
 test('the root of a project that Nx wrote down', async () => {
   await graph('.nx/workspace-data', node('services/api'));
-  expect(rememberedRoot(root, 'api', {})).toBe('services/api');
-  expect(rememberedRoot(root, 'web', {})).toBeUndefined();
-  expect(rememberedRoot(root, 'constructor', {})).toBeUndefined();
+  expect(rememberedProject(root, 'api', {})).toEqual({ name: 'api', root: 'services/api' });
+  expect(rememberedProject(root, 'web', {})).toBeUndefined();
+  expect(rememberedProject(root, 'constructor', {})).toBeUndefined();
 });
 
 test('it lies where the variables of Nx say, and the newer name wins', async () => {
@@ -27,9 +27,9 @@ test('it lies where the variables of Nx say, and the newer name wins', async () 
   await graph('elsewhere', node('relative'));
   await graph('older', node('old'));
   const older = { NX_PROJECT_GRAPH_CACHE_DIRECTORY: join(root, 'older') };
-  expect(rememberedRoot(root, 'api', older)).toBe('old');
-  expect(rememberedRoot(root, 'api', { ...older, NX_WORKSPACE_DATA_DIRECTORY: 'elsewhere' })).toBe('relative');
-  expect(rememberedRoot(root, 'api', { NX_WORKSPACE_DATA_DIRECTORY: 'nowhere' })).toBeUndefined();
+  expect(rememberedProject(root, 'api', older)).toEqual({ name: 'api', root: 'old' });
+  expect(rememberedProject(root, 'api', { ...older, NX_WORKSPACE_DATA_DIRECTORY: 'elsewhere' })).toEqual({ name: 'api', root: 'relative' });
+  expect(rememberedProject(root, 'api', { NX_WORKSPACE_DATA_DIRECTORY: 'nowhere' })).toBeUndefined();
 });
 
 test.each([
@@ -40,5 +40,12 @@ test.each([
   ['null', 'null'],
 ])('nothing is remembered from %s', async (_, content) => {
   await graph('.nx/workspace-data', content);
-  expect(rememberedRoot(root, 'api', {})).toBeUndefined();
+  expect(rememberedProject(root, 'api', {})).toBeUndefined();
+});
+
+test('a part of a name is enough where one project has it', async () => {
+  const data = (folder: string): object => ({ data: { root: folder } });
+  await graph('.nx/workspace-data', { nodes: { '@shop/api': data('apps/api'), '@shop/web': data('apps/web'), '@store/web': data('store/web') }, errors: [] });
+  expect(rememberedProject(root, 'api', {})).toEqual({ name: '@shop/api', root: 'apps/api' });
+  expect(rememberedProject(root, 'web', {})).toBeUndefined();
 });
