@@ -72,3 +72,18 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {
   return Object.fromEntries(environments.map((environment) => [environment, { environment }]));
 }
+
+/** Under which heading `nx show project` lists each target. */
+const GROUPS: Readonly<Record<string, readonly TargetKey[]>> = {
+  Deploy: ['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'phases'],
+  'Deploy: build': ['buildImage', 'pushImage', 'loadImage', 'inspectImage', 'stage', 'compile', 'package', 'buildManifest'],
+  'Deploy: environment': ['envValidate'],
+  'Deploy: operate': ['maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy'],
+};
+
+/** The groups of those targets that are there. */
+export function targetGroups(targets: Readonly<Record<string, unknown>>, options: PluginOptions): Record<string, string[]> {
+  const names = targetNames(options);
+  const groups = Object.entries(GROUPS).map(([title, keys]): [string, string[]] => [title, keys.map((key) => names[key]).filter((name) => Object.hasOwn(targets, name))]);
+  return Object.fromEntries(groups.filter(([, members]) => members.length > 0));
+}

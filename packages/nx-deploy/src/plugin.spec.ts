@@ -2,7 +2,7 @@ import type { CreateNodesResult } from '@nx/devkit';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { shadowedTargets, shadowing } from './config/shadowed.js';
+import { shadowedTargets, shadowing, type Shadow } from './config/shadowed.js';
 import type { PluginOptions } from './config/plugin-options.js';
 
 const GOOD = '{ "artifact": { "type": "files" }, "environments": { "staging": {}, "production": {} } }';
@@ -51,7 +51,7 @@ describe('inference', () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);
     const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
-    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'env-validate', 'build-manifest']);
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'env-validate', 'build-manifest']);
     for (const target of Object.values(project?.targets ?? {})) {
       expect(target).toMatchObject({ cache: false, options: expect.any(Object) as object, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
       expect(target).not.toHaveProperty('defaultConfiguration');
@@ -60,6 +60,15 @@ describe('inference', () => {
     expect(project?.targets?.['deploy']).toMatchObject({ executor: 'nx-deploy:deploy', dependsOn: ['build', 'env-validate'] });
     expect(project?.targets?.['env-validate']).toMatchObject({ executor: 'nx-env-sync:validate' });
     expect(project?.targets?.['rollback']).not.toHaveProperty('dependsOn');
+  });
+
+  it('groups all targets, and only those that are there', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    write('apps/api/deploy.json', '{ "artifact": { "type": "image" }, "environments": { "staging": {} } }');
+    const { 'apps/api': project } = await infer(['apps/api/deploy.json'], { targetNames: { deploy: 'ship' } });
+    const groups = project?.metadata?.targetGroups ?? {};
+    expect(groups).toMatchObject({ Deploy: ['ship', 'rollback', 'approve', 'reject', 'status', 'logs'], 'Deploy: build': ['build-image', 'push-image', 'load-image', 'inspect-image', 'build-manifest'] });
+    expect(Object.values(groups).flat().sort()).toEqual(Object.keys(project?.targets ?? {}).sort());
   });
 
   it('gives a project whose artifact is an image the targets of images too', async () => {
@@ -181,7 +190,7 @@ describe('inference', () => {
     write('api/deploy.json', GOOD);
     const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
     const { api } = await infer(['api/deploy.json'], options);
-    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy', 'check-env', 'build-manifest']);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'check-env', 'build-manifest']);
     expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
   });
 
@@ -209,22 +218,34 @@ describe('inference', () => {
 });
 
 describe('shadowed targets', () => {
+  const names = (shadows: readonly Shadow[]): readonly string[] => shadows.map(({ name, by, file }) => `${by} ${name} of ${file}`);
+
   it('are those that a script of package.json replaces', () => {
     write('package.json', '{ "scripts": { "deploy": "x", "status": "y", "start": "z" } }');
-    expect(shadowedTargets(root)).toEqual(['deploy', 'status']);
-    expect(shadowedTargets(root, { targetNames: { status: 'deploy-status' } })).toEqual(['deploy']);
+    expect(names(shadowedTargets(root))).toEqual(['script deploy of package.json', 'script status of package.json']);
+    expect(names(shadowedTargets(root, { targetNames: { status: 'deploy-status' } }))).toEqual(['script deploy of package.json']);
+  });
+
+  it('are those that a target of the project replaces, and not those that one adds to', () => {
+    write('project.json', '{ // by hand\n "targets": { "deploy": { "executor": "other:deploy" }, "logs": { "command": "tail -f x" }, "status": { "options": { "verify": true } }, "rollback": { "executor": "nx-deploy:rollback" }, "compile": { "executor": "nx:noop" } } }');
+    write('package.json', '{ "nx": { "targets": { "package": { "executor": "nx:noop" } } } }');
+    expect(names(shadowedTargets(root))).toEqual(['target deploy of project.json', 'target logs of project.json', 'target package of package.json']);
+  });
+
+  it('are none in what @nx/js makes of a Node application with a Dockerfile', () => {
+    expect(shadowing({ manifest: { nx: { targets: { build: { executor: '@nx/esbuild:esbuild' }, prune: { executor: 'nx:noop' }, 'docker:build': { dependsOn: ['build', 'prune'] } } } } })).toEqual([]);
   });
 
   it('are none without a readable package.json', () => {
     expect(shadowedTargets(root)).toEqual([]);
     write('package.json', '{ broken');
     expect(shadowedTargets(root)).toEqual([]);
-    expect(shadowing(null)).toEqual([]);
-    expect(shadowing({ scripts: 'none' })).toEqual([]);
+    expect(shadowing({ manifest: null })).toEqual([]);
+    expect(shadowing({ manifest: { scripts: 'none', nx: { targets: 'none' } }, project: { targets: { deploy: 1 } } })).toEqual([]);
   });
 
   it('leave out scripts that Nx does not turn into targets', () => {
-    expect(shadowing({ scripts: { deploy: 'x', logs: 'y' }, nx: { includedScripts: ['logs'] } })).toEqual(['logs']);
-    expect(shadowing({ scripts: { deploy: 'x' }, nx: { includedScripts: [] } })).toEqual([]);
+    expect(names(shadowing({ manifest: { scripts: { deploy: 'x', logs: 'y' }, nx: { includedScripts: ['logs'] } } }))).toEqual(['script logs of package.json']);
+    expect(shadowing({ manifest: { scripts: { deploy: 'x' }, nx: { includedScripts: [] } } })).toEqual([]);
   });
 });

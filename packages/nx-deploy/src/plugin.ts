@@ -10,7 +10,7 @@ import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js'
 import { imageFinding } from './plugin-image-targets.js';
 import { manifestFinding } from './plugin-manifest-target.js';
 import { packageFinding } from './plugin-package-targets.js';
-import { inferTargets } from './plugin-targets.js';
+import { inferTargets, targetGroups } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
 export type { PluginOptions as NxDeployPluginOptions } from './config/plugin-options.js';
@@ -36,7 +36,8 @@ export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async 
       const known = cache.get(key);
       const finding = known ?? examine(join(context.workspaceRoot, file), dirname(file));
       if (known === undefined) cache.set(key, finding);
-      return { projects: { [dirname(file)]: { targets: inferTargets(finding, given) } } };
+      const targets = inferTargets(finding, given);
+      return { projects: { [dirname(file)]: { targets, metadata: { targetGroups: targetGroups(targets, given) } } } };
     }, mine, given, context);
   } finally {
     cache.writeToDisk();

@@ -20,7 +20,7 @@ describe('statusLines', () => {
 
   test('a service all of whose releases failed is not "never deployed"', () => {
     expect(statusLines({ ...status, deployed: false }, facts)[0]).toBe('api staging on local: no release has traffic');
-    expect(statusLines({ ...status, deployed: false, releases: [] }, { ...facts, shadowed: ['logs'] })).toEqual([
+    expect(statusLines({ ...status, deployed: false, releases: [] }, { ...facts, shadowed: [{ name: 'logs', by: 'script', file: 'package.json' }] })).toEqual([
       'api staging on local: never deployed', 'warning: the script logs of package.json replaces the target logs of nx-deploy; rename one of them',
     ]);
   });

@@ -1,14 +1,15 @@
 /** The answer of `status` as lines for people. */
 import type { ClosureStatus } from '../control/closures.js';
 import type { DecisionStatus, PausedStatus, ReleaseStatus, ServiceStatus } from '../control/protocol.js';
+import type { Shadow } from '../config/shadowed.js';
 import type { TargetKey } from '../config/plugin-options.js';
 import { formatDuration, WEB, type Ms } from '../model/index.js';
 import { sanitize, table } from '../terminal/index.js';
 import { answerCommand, section } from './text.js';
 
 export interface StatusFacts {
-  /** Targets that a script of package.json replaces. */
-  readonly shadowed: readonly string[];
+  /** Inferred targets that something else replaces. */
+  readonly shadowed: readonly Shadow[];
   /** The command of a target, to copy. */
   readonly command: (target: TargetKey) => string;
   /** Milliseconds since 1970. */
@@ -20,7 +21,7 @@ const UNDER_WAY: ReadonlySet<string> = new Set(['waiting', 'unfinished']);
 
 export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly string[] {
   const head = `${status.service} ${status.environment} on ${status.platform}`;
-  const warnings = facts.shadowed.map((name) => `warning: the script ${name} of package.json replaces the target ${name} of nx-deploy; rename one of them`);
+  const warnings = facts.shadowed.map(({ name, by, file }) => `warning: the ${by} ${name} of ${file} replaces the target ${name} of nx-deploy; rename one of them`);
   if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
   return [
     status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${liveText(status)}${status.url === undefined ? '' : ` at ${status.url}`}${unserved(status) ? ', but no instance is ready' : ''}`,

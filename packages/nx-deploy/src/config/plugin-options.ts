@@ -2,9 +2,9 @@
 
 export const PLUGIN = 'nx-deploy/plugin';
 
-/** Each inferred target and its usual name. */
+/** Each inferred target and its usual name. `prune` is what @nx/js calls the pruning of a lock file, in every Node application that its generators make with a Dockerfile. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune', destroy: 'destroy', envValidate: 'env-validate', buildManifest: 'build-manifest',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', buildManifest: 'build-manifest',
   buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image',
   package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
 } as const;

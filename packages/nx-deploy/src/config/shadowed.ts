@@ -1,28 +1,58 @@
-/** Scripts of a package.json that stand in the way of inferred targets. */
+/** What stands in the way of inferred targets: scripts of a package.json, and targets that a person or a generator wrote. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'jsonc-parser';
 import { targetNames } from './plugin-options.js';
 import type { PluginOptions } from './plugin-options.js';
 
-/**
- * Names of inferred targets that a script in the project's package.json replaces: Nx runs the script instead and says nothing.
- * `projectRoot` is absolute. A package.json that cannot be read shadows nothing.
- */
-export function shadowedTargets(projectRoot: string, options: PluginOptions = {}): readonly string[] {
-  return shadowing(readPackage(join(projectRoot, 'package.json')), options);
+export interface Shadow {
+  /** Of the target. */
+  readonly name: string;
+  readonly by: 'script' | 'target';
+  /** Where that is written. */
+  readonly file: 'package.json' | 'project.json';
 }
 
-/** The same for a package.json that has been read. */
-export function shadowing(manifest: unknown, options: PluginOptions = {}): readonly string[] {
+/** Contents of the project's files; undefined where there is none that can be read. */
+export interface ProjectFiles {
+  readonly manifest?: unknown;
+  readonly project?: unknown;
+}
+
+const OWN = /^nx-(?:deploy|env-sync|build-manifest):/;
+
+/**
+ * Inferred targets that Nx replaces, and says nothing. `projectRoot` is absolute. A file that cannot be read shadows nothing.
+ */
+export function shadowedTargets(projectRoot: string, options: PluginOptions = {}): readonly Shadow[] {
+  return shadowing({ manifest: read(join(projectRoot, 'package.json')), project: read(join(projectRoot, 'project.json')) }, options);
+}
+
+/** The same for files that have been read. */
+export function shadowing({ manifest, project }: ProjectFiles, options: PluginOptions = {}): readonly Shadow[] {
   const scripts = Object.keys(child(manifest, 'scripts') ?? {});
   const included = child(child(manifest, 'nx'), 'includedScripts');
   const visible = Array.isArray(included) ? scripts.filter((name) => included.includes(name)) : scripts;
-  return Object.values(targetNames(options)).filter((name) => visible.includes(name));
+  const names = targetNames(options);
+  return Object.values(names).flatMap((name): readonly Shadow[] => {
+    // The one that compiles is a name for the build, which may as well do something of its own.
+    const expected = name === names.compile;
+    if (replaces(child(child(project, 'targets'), name), expected)) return [{ name, by: 'target', file: 'project.json' }];
+    if (replaces(child(child(child(manifest, 'nx'), 'targets'), name), expected)) return [{ name, by: 'target', file: 'package.json' }];
+    return visible.includes(name) ? [{ name, by: 'script', file: 'package.json' }] : [];
+  });
 }
 
-function readPackage(file: string): unknown {
+/** Options and dependencies alone are added to the inferred target. */
+function replaces(target: object | undefined, any: boolean): boolean {
+  if (target === undefined || any) return false;
+  const { executor, command } = target as Readonly<Record<string, unknown>>;
+  return command !== undefined || (typeof executor === 'string' && !OWN.test(executor));
+}
+
+function read(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return parse(readFileSync(file, 'utf8'));
   } catch {
     return undefined;
   }

@@ -1,18 +1,17 @@
 /** Writes deploy.json, or adds environments to one that a person wrote, with every comment and space of theirs kept. */
 import { offsetFromRoot } from '@nx/devkit';
-import { posix } from 'node:path';
 import { parseConfig } from '../../config/load.js';
 import { serviceName } from '../../config/names.js';
 import { DeployError } from '../../errors.js';
 import { addProperty } from './add-property.js';
-import type { Build } from './infer-build.js';
+import type { Artifact } from './artifact.js';
 import type { SourceFacts } from './infer-source.js';
 
 export interface NewFile {
   readonly project: string;
   /** Relative to the workspace. */
   readonly root: string;
-  readonly build: Build;
+  readonly artifact: Artifact;
   readonly source: SourceFacts;
   readonly environments: readonly string[];
 }
@@ -28,11 +27,10 @@ export interface Placing {
 
 export function newDeployFile(file: NewFile, placing: Placing): string {
   const { fixedPort, healthPath, answeredPath } = file.source;
-  const { entry, dependencies } = file.build;
   return `${JSON.stringify({
     $schema: `${offsetFromRoot(file.root)}node_modules/nx-deploy/deploy.schema.json`,
     service: serviceName(file.project),
-    artifact: { type: 'files', path: artifactPath(file.root, file.build.output), entry, dependencies },
+    artifact: file.artifact,
     ...(fixedPort === undefined ? {} : { port: fixedPort }),
     health: { path: healthPath ?? answeredPath ?? '/health' },
     environments: Object.fromEntries(file.environments.map((name) => [name, environment(placing, { fixedPort: fixedPort !== undefined, stated: false })])),
@@ -73,10 +71,4 @@ function environment({ platform, instances, strategy, nextPort }: Placing, { fix
     ...(chosen === undefined ? {} : { strategy: chosen }),
     listen: nextPort(),
   };
-}
-
-/** `dist` below the project, `{workspaceRoot}/dist/apps/api` elsewhere. */
-function artifactPath(root: string, output: string): string {
-  const inside = posix.relative(root, output);
-  return inside === '..' || inside.startsWith('../') ? `{workspaceRoot}/${output}` : inside === '' ? '.' : inside;
 }

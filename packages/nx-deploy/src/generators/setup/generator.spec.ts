@@ -274,6 +274,23 @@ describe('what the source tells', () => {
   });
 });
 
+describe('the artifact', () => {
+  it('is an image of the Dockerfile where nothing of a build is known', async () => {
+    project('go', { files: { Dockerfile: 'FROM scratch', 'main.go': 'package main' } });
+    const output = await setup({ project: 'go' });
+    expect(readJson(tree, 'apps/go/deploy.json')).toMatchObject({ artifact: { type: 'image', builder: 'docker' } });
+    expect(output).toContain('an image of its Dockerfile');
+    expect(output).not.toContain('process.env.PORT');
+  });
+
+  it.each(['package', 'image', 'files'] as const)('is what is asked for: %s', async (artifact) => {
+    project('api', { build: ESBUILD, files: { 'src/main.ts': SERVER, Dockerfile: 'FROM node' } });
+    await setup({ artifact });
+    expect(readJson(tree, 'apps/api/deploy.json')).toMatchObject({ artifact: { type: artifact, path: 'dist', entry: 'main.js' } });
+    expect(resolved()).toMatchObject({ service: 'api' });
+  });
+});
+
 describe('names', () => {
   it('of a scope become safe', async () => {
     project('@org/api', { root: 'apps/api', build: ESBUILD });

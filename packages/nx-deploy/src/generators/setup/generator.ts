@@ -1,15 +1,18 @@
 /** Makes projects deployable: writes deploy.json and the environment files, inferred from build and source. */
-import { formatFiles, getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
-import type { GeneratorCallback, ProjectConfiguration, Tree } from '@nx/devkit';
+import { formatFiles, joinPathFragments, logger, readNxJson } from '@nx/devkit';
+import type { GeneratorCallback, Tree } from '@nx/devkit';
 import { environmentNames, parseConfig } from '../../config/load.js';
-import { matchProjects } from '../../config/match-project.js';
 import { isName, NAME_RULE } from '../../config/names.js';
 import { pluginOptions, targetNames } from '../../config/plugin-options.js';
 import type { PluginOptions } from '../../config/plugin-options.js';
 import { shadowing } from '../../config/shadowed.js';
-import { suggest } from '../../config/suggest.js';
 import { DeployError, formatError } from '../../errors.js';
+import { askOnTerminal } from '../../commands/prompt.js';
 import { initGenerator } from '../init/generator.js';
+import { artifactOf } from './artifact.js';
+import type { Artifact, ArtifactChoice } from './artifact.js';
+import { chooseProjects } from './choose-projects.js';
+import type { AskProject, Named } from './choose-projects.js';
 import { newDeployFile, withEnvironments } from './deploy-file.js';
 import type { Placing } from './deploy-file.js';
 import { writeEnvironmentFiles } from './environment-files.js';
@@ -21,8 +24,11 @@ import { readLoose } from './loose-json.js';
 import { portSource } from './ports.js';
 
 export interface SetupOptions {
-  /** One project, or several with commas between them. */
-  readonly project: string;
+  /** One project, or several with commas between them. Default: the only one that can be deployed, else a person is asked. */
+  readonly project?: string;
+  /** All projects that can be deployed. */
+  readonly all?: boolean;
+  readonly artifact?: ArtifactChoice;
   readonly environments?: readonly string[];
   readonly platform?: string;
   readonly instances?: number;
@@ -40,11 +46,12 @@ const USUAL = ['staging', 'production'];
  * Writes what is missing and leaves the rest. Throws ND-PROJECT-UNKNOWN, ND-OPTION-INVALID for an unsafe environment name or a strategy
  * that a fixed port excludes, ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
  */
-export async function setupGenerator(tree: Tree, options: SetupOptions): Promise<GeneratorCallback> {
+export async function setupGenerator(tree: Tree, options: SetupOptions, ask: AskProject = askOnTerminal): Promise<GeneratorCallback> {
   const environments = options.environments?.map((name) => name.trim()).filter((name) => name !== '');
   const unsafe = environments?.find((name) => !isName(name));
   if (unsafe !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: `the environment ${JSON.stringify(unsafe)} cannot be named so`, why: `it must be ${NAME_RULE}` });
-  const projects = chosen(tree, options.project);
+  const before = pluginOptions(readNxJson(tree)) ?? {};
+  const projects = await chooseProjects(tree, { project: options.project, all: options.all === true, buildTarget: before.buildTargetName || 'build', ask });
   const install = await initGenerator(tree, { skipFormat: true });
   const plugin = pluginOptions(readNxJson(tree)) ?? {};
   const placing: Placing = { platform: options.platform ?? 'local', instances: options.instances, strategy: options.strategy, nextPort: portSource(tree, options.listen) };
@@ -63,40 +70,24 @@ export default async function setup(tree: Tree, options: SetupOptions): Promise<
   }
 }
 
-type Named = ProjectConfiguration & { readonly name: string };
-
-function chosen(tree: Tree, list: string): readonly Named[] {
-  const known = getProjects(tree);
-  const names = list.split(',').map((name) => name.trim()).filter((name) => name !== '');
-  if (names.length === 0) throw new DeployError('ND-OPTION-INVALID', { what: 'no project was named', next: 'nx g nx-deploy:setup <project>' });
-  return names.map((name) => {
-    const [found, ...more] = matchProjects(name, [...known.keys()]);
-    const project = found === undefined ? undefined : known.get(found);
-    if (found !== undefined && project !== undefined && more.length === 0) return { ...project, name: found };
-    if (found !== undefined) throw new DeployError('ND-PROJECT-UNKNOWN', { what: `${JSON.stringify(name)} may be several projects`, why: `the projects are: ${[found, ...more].sort().join(', ')}`, next: 'write the whole name of one' });
-    const near = suggest(name, [...known.keys()]);
-    const why = near === undefined ? `the projects are: ${[...known.keys()].sort().join(', ')}` : `did you mean ${near}?`;
-    throw new DeployError('ND-PROJECT-UNKNOWN', { what: `there is no project ${JSON.stringify(name)}`, why });
-  });
-}
-
 /** Returns lines to print. */
 function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: PluginOptions, placing: Placing): readonly string[] {
   const file = joinPathFragments(project.root, 'deploy.json');
   const source = readSource(tree, project);
   const build = buildOf(tree, project, options, plugin);
+  const artifact = artifactOf(tree, project.root, build, options.artifact);
   const existing = tree.exists(file) ? tree.read(file, 'utf8') ?? '' : undefined;
   const written = existing === undefined
-    ? newDeployFile({ project: project.name, root: project.root, build, source, environments: options.environments ?? USUAL }, placing)
+    ? newDeployFile({ project: project.name, root: project.root, artifact, source, environments: options.environments ?? USUAL }, placing)
     : withEnvironments(existing, file, options.environments ?? [], placing);
   // Before anything is written: a result that would be refused later is a fault here.
   const environments = environmentNames(parseConfig(written, file).config);
   if (written !== existing) tree.write(file, written);
   writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
-  const inferred = existing === undefined ? [...aboutBuild(build), ...aboutSource(source)] : [];
+  const inferred = existing === undefined ? [...aboutArtifact(artifact, build), ...(artifact.builder === 'docker' ? [] : aboutSource(source))] : [];
   return [
     `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
-    ...[...inferred, ...aboutScripts(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
+    ...[...inferred, ...aboutShadows(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
     ...next(project.name, environments[0] ?? 'staging', targetNames(plugin).deploy),
   ];
 }
@@ -108,9 +99,11 @@ function buildOf(tree: Tree, project: Named, options: SetupOptions, plugin: Plug
   return { ...inferred ?? fallback, ...(output === undefined ? {} : { output: joinPathFragments(output).replace(/\/$/, '') }), ...(entry === undefined ? {} : { entry }) };
 }
 
-function aboutBuild({ output, entry, from }: Build): readonly string[] {
-  if (from === '') return [`the build's output could not be inferred: check "artifact" (now ${output} and ${entry})`];
-  return [`output ${output} and entry ${entry}, from ${from}`];
+function aboutArtifact({ type, builder }: Artifact, { output, entry, from }: Build): readonly string[] {
+  if (builder === 'docker') return ['an image of its Dockerfile; the platform local runs files, so build-image and push-image are what there is to do with it here'];
+  const image = type === 'files' ? [] : [`an artifact of the type ${type}`];
+  if (from === '') return [...image, `the build's output could not be inferred: check "artifact" (now ${output} and ${entry})`];
+  return [...image, `output ${output} and entry ${entry}, from ${from}`];
 }
 
 function aboutSource({ readsPort, fixedPort, healthPath, answeredPath }: SourceFacts): readonly string[] {
@@ -123,9 +116,9 @@ function aboutSource({ readsPort, fixedPort, healthPath, answeredPath }: SourceF
   return [...port, ...health];
 }
 
-function aboutScripts(tree: Tree, project: Named, plugin: PluginOptions): readonly string[] {
-  const hidden = shadowing(readLoose(tree, joinPathFragments(project.root, 'package.json')), plugin);
-  return hidden.map((name) => `the script "${name}" of package.json replaces the inferred target of that name: rename the script, or the target with "targetNames" in nx.json`);
+function aboutShadows(tree: Tree, project: Named, plugin: PluginOptions): readonly string[] {
+  const [manifest, file] = ['package.json', 'project.json'].map((name) => readLoose(tree, joinPathFragments(project.root, name)));
+  return shadowing({ manifest, project: file }, plugin).map(({ name, by, file: where }) => `the ${by} "${name}" of ${where} replaces the inferred target of that name: rename the ${by}, or the inferred target with "targetNames" in nx.json`);
 }
 
 /** A name that a shell would read as more than a word is left for the reader to write. */

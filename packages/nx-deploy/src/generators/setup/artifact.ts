@@ -1,0 +1,31 @@
+/** What of a project is deployed, as it stands in deploy.json. */
+import { joinPathFragments } from '@nx/devkit';
+import type { Tree } from '@nx/devkit';
+import { posix } from 'node:path';
+import type { Build } from './infer-build.js';
+
+export const ARTIFACTS = ['files', 'package', 'image'] as const;
+export type ArtifactChoice = (typeof ARTIFACTS)[number];
+
+export interface Artifact {
+  readonly type: ArtifactChoice;
+  /** Only of an image. */
+  readonly builder?: 'docker';
+  readonly path?: string;
+  readonly entry?: string;
+  readonly dependencies?: 'bundled' | 'traced';
+}
+
+/** `root`: of the project, relative to the workspace. A project with a Dockerfile of whose build nothing is known is built by that. */
+export function artifactOf(tree: Tree, root: string, build: Build, choice: ArtifactChoice | undefined): Artifact {
+  const dockerfile = build.from === '' && tree.exists(joinPathFragments(root, 'Dockerfile'));
+  if (dockerfile && (choice === undefined || choice === 'image')) return { type: 'image', builder: 'docker' };
+  const { entry, dependencies } = build;
+  return { type: choice ?? 'files', path: artifactPath(root, build.output), entry, dependencies };
+}
+
+/** `dist` below the project, `{workspaceRoot}/dist/apps/api` elsewhere. */
+function artifactPath(root: string, output: string): string {
+  const inside = posix.relative(root, output);
+  return inside === '..' || inside.startsWith('../') ? `{workspaceRoot}/${output}` : inside === '' ? '.' : inside;
+}
