@@ -9,6 +9,8 @@ import { packageTargets, type PackageFinding, type PackageKey } from './plugin-p
 /** What a deploy.json means for its project's targets. `environments` is undefined when the file cannot be used. */
 export interface Finding {
   readonly environments?: readonly string[];
+  /** Projects that are deployed before. */
+  readonly after?: readonly string[];
   /** Undefined when the artifact is no image. */
   readonly image?: ImageFinding;
   /** Undefined when the artifact is no package. */
@@ -51,7 +53,7 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     const { executor, description, example } = KINDS[key];
     const usable = finding.environments !== undefined;
     // With an unusable file nothing runs before deploy: a task that fails first would hide what is wrong with the file.
-    const dependsOn = key === 'deploy' && usable ? { dependsOn: [finding.packaged === undefined ? options.buildTargetName || 'build' : names.package, names.envValidate] } : {};
+    const dependsOn = key === 'deploy' && usable ? { dependsOn: [...needs(finding, options), ...order(finding, options)] } : {};
     const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
@@ -67,6 +69,16 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
   const image = finding.image === undefined ? {} : imageTargets(finding.image, options);
   const packaged = finding.packaged === undefined ? {} : packageTargets(finding.packaged, configurationsOf(finding.environments ?? []), options);
   return { ...Object.fromEntries(targets), ...manifest, ...image, ...packaged };
+}
+
+function needs({ packaged }: Finding, options: PluginOptions): readonly string[] {
+  const names = targetNames(options);
+  return [packaged === undefined ? options.buildTargetName || 'build' : names.package, names.envValidate];
+}
+
+/** With the parameters handed on: otherwise a dry run of this project would deploy those. */
+function order({ after = [] }: Finding, options: PluginOptions): NonNullable<TargetConfiguration['dependsOn']> {
+  return after.length === 0 ? [] : [{ projects: [...after], target: targetNames(options).deploy, params: 'forward' }];
 }
 
 function configurationsOf(environments: readonly string[]): Record<string, { environment: string }> {

@@ -62,6 +62,13 @@ describe('inference', () => {
     expect(project?.targets?.['rollback']).not.toHaveProperty('dependsOn');
   });
 
+  it('puts the projects that are deployed before into the order, with the parameters handed on', async () => {
+    write('apps/web/project.json', '{ "name": "web" }');
+    write('apps/web/deploy.json', '{ "after": ["api", "@shop/auth"], "artifact": { "type": "files" }, "environments": { "staging": {} } }');
+    const { 'apps/web': project } = await infer(['apps/web/deploy.json'], { targetNames: { deploy: 'ship' } });
+    expect(project?.targets?.['ship']?.dependsOn).toEqual(['build', 'env-validate', { projects: ['api', '@shop/auth'], target: 'ship', params: 'forward' }]);
+  });
+
   it('groups all targets, and only those that are there', async () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', '{ "artifact": { "type": "image" }, "environments": { "staging": {} } }');

@@ -58,7 +58,7 @@ function examine(file: string, projectRoot: string): Finding {
     const { config } = loadConfig(dirname(file), dirname(file));
     const root = projectRoot.replaceAll('\\', '/');
     const [image, packaged, manifest] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root), manifestFinding(config.artifact, root)];
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), manifest, problems: 0 };
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), manifest, ...(config.after === undefined ? {} : { after: config.after }), problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

@@ -167,7 +167,7 @@ describe('problems', () => {
   });
 
   it('list the known keys when nothing is near', () => {
-    expect(problems(withEnvironment('{}', '"after": [],'))).toEqual([expect.stringMatching(/^after .*unknown key; known here: .*artifact/)]);
+    expect(problems(withEnvironment('{}', '"before": [],'))).toEqual([expect.stringMatching(/^before .*unknown key; known here: .*artifact/)]);
   });
 
   it.each([

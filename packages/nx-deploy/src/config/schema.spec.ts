@@ -28,13 +28,16 @@ const GOOD: readonly object[] = [
   { ...base, hooks: { preDeploy: [['node', 'x.js'], { run: ['node', 'y.js'], env: ['DATABASE_URL'], timeout: '1m' }] } },
   { ...base, processes: { worker: { command: ['node', 'w.js'], instances: 0, early: true } } },
   { ...base, environments: { a: { platform: { type: 'local' }, strategy: { type: 'rolling', batch: 50 }, listen: { host: 'api.test' } }, b: { strategy: 'recreate', listen: 80, limits: { memory: '1.5GiB' } } } },
+  { ...base, after: ['api', '@shop/web'] },
   { ...base, watch: '0s', strategy: 'canary', environments: { a: { strategy: 'blue-green' }, b: { watch: '1m', strategy: { type: 'blue-green', smoke: [], approve: { text: 'ok?', expires: '1h' }, soak: '5m', analyse: false, keepWarm: '0s' } } } },
   { ...base, strategy: { type: 'canary', steps: [{ weight: 10, soak: '0s', approve: 'fine?' }, { weight: 50 }], smoke: ['/', { path: '/a', status: 301 }], analyse: { errorRate: '< 5%', latencyP99: '< 1.5x stable', minimum: 1, inconclusive: 'ask' }, sticky: true, header: 'x-canary' } },
 ];
 
 const BAD: readonly object[] = [
   {},
-  { ...base, after: [] },
+  { ...base, after: 'api' },
+  { ...base, after: ['tag:api'] },
+  { ...base, after: ['!api'] },
   { ...base, instances: 2 },
   { ...base, service: 'Api' },
   { ...base, artifact: { type: 'images' } },

@@ -104,6 +104,8 @@ export const deploySchema = section({
   $schema: z.string({ error: 'must be text' }).meta({ description: 'Where editors find the schema.' }).optional(),
   service: name({ description: 'Name of the service; default: the project\'s name, made safe (@org/api becomes org-api).', examples: ['api'] }).optional(),
   artifact: artifactSchema,
+  after: z.array(z.string({ error: 'must be the name of a project' }).regex(/^[^\s!*:{}]+$/, { error: 'must be the name of a project' }).meta({ description: 'Name of a project.' }), { error: 'must be a list of projects' })
+    .meta({ description: 'Projects that are deployed before this one, with the same options, when Nx runs its deploy.', default: [], examples: [['api']] }).optional(),
   command: argv({ description: 'What starts an instance of web, in the artifact folder; default: node and the entry.', examples: [['node', '--enable-source-maps', 'main.js']] }).optional(),
   ...shared,
   environments: z.record(name({ description: 'Name of the environment.' }), environmentSchema, { error: 'must be an object of environments by name' })

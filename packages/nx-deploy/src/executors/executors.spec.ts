@@ -125,3 +125,27 @@ test('the executors for trouble: status, repair, unlock, prune and destroy, each
   expect(printed).toMatch(/^[\n\x20-\x7e]*$/);
   expect(printed).toContain('destroyed: api staging');
 });
+
+describe('a deploy that another one waits for', () => {
+  const order = (configuration?: string): Pick<ExecutorContext, 'taskGraph' | 'targetName'> => {
+    const id = ['api', 'deploy', ...(configuration === undefined ? [] : [configuration])].join(':');
+    const target = { project: 'api', target: 'deploy', ...(configuration === undefined ? {} : { configuration }) };
+    const task = (of: string, wanted: typeof target): object => ({ id: of, target: wanted, overrides: {}, outputs: [], parallelism: true });
+    return {
+      targetName: 'deploy',
+      taskGraph: { roots: [id], tasks: { [id]: task(id, target), 'web:deploy:qa': task('web:deploy:qa', { project: 'web', target: 'deploy', configuration: 'qa' }) }, dependencies: { [id]: [], 'web:deploy:qa': [id] }, continuousDependencies: {} } as unknown as NonNullable<ExecutorContext['taskGraph']>,
+    };
+  };
+
+  test('is skipped with a line where its project lacks the environment', async () => {
+    expect(await deployExecutor({}, { ...contextOf(), ...order() })).toEqual({ success: true });
+    expect(printed).toBe('skipped: api has no environment qa, which web is deployed to\n');
+  });
+
+  test('is no other deploy where it was named, or has the environment', async () => {
+    expect(await deployExecutor({ environment: 'qa' }, { ...contextOf(), ...order() })).toEqual({ success: false });
+    expect(printed).toContain('ND-ENVIRONMENT-UNKNOWN');
+    expect(await deployExecutor({ dryRun: true }, { ...contextOf('staging'), ...order('staging') })).toEqual({ success: true });
+    expect(printed).not.toContain('skipped');
+  });
+});

@@ -1,10 +1,15 @@
 import type { ExecutorContext } from '@nx/devkit';
 import { deploy, type DeployOptions } from '../../commands/deploy.js';
-import { runInNx, type NxOptions } from '../run-in-nx.js';
+import { runInNx, skippedDeploy, type NxOptions } from '../run-in-nx.js';
 
 export type DeployExecutorOptions = DeployOptions & NxOptions;
 
 /** `nx run <project>:deploy --configuration=<environment>` */
 export default function deployExecutor(options: DeployExecutorOptions, context: ExecutorContext): Promise<{ success: boolean }> {
+  const skipped = skippedDeploy(options, context);
+  if (skipped !== undefined) {
+    process.stdout.write(`${skipped}\n`);
+    return Promise.resolve({ success: true });
+  }
   return runInNx(options, context, (command) => deploy(command, options));
 }

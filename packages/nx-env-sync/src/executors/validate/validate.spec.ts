@@ -54,6 +54,17 @@ describe('executor validate', () => {
     expect(printed).toContain('error: environment dev of api: 1 problem\n');
   });
 
+  it('of a project that lacks the environment another one was asked for is skipped', async () => {
+    const projectsConfigurations = { version: 2, projects: { api: { root: 'apps/api' } } };
+    const task = (project: string, target: string, configuration?: string): object => ({ target: { project, target, ...(configuration === undefined ? {} : { configuration }) } });
+    const taskGraph = {
+      tasks: { 'web:deploy:qa': task('web', 'deploy', 'qa'), 'api:deploy': task('api', 'deploy'), 'api:env-validate': task('api', 'env-validate') },
+      dependencies: { 'web:deploy:qa': ['api:deploy'], 'api:deploy': ['api:env-validate'], 'api:env-validate': [] },
+    } as unknown as NonNullable<Parameters<typeof validate>[1]['taskGraph']>;
+    expect(await validate({}, { root, projectName: 'api', targetName: 'env-validate', projectsConfigurations, taskGraph })).toEqual({ success: true });
+    expect(printed).toBe('skipped: api has no environment qa, which web was asked for\n');
+  });
+
   it('without an environment fails and lists the known ones', async () => {
     expect(await run({})).toBe(false);
     expect(printed).toContain('no environments/*.env file exists yet');

@@ -1,4 +1,5 @@
 import type { ExecutorContext } from '@nx/devkit';
+import { askedThrough } from '../../asked-environment.js';
 import { knownEnvironments } from '../../environment-name.js';
 import { loadEnvironment, type LoadedEnvironment } from '../../load-environment.js';
 import { printable } from '../../problem.js';
@@ -15,7 +16,7 @@ interface Folders {
   readonly projectRoot: string;
 }
 
-type ValidateContext = Pick<ExecutorContext, 'root' | 'projectName' | 'configurationName' | 'projectsConfigurations'>;
+type ValidateContext = Pick<ExecutorContext, 'root' | 'projectName' | 'targetName' | 'configurationName' | 'projectsConfigurations' | 'taskGraph'>;
 
 function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
@@ -51,6 +52,11 @@ export default async function validate(options: ValidateOptions, context: Valida
   const folders = { workspaceRoot: context.root, projectRoot };
   const environment = options.environment ?? context.configurationName;
   if (environment === undefined || environment === '') {
+    const asking = askedThrough(context.taskGraph, { project, target: context.targetName ?? '' });
+    if (asking !== undefined) {
+      print([`skipped: ${printable(project)} has no environment ${printable(asking.environment, 64)}, which ${printable(asking.project)} was asked for`]);
+      return { success: true };
+    }
     print(['error: no environment was named', '  next: add --configuration=<environment>', `  ${listed(await namesOf(options, folders))}`]);
     return { success: false };
   }
