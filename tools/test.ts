@@ -21,7 +21,8 @@ const stages: readonly Stage[] = [
   { name: 'lint', kind: 'check', file: program('eslint/bin/eslint.js'), args: ['--max-warnings', '0', '.'], deadline: 5 * minute },
   { name: 'unit', kind: 'jest with coverage', file: jest, args: ['--selectProjects=unit', '--maxWorkers=3', '--workerIdleMemoryLimit=600MB'], deadline: 30 * minute },
   { name: 'contract', kind: 'jest with coverage', file: jest, args: ['--selectProjects=contract', '--runInBand'], deadline: 45 * minute },
-  { name: 'e2e', kind: 'jest', file: jest, args: ['--selectProjects=e2e', '--runInBand'], deadline: 30 * minute },
+  { name: 'e2e', kind: 'jest', file: jest, args: ['--selectProjects=e2e', '--maxWorkers=2'], deadline: 30 * minute },
+  { name: 'load', kind: 'jest', file: jest, args: ['--selectProjects=load', '--runInBand'], deadline: 15 * minute },
 ];
 
 /** Tests never meet the state of the person who runs them, and leave no daemon of Nx behind. */

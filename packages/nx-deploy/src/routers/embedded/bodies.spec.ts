@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { answerOf, ask, closeAll, open, serving, target, upstream } from './router.spec-support.js';
+import { answerOf, ask, closeAll, open, serving, target, until, upstream } from './router.spec-support.js';
 
 afterEach(closeAll);
 
@@ -130,7 +130,7 @@ it('passes a slow upload on as it comes, and its answer', async () => {
   const answer = answerOf(request);
   for (const part of ['ab', 'cd', 'ef']) {
     request.write(part);
-    await sleep(30);
+    await until(() => seen.at(-1) === part, part);
   }
   request.end();
   expect((await answer).statusCode).toBe(200);
