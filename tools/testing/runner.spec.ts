@@ -114,11 +114,13 @@ describe('the test runner', () => {
   }
   const run = (acts: Record<string, Act>) => start(acts).ended;
 
-  it('runs every stage in order, streams their output and ends with the closing line', async () => {
+  it('runs the checks at once and the other stages in order, streams their output and ends with the closing line', async () => {
     const { code, lines } = await run({ contract: { counts: { numPendingTests: 1, numTodoTests: 1 } } });
-    expect(lines.slice(-2)).toEqual(['9 passed, 0 failed, 2 skipped', '']);
+    expect(lines.slice(-2)).toEqual(['11 passed, 0 failed, 2 skipped', '']);
     expect(code).toBe(0);
-    expect(calls().map((call) => call.split(' ')[0])).toEqual(['typescript', 'eslint', 'unit', 'contract', 'e2e']);
+    const order = calls().map((call) => call.split(' ')[0]);
+    // The checks run side by side.
+    expect([order.slice(0, 2).sort(), order.slice(2)]).toEqual([['eslint', 'typescript'], ['unit', 'contract', 'e2e', 'load']]);
     expect(lines).toEqual(expect.arrayContaining(['output of unit', 'output of e2e']));
   });
 
@@ -133,27 +135,27 @@ describe('the test runner', () => {
     const { code, lines } = await run({
       typescript: { code: 2 }, eslint: { code: 1 }, unit: { code: 1, counts: { numFailedTests: 3 } }, contract: { code: 1, counts: { numRuntimeErrorTestSuites: 1 } },
     });
-    expect(lines.at(-2)).toBe('7 passed, 6 failed, 0 skipped');
+    expect(lines.at(-2)).toBe('9 passed, 6 failed, 0 skipped');
     expect(code).toBe(1);
-    expect(calls()).toHaveLength(5);
+    expect(calls()).toHaveLength(6);
   });
 
   it('counts a crash without a report as failed', async () => {
     const { code, lines } = await run({ e2e: { noReport: true, code: 134 } });
-    expect(lines.at(-2)).toBe('7 passed, 1 failed, 0 skipped');
+    expect(lines.at(-2)).toBe('9 passed, 1 failed, 0 skipped');
     expect(code).toBe(1);
     expect(lines).toEqual(expect.arrayContaining([expect.stringMatching(/^-- e2e: failed, ended with exit code 134, /)]));
   });
 
   it('fails when the coverage is too low', async () => {
     const { code, lines } = await run({ unit: { covered: 8 }, contract: { covered: 8 } });
-    expect(lines.slice(-3, -1)).toEqual(['coverage: failed, at least 90% of lines and of branches are needed', '8 passed, 1 failed, 0 skipped']);
+    expect(lines.slice(-3, -1)).toEqual(['coverage: failed, at least 90% of lines and of branches are needed', '10 passed, 1 failed, 0 skipped']);
     expect(code).toBe(1);
   });
 
   it('ends what a stage leaves running in its group', async () => {
     const { code, lines } = await run({ unit: { leave: true } });
-    expect(lines.at(-2)).toBe('9 passed, 0 failed, 0 skipped');
+    expect(lines.at(-2)).toBe('11 passed, 0 failed, 0 skipped');
     expect(code).toBe(0);
     expect(alive(Number(readFileSync(join(root, 'left'), 'utf8')))).toBe(false);
   });

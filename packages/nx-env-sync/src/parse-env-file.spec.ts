@@ -94,9 +94,11 @@ describe('parseEnvFile', () => {
 
   it.each([['short lines', 'KEY_0123456789=value\n'], ['empty lines', '\n'], ['open quotes', 'A="x\nB=\'y\n'], ['one long quote', '\\"x'], ['spaces', ' ']])('reads 5 MB of %s in time', (_, part) => {
     const text = (part === '\\"x' ? 'A="' : '') + part.repeat(Math.ceil(5e6 / part.length));
-    const started = performance.now();
+    const started = process.cpuUsage();
     parseEnvFile(text, 'e.env');
-    expect(performance.now() - started).toBeLessThan(20_000);
+    // Of the processor: what else the machine does is no matter.
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1_000).toBeLessThan(20_000);
   });
 });
 

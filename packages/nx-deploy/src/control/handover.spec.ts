@@ -134,7 +134,8 @@ test('an agent that has handed over ends when it is told to, whatever it still h
   await takeover('bbbbbbbb');
   const began = performance.now();
   await agent?.stop(false);
-  expect(performance.now() - began).toBeLessThan(1_000);
+  // Not when the request is answered.
+  expect(performance.now() - began).toBeLessThan(5_000);
   await bench.start();
   await bench.agent?.stop(true);
   bench.agent = undefined;

@@ -10,6 +10,7 @@ import { LocalService } from '../platforms/local/service.js';
 import { targetId } from '../platforms/local/targets.js';
 import { die, recorded, type Step } from '../walker/recorded.spec-support.js';
 import { KILL_FILE, VIOLATIONS_FILE, type AgentKill } from './kills-order.spec-support.js';
+import { UpkeepTimers } from './upkeep-timers.js';
 
 const home = agentHome();
 const order = join(home.folder, KILL_FILE);
@@ -82,6 +83,14 @@ function stopping<T>(label: string, work: () => Promise<T>): Promise<T> {
 const keep = Reflect.get(LocalService.prototype, 'keep');
 LocalService.prototype.keep = function (this: LocalService, warm) {
   return stopping('keep', () => keep.call(this, warm));
+};
+
+/** Five times as often as of an agent, which looks for questions that are over each ten seconds. */
+const OFTEN = 200;
+const startTimers = Reflect.get(UpkeepTimers.prototype, 'start');
+UpkeepTimers.prototype.start = function (this: UpkeepTimers) {
+  Object.assign(Reflect.get(this, 'options') as object, { period: OFTEN });
+  startTimers.call(this);
 };
 
 void import('../bin/agent.js');

@@ -1,6 +1,7 @@
 /** SIGSTOP and SIGCONT of a walker, of the active agent, of its standby, of both: who notices, and what a process that wakes does. */
 import { isRunning, processesOf } from '../../../../e2e/support/processes.js';
 import { startLoad } from '../../../../tools/load/launch.js';
+import { inTurn, SEED, SOAK } from '../../../../tools/testing/sample.js';
 import { eventually, get } from '../commands/workbench.spec-support.js';
 import type { ChangeResult } from '../engine/request.js';
 import { asDeployError, type DeployError } from '../errors.js';
@@ -15,7 +16,6 @@ const TIMEOUT = 120_000;
 const MIX = { get: 60, fresh: 25, post: 15 };
 /** Longer than a stopped agent is suffered. */
 const LONG = 7_000;
-const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
 
 const hook = (ms: number): PreparedHook => ({ run: [process.execPath, '-e', `setTimeout(() => {}, ${ms})`], env: {}, timeout: 60_000, cwd: '/' });
 const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms); });
@@ -122,9 +122,7 @@ test('a standby that is frozen is replaced, and the new one takes over', async (
   expect((await hello(world)).pid).toBe(next.standby);
 }, TIMEOUT);
 
-const WAKING = [['the standby wakes first', true], ['the active agent wakes first', false]] as const;
-
-test.each(SOAK ? WAKING : WAKING.slice(0, 1))('both are frozen in mid-deploy, as when a laptop sleeps: nothing happens, and the deploy goes on; %s', async (_name, standbyFirst) => {
+async function bothInMidDeploy(standbyFirst: boolean): Promise<void> {
   const before = await pair(world);
   const { outcome } = await underWay(3_000);
   stop(before.active, before.standby);
@@ -139,9 +137,10 @@ test.each(SOAK ? WAKING : WAKING.slice(0, 1))('both are frozen in mid-deploy, as
   expect(await pair(world)).toEqual(before);
   expect(await service.status()).toMatchObject({ ledger: { ok: true }, live: expect.not.stringMatching(first.release ?? '') });
   expect((await service.status()).lock).toBeUndefined();
-}, TIMEOUT);
+}
 
-test('both are frozen while a canary soaks, and wake: it soaks on and is brought to its end, with the release before it warm', async () => {
+/** It soaks on and is brought to its end, with the release before it warm. */
+async function bothInACanary(): Promise<void> {
   const before = await pair(world);
   const outcome = service.inAgent(await service.order({ version: '2', strategy: canary(3_000) }));
   await eventually(async () => Object.values((await service.status()).fleet).some(({ weight }) => weight === 10), 'the canary to have traffic');
@@ -153,7 +152,16 @@ test('both are frozen while a canary soaks, and wake: it soaks on and is brought
   expect(await pair(world)).toEqual(before);
   expect((await service.status()).fleet).toMatchObject({ [result.release ?? '']: { weight: 100 }, [first.release ?? '']: { weight: 0, until: expect.any(String) } });
   expect(await get(first.url)).toMatchObject({ status: 200, body: expect.stringContaining('"version":"2"') });
-}, TIMEOUT);
+}
+
+const BOTH: readonly (readonly [string, () => Promise<void>])[] = [
+  ['in mid-deploy; the standby wakes first', () => bothInMidDeploy(true)],
+  ['in mid-deploy; the active agent wakes first', () => bothInMidDeploy(false)],
+  ['while a canary soaks', bothInACanary],
+];
+
+/** One of them in an ordinary run. */
+test.each(SOAK ? BOTH : [inTurn(BOTH, 0, SEED)])(`both are frozen, as when a laptop sleeps: nothing happens, and the deploy goes on; %s (NX_DEPLOY_SEED=${SEED})`, (_name, body) => body(), TIMEOUT);
 
 test('no command waits for ever while both are frozen, and each says what to do; when they wake, the deploy that was given up is restored', async () => {
   const { active, standby } = await pair(world);

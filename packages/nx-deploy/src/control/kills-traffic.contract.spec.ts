@@ -1,19 +1,20 @@
 /** SIGKILL of the agent around a question, and in what it does by itself: the end of what is warm, of a question, of a release that does badly under its watch. */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inTurn, randomly, sampleOf, SEED, SOAK } from '../../../../tools/testing/sample.js';
 import { eventually } from '../commands/workbench.spec-support.js';
 import type { ApprovalOption, StrategyOptions } from '../config/resolved.js';
 import type { ChangeResult } from '../engine/request.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { Tally } from '../walker/aftermath.spec-support.js';
-import { blueGreen, canary, liveVersion, nextVersion, randomly, type WalkedService } from '../walker/world.spec-support.js';
+import { blueGreen, canary, liveVersion, nextVersion, type WalkedService } from '../walker/world.spec-support.js';
 import type { AgentKill } from './kills-order.spec-support.js';
 import { bundlesWith, KillWorld, pair, type Killed } from './kills-world.spec-support.js';
 import type { RunRequest } from './protocol.js';
 
 const WHENS: readonly AgentKill['when'][] = ['before', 'after', 40];
-const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
-const SEED = Number(process.env['NX_DEPLOY_SEED'] ?? Date.now() % 100_000);
+/** Kills of an ordinary run, in each series. */
+const FEW = 2;
 const HOUR = 3_600_000;
 const ASK: ApprovalOption = { text: 'switch?', expires: HOUR };
 
@@ -26,17 +27,15 @@ afterAll(() => {
 });
 
 const nothingBroke = (): void => expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
-const oneOf = <T>(list: readonly T[], fallback: T): T => list[random(list.length)] ?? fallback;
 
 type Point = Pick<AgentKill, 'at' | 'when'>;
 
 /** With NX_DEPLOY_SOAK each write in each way, else a few of them in some way. */
-function points(writes: number, few = 4): readonly Point[] {
-  const each = Array.from({ length: writes }, (_, index) => WHENS.map((when) => ({ at: index + 1, when })));
-  if (SOAK) return each.flat();
-  const some = each.map((ways) => oneOf(ways, { at: 1, when: 'before' }));
-  while (some.length > few) some.splice(random(some.length), 1);
-  return some;
+function points(writes: number, ways = WHENS): readonly Point[] {
+  const each = Array.from({ length: writes }, (_, index) => index + 1);
+  if (SOAK) return each.flatMap((at) => ways.map((when) => ({ at, when })));
+  const first = random(ways.length);
+  return sampleOf(each, FEW, random).map((at, index) => ({ at, when: inTurn(ways, index, first) }));
 }
 
 let kills: KillWorld;
@@ -154,7 +153,7 @@ describe('an agent killed in what it does by itself', () => {
   test('the end of what is warm', async () => {
     const strategy = blueGreen(1_000);
     await opened('expiry', blueGreen());
-    for (const point of (['before', 'after'] as const).flatMap((when) => [1, 2, 3].map((at) => ({ at, when })))) {
+    for (const point of points(3, ['before', 'after'])) {
       const version = await nextVersion(service);
       const { release } = await run(await service.order({ version, strategy }));
       const gone = async (): Promise<boolean> => Object.keys((await service.status()).fleet).join() === release;
@@ -173,7 +172,7 @@ describe('an agent killed in what it does by itself', () => {
     await opened('unanswered', blueGreen());
     const version = await liveVersion(service);
     const asking = blueGreen(HOUR, { ...ASK, expires: 500 });
-    for (const point of points(6, 2)) {
+    for (const point of points(6)) {
       expect(await run(await service.order({ version: await nextVersion(service), strategy: asking }))).toMatchObject({ outcome: 'paused' });
       const answered = async (): Promise<boolean> => {
         const { paused, lock } = await service.status();
@@ -196,7 +195,7 @@ describe('an agent killed in what it does by itself', () => {
     const file = join(kills.world.bench.home.folder, 'die');
     const order = await service.order({ fixture: 'turns-bad', version: 'bad', values: { DIE_WHEN: file }, strategy });
     const watched = (): RunRequest => ({ ...order, request: { ...order.request, run: `run-${performance.now()}`, watch: { ms: 60_000, attached: false, rollbackHooks: { before: [], after: [] } } } });
-    for (const point of points(7, 3)) {
+    for (const point of points(7)) {
       expect(await run(watched())).toMatchObject({ outcome: 'done' });
       const bad = (await service.status()).live;
       const takenBack = async (): Promise<boolean> => {

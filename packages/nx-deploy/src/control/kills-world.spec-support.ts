@@ -217,11 +217,10 @@ function reason({ outcome, error }: ChangeResult): string {
   return `${outcome}, ${error?.code ?? ''} ${error?.what ?? ''} ${error?.why ?? ''}`;
 }
 
-/** A strategy that must hold. `each`: killed at every write, not at a sample. `unbroken`: no request fails but those in flight. */
+/** A strategy that must hold. `unbroken`: no request fails but those in flight. */
 export interface KilledStrategy {
   readonly name: string;
   readonly strategy: StrategyOptions;
-  readonly each: boolean;
   readonly unbroken: boolean;
   /** The fewest writes that a deploy of it can have. */
   readonly least: number;

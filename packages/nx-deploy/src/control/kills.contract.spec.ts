@@ -1,22 +1,24 @@
 /** SIGKILL of the agent at every write of the record of its own walk; its standby, or the next command, brings things to an end. */
 import { startLoad, type LoadReport } from '../../../../tools/load/launch.js';
+import { inTurn, randomly, sampleOf, SEED, SOAK } from '../../../../tools/testing/sample.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { Tally } from '../walker/aftermath.spec-support.js';
-import { blueGreen, canary, liveVersion, nextVersion, randomly, ROLLING, type WalkedService } from '../walker/world.spec-support.js';
+import { blueGreen, canary, liveVersion, nextVersion, ROLLING, type WalkedService } from '../walker/world.spec-support.js';
 import type { AgentKill } from './kills-order.spec-support.js';
 import { bundlesWith, KillWorld, type KilledStrategy, type When } from './kills-world.spec-support.js';
 
-/** One line per strategy is all it takes. `each`: at each write in every run; of the others some, and all with NX_DEPLOY_SOAK. A walker of its own is killed at each write of them all. */
+/** One line per strategy is all it takes. */
 const STRATEGIES: readonly KilledStrategy[] = [
-  { name: 'rolling', strategy: ROLLING, each: true, unbroken: true, least: 12, warm: 0 },
-  { name: 'recreate', strategy: { type: 'recreate' }, each: false, unbroken: false, least: 8, warm: 0 },
-  { name: 'blue-green', strategy: blueGreen(), each: false, unbroken: true, least: 11, warm: 1 },
-  { name: 'canary', strategy: canary(), each: false, unbroken: true, least: 15, warm: 1 },
+  { name: 'rolling', strategy: ROLLING, unbroken: true, least: 12, warm: 0 },
+  { name: 'recreate', strategy: { type: 'recreate' }, unbroken: false, least: 8, warm: 0 },
+  { name: 'blue-green', strategy: blueGreen(), unbroken: true, least: 11, warm: 1 },
+  { name: 'canary', strategy: canary(), unbroken: true, least: 15, warm: 1 },
 ];
 const WHENS: readonly When[] = ['before', 'after', 40];
-const SAMPLE = 3;
-const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
-const SEED = Number(process.env['NX_DEPLOY_SEED'] ?? Date.now() % 100_000);
+/** The one whose deploy an ordinary run kills at every write; with the same seed a walker has another one. */
+const WHOLE = inTurn(STRATEGIES, 2, SEED);
+/** Kills of the deploys of the others. */
+const SAMPLE = 2;
 /** Requests in flight when an agent is killed, at 100 a second; a machine that answers slowly has more of them. */
 const LOST_PER_KILL = 6;
 
@@ -28,12 +30,12 @@ afterAll(() => {
   expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
 });
 
-/** All kills of a run with so many writes, one for each write, or some of them. */
-function points(writes: number, each: boolean): readonly Pick<AgentKill, 'at' | 'when'>[] {
-  const all = WHENS.flatMap((when) => Array.from({ length: writes }, (_, index) => ({ at: index + 1, when })));
-  if (SOAK) return all;
-  if (each) return Array.from({ length: writes }, (_, index) => ({ at: index + 1, when: WHENS[random(WHENS.length)] ?? 'before' }));
-  return Array.from({ length: SAMPLE }, () => all.splice(random(all.length), 1)).flat();
+/** With NX_DEPLOY_SOAK each write in each way, else so many of them, each in one way. */
+function points(writes: number, count: number): readonly Pick<AgentKill, 'at' | 'when'>[] {
+  const each = Array.from({ length: writes }, (_, index) => index + 1);
+  if (SOAK) return WHENS.flatMap((when) => each.map((at) => ({ at, when })));
+  const first = random(WHENS.length);
+  return sampleOf(each, count, random).map((at, index) => ({ at, when: inTurn(WHENS, index, first) }));
 }
 
 const nothingBroke = (): void => expect({ failed: tally.failed, stuck: tally.stuck }).toEqual({ failed: [], stuck: [] });
@@ -47,13 +49,18 @@ function onlyInFlight(report: LoadReport, kills: number): void {
   expect(failures).toBeLessThanOrEqual(kills * (LOST_PER_KILL + (report.sent / report.durationMs) * report.latency.p95));
 }
 
-describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy, each, unbroken, least, warm }) => {
+describe.each(STRATEGIES)('an agent killed in a $name change', (change) => {
+  const { name, strategy, unbroken, least, warm } = change;
   let kills: KillWorld;
   let service: WalkedService;
+  /** Of a deploy. */
+  let writes = 0;
   beforeAll(async () => {
     kills = await KillWorld.open(bundles, tally, warm);
     service = kills.service(name);
     for (const version of ['3', '1']) await service.inAgent(await service.order({ version, strategy }));
+    writes = await kills.count(service, await deploy(await nextVersion(service)));
+    expect(writes).toBeGreaterThanOrEqual(least);
   });
   afterAll(() => kills.close());
 
@@ -62,9 +69,7 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   test('a deploy, its standby takes over', async () => {
     const load = unbroken ? await startLoad({ url: (await service.status()).url ?? '', rate: 100, mix: { get: 60, fresh: 25, post: 15 } }) : undefined;
     const before = tally.kills;
-    const writes = await kills.count(service, await deploy(await nextVersion(service)));
-    expect(writes).toBeGreaterThanOrEqual(least);
-    for (const point of points(writes, each)) {
+    for (const point of points(writes, change === WHOLE ? writes : SAMPLE)) {
       const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), point);
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
@@ -77,7 +82,7 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   test('a rollback', async () => {
     const back = (): ReturnType<WalkedService['run']> => service.run({ action: 'rollback' }, { strategy });
     const writes = await kills.count(service, back());
-    for (const point of points(writes, false)) {
+    for (const point of points(writes, 1)) {
       const before = await liveVersion(service);
       await service.inAgent(await deploy(await nextVersion(service)));
       const ending = await kills.killed(service, back(), point);
@@ -87,8 +92,7 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   }, 600_000);
 
   test('a deploy, with the standby: the next command takes up what runs', async () => {
-    const writes = await kills.count(service, await deploy(await nextVersion(service)));
-    for (const point of points(writes, false)) {
+    for (const point of points(writes, 1)) {
       const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), { ...point, both: true }, unbroken);
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
@@ -97,8 +101,7 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
   }, 600_000);
 
   test('a deploy, and the agent that recovers it as well', async () => {
-    const writes = await kills.count(service, await deploy(await nextVersion(service)));
-    for (const { at, when } of points(writes - 3, false)) {
+    for (const { at, when } of points(writes - 3, 1)) {
       const version = await nextVersion(service);
       const ending = await kills.killed(service, await deploy(version), { at: at + 1, when, next: { at: 1 + random(3), when: 'before', steps: '' } });
       if (typeof ending !== 'number') await kills.aftermath(service, ending, await deploy(version), unbroken);
@@ -111,7 +114,7 @@ describe.each(STRATEGIES)('an agent killed in a $name change', ({ name, strategy
 test('an agent killed in a first deploy', async () => {
   const writes = await first();
   expect(writes).toBeGreaterThanOrEqual(7);
-  for (const point of points(writes, false)) await first(point);
+  for (const point of points(writes, SAMPLE)) await first(point);
   // The route and the commit lie in the last third.
   if (!SOAK) await first({ at: writes - 2, when: 'after' });
   nothingBroke();

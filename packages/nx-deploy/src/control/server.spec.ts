@@ -139,14 +139,17 @@ test('a slow reader gets every line of the logs', async () => {
   expect((await bench.deploy()).document.outcome).toBe('done');
   const context = bench.context();
   const body = JSON.stringify({ ...await serviceTarget(context, resolveProject(context)), follow: false });
-  const answer = await new Promise<string>((resolve, reject) => {
+  const read = (delay: number): Promise<string> => new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: bench.home.socket, path: '/v1/logs', method: 'POST', agent: false }, (response) => {
       // The socket's buffers fill before the first byte is read.
-      setTimeout(() => { text(response).then(resolve, reject); }, 500);
+      setTimeout(() => { text(response).then(resolve, reject); }, delay);
     });
     outgoing.on('error', reject);
     outgoing.end(body);
   });
+  // It is ready before all that it printed stands in its log.
+  await eventually(async () => (await read(0)).includes('line 29999 '), 'the log to be written');
+  const answer = await read(500);
   const lines = answer.trimEnd().split('\n').map((line) => (JSON.parse(line) as { text: string }).text).filter((line) => line.startsWith('line '));
   expect(lines).toHaveLength(30_000);
   expect(lines.at(-1)).toMatch(/^line 29999 x+$/);

@@ -13,8 +13,9 @@ import { messages, resultOf, waiting, WALKER, World } from './world.spec-support
 const MIX = { get: 60, fresh: 25, post: 15 };
 const programs = temporaryFolder('walker');
 let world: World;
-beforeAll(async () => { world = await World.open(); });
-afterAll(async () => {
+// One for each test: services that those before it left running would take its time.
+beforeEach(async () => { world = await World.open(); });
+afterEach(async () => {
   const { folder } = world.bench;
   await world.close();
   await eventually(() => processesOf(folder).length === 0, 'nothing to be left');

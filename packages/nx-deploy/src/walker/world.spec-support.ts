@@ -184,12 +184,3 @@ export function resultOf(told: readonly RunMessage[]): ChangeResult {
   if (last?.type !== 'result') throw new Error('the run ended without a result');
   return last.result;
 }
-
-/** The same numbers for the same seed. */
-export function randomly(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}

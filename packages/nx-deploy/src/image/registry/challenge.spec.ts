@@ -20,8 +20,8 @@ describe('WWW-Authenticate', () => {
   });
 
   it('takes no longer for headers that are made to be slow', () => {
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     for (const header of [`Bearer ${'a'.repeat(100_000)}`, `Bearer realm="${'\\'.repeat(100_000)}`, `Bearer ${'a='.repeat(50_000)}`, ','.repeat(100_000)]) parseChallenges(header);
-    expect(performance.now() - begun).toBeLessThan(300);
+    expect(process.cpuUsage(begun).user / 1_000).toBeLessThan(300);
   });
 });

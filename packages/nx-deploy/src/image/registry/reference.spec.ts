@@ -40,9 +40,9 @@ describe('names', () => {
   });
 
   it('takes no longer for names that are made to be slow', () => {
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     for (const text of [`${'a-'.repeat(120)}!`, `${'a'.repeat(400)}!`, `${'a.'.repeat(200)}/b`, '-'.repeat(500)]) expect(() => parseReference(text)).toThrow();
-    expect(performance.now() - begun).toBeLessThan(200);
+    expect(process.cpuUsage(begun).user / 1_000).toBeLessThan(200);
   });
 
   it('means latest when it says nothing', () => {

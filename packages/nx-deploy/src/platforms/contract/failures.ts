@@ -11,7 +11,7 @@ export function describeFailures(fresh: Fresh): void {
   ])('a release that %s is taken back, with the reason, and no request fails', async (_what, fixture, code) => {
     const service = await fresh();
     const good = await service.deploy(STEADY);
-    const { result } = await underLoad(service, () => service.deploy({ ...STEADY, fixture, version: '2', health: { timeout: 4_000, interval: 100 } }));
+    const { result } = await underLoad(service, () => service.deploy({ ...STEADY, fixture, version: '2', health: { timeout: 2_000, interval: 100 } }));
     expect(result).toMatchObject({ outcome: 'restored', error: { code } });
     expect(result.error?.why).toBeTruthy();
     expect(await service.platform.list()).toEqual({ [good.release ?? '']: { processes: { web: { running: 2, ready: 2, draining: 0 } }, weight: 100 } });

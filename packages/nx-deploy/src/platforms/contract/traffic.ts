@@ -13,9 +13,12 @@ export async function answer(url: string, path = '/version'): Promise<{ readonly
   return { status: response.status, release: response.headers.get('x-release'), body: await response.text() };
 }
 
+/** Of what takes its time by nature: longer than a batch of instances needs to get ready, and not what a suite waits for at the end of each batch and each load. */
+const LASTING = { slowMs: 1_000, events: { count: 10, interval: 100 }, messages: { count: 10, interval: 100 } };
+
 /** Runs the work under load and expects that no request of any kind failed. */
 export async function underLoad<T>(service: ServiceUnderTest, work: () => Promise<T>): Promise<{ readonly result: T; readonly report: LoadReport }> {
-  const load = await startLoad({ url: await service.url(), rate: RATE });
+  const load = await startLoad({ url: await service.url(), rate: RATE, ...LASTING });
   try {
     const result = await work();
     const report = await load.stop();

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { newClient, readCookie, setCookie } from './sticky.js';
 
 const ID = 'AAAAAAAAAAAAAAAAAAAA-_';
@@ -42,9 +41,10 @@ it('takes the first id of many cookies of its name, in one line or several, and 
 
 it('reads the largest header block there can be in no time', () => {
   for (const value of ['nx=;'.repeat(16_384), ';'.repeat(65_536), 'nx'.repeat(32_768), ' nx = '.repeat(10_000), '='.repeat(65_536) + 'nx']) {
-    const begin = performance.now();
+    // Of the processor: what else the machine does is no matter.
+    const begin = process.cpuUsage();
     expect(read(value).client).toBeUndefined();
-    expect(performance.now() - begin).toBeLessThan(100);
+    expect(process.cpuUsage(begin).user / 1_000).toBeLessThan(100);
   }
 });
 

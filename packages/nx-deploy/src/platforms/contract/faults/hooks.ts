@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { PreparedHook } from '../../../hooks/run-hooks.js';
 import type { DeployEvent } from '../../../model/index.js';
 import type { FaultSubject } from './harness.js';
-import { eventually, expectFleet, inPlace, SOAK, steady, STRATEGIES, underTraffic } from './observe.js';
+import { eventually, expectFleet, inPlace, SEED, SOAK, steady, underTraffic, withStrategies } from './observe.js';
 
 const MEGABYTES = SOAK ? 1_000 : 100;
 /** What the process that reads it may grow by, in bytes: a fraction of the output. */
@@ -23,8 +23,8 @@ pour();
 `;
 
 export function describeHooks(subject: FaultSubject): void {
-  describe.each(STRATEGIES)(`${subject.name}: a hook, %s`, (strategy) => {
-    test.each(['many lines', 'one line'])(`that prints ${MEGABYTES} MB, %s: memory stays bounded, and what is left out is told`, (shape) => inPlace(subject, { apart: true }, async (place) => {
+  describe(`${subject.name}: a hook (NX_DEPLOY_SEED=${SEED})`, () => {
+    test.each(withStrategies([['many lines'], ['one line']]))(`%s, that prints ${MEGABYTES} MB, %s: memory stays bounded, and what is left out is told`, (strategy, shape) => inPlace(subject, { apart: true }, async (place) => {
       const service = place.service('hooks');
       await service.deploy(steady(strategy, '1'));
       const pid = await place.pid();
@@ -47,7 +47,7 @@ export function describeHooks(subject: FaultSubject): void {
       expect(grown).toBeLessThan(GROWTH);
     }), 120_000);
 
-    test.each(['time out', 'cancel'])('that never ends: %s takes the deploy back, and no process is left', (way) => inPlace(subject, {}, async (place) => {
+    test.each(withStrategies([['time out'], ['cancel']]))('%s, that never ends: %s takes the deploy back, and no process is left', (strategy, way) => inPlace(subject, {}, async (place) => {
       const service = place.service('hooks');
       const { release } = await service.deploy(steady(strategy, '1'));
       const cancel = new AbortController();

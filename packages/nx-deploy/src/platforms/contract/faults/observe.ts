@@ -2,18 +2,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { startLoad } from '../../../../../../tools/load/launch.js';
+import { inTurn, SEED, SOAK } from '../../../../../../tools/testing/sample.js';
 import type { StrategyOptions } from '../../../config/resolved.js';
 import type { ServiceStatus } from '../../../control/protocol.js';
 import type { Ms } from '../../../model/index.js';
 import type { FaultOptions, FaultOrder, FaultPlace, FaultService, FaultSubject, Foreign } from './harness.js';
 
-/** Longer series and the rare combinations. */
-export const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
+export { SEED, SOAK };
 
 export type Strategy = StrategyOptions['type'];
 export const EVERY_STRATEGY: readonly Strategy[] = ['rolling', 'recreate', 'blue-green', 'canary'];
 /** Of a normal run, where a test for each would take too long. */
 export const STRATEGIES = SOAK ? EVERY_STRATEGY : EVERY_STRATEGY.slice(0, 2);
+
+/** Rows of a table of tests, each with the strategies that it is tried with: all of them in a soak, else one for each row in turn, from that which the seed picks. */
+export function withStrategies<T extends readonly unknown[]>(rows: readonly T[]): readonly (readonly [Strategy, ...T])[] {
+  return rows.flatMap((row, index) => (SOAK ? EVERY_STRATEGY : [inTurn(EVERY_STRATEGY, index, SEED)]).map((strategy) => [strategy, ...row] as const));
+}
 
 /** None keeps anything warm, so that each ends with one release. */
 const OPTIONS: { readonly [T in Strategy]: StrategyOptions } = {

@@ -3,7 +3,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning } from '../../../../../../e2e/support/processes.js';
 import type { FaultSubject } from './harness.js';
-import { EVERY_STRATEGY, eventually, expectFleet, inPlace, SOAK, steady, STRATEGIES, underTraffic } from './observe.js';
+import { eventually, expectFleet, inPlace, SEED, SOAK, steady, underTraffic, withStrategies } from './observe.js';
 
 interface Bad {
   readonly fixture: string;
@@ -28,8 +28,8 @@ const STORED = 100 * 1024 * 1024;
 const PROCESSES = 4;
 
 export function describeServices(subject: FaultSubject): void {
-  describe.each(EVERY_STRATEGY)(`${subject.name}: a service, %s`, (strategy) => {
-    test.each(STRATEGIES.includes(strategy) ? BAD : BAD.slice(0, 1))('that %s', (_what, { fixture, outcome }) => inPlace(subject, {}, async (place) => {
+  describe(`${subject.name}: a service (NX_DEPLOY_SEED=${SEED})`, () => {
+    test.each(withStrategies(BAD))('%s, that %s', (strategy, _what, { fixture, outcome }) => inPlace(subject, {}, async (place) => {
       const service = place.service('bad');
       const good = await service.deploy(steady(strategy, '1'));
       const bad = steady(strategy, '2', { fixture, health: { interval: 50, passes: 1, timeout: READY }, stopTimeout: STOP, values: { LOG_MB: SOAK ? '512' : '64' } });

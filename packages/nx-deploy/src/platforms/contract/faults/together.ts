@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { ChangeResult } from '../../../engine/request.js';
 import type { FaultOrder, FaultService, FaultSubject } from './harness.js';
-import { EVERY_STRATEGY, expectFleet, inPlace, steady, STRATEGIES, underTraffic } from './observe.js';
+import { expectFleet, inPlace, SEED, steady, underTraffic, withStrategies } from './observe.js';
 
 type Way = 'deploy' | 'deployElsewhere';
 
@@ -13,8 +13,8 @@ const WAYS: readonly (readonly [string, Way, Way])[] = [
 ];
 
 export function describeTogether(subject: FaultSubject): void {
-  describe.each(EVERY_STRATEGY)(`${subject.name}: two changes at once, %s`, (strategy) => {
-    test.each(STRATEGIES.includes(strategy) ? WAYS : WAYS.slice(0, 1))('%s', (_where, one, other) => inPlace(subject, {}, async (place) => {
+  describe(`${subject.name}: two changes at once (NX_DEPLOY_SEED=${SEED})`, () => {
+    test.each(withStrategies(WAYS))('%s, %s', (strategy, _where, one, other) => inPlace(subject, {}, async (place) => {
       const service = place.service('together');
       await service.deploy(steady(strategy, '1'));
       // Long enough that both are under way, however slowly a process starts.
