@@ -38,7 +38,8 @@ const compatibilitySchema = z.strictObject({
   node: z.string().optional(),
   /** The schema that it expects, and the oldest that it can work with. Null: no migrations are in it. */
   database: z.strictObject({ schema: z.strictObject({ from: z.string().nullable(), to: z.string().nullable() }) }),
-  services: z.array(z.strictObject({ name: z.string(), version: z.string().optional() })),
+  /** `at`: where one is that is none of the workspace, with the names of the variables that say it. */
+  services: z.array(z.strictObject({ name: z.string(), version: z.string().optional(), at: z.string().optional() })),
   /** Absent when it tells of no API. */
   api: z.strictObject({
     /** Relative to the package. */

@@ -14,7 +14,8 @@ import { withTemporary } from '../../package/store.js';
 import { renderTemplates } from '../../package/templates.js';
 import type { ConfigValues } from '../../releases/index.js';
 import type { CommandContext } from '../context.js';
-import { assertFits } from './compatibility.js';
+import { assertFits, misfits } from './compatibility.js';
+import { askServices } from './required-services.js';
 
 export interface UnpackedPackage {
   /** What runs, as `local` stores it. */
@@ -31,8 +32,9 @@ export async function withPackage<T>(context: CommandContext, resolved: Resolved
     const opened = await openPackage(archive, folder);
     assertService(opened, resolved, archive);
     await verify(context, opened, resolved, archive);
-    assertFits(opened, archive);
-    tell(context, opened, archive);
+    const { found, problems } = await askServices(context, resolved, opened.compatibility.services, config);
+    assertFits([...misfits(opened), ...problems], archive);
+    tell(context, opened, archive, found);
     return use({ collected: await collected(opened, config, resolved.environment, archive), manifest: manifestOf(opened) });
   });
 }
@@ -46,11 +48,11 @@ function assertService({ info }: OpenPackage, { service, file }: ResolvedEnviron
   throw new DeployError('ND-PACKAGE-REFUSED', { what: `the package is one of ${JSON.stringify(info.service)}, not of ${service}`, where: JSON.stringify(archive), next: `name a package of ${service} with --package, or correct "service" in ${file}` });
 }
 
-function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, digestFile }: OpenPackage, archive: string): void {
+function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, digestFile }: OpenPackage, archive: string, services: readonly string[]): void {
   const note = (text: string): void => output.event({ type: 'note', text });
   note(`package ${info.buildId ?? `${info.service} ${info.build.version}`} from ${JSON.stringify(relative(workspaceRoot, archive))}: every digest is right`);
   if (!digestFile) note(`there is no ${JSON.stringify(`${basename(archive)}.sha256`)} beside the package to compare the archive as a whole with`);
-  if (compatibility.services.length > 0) note(`it needs ${compatibility.services.map(({ name, version }) => (version === undefined ? name : `${name} ${version}`)).join(', ')}`);
+  for (const service of services) note(`what it needs is there: ${service}`);
   for (const change of compatibility.api?.breaking ?? []) note(`breaks clients of the release before: ${change}`);
 }
 
