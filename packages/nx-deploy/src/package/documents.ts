@@ -24,9 +24,8 @@ const informationSchema = z.strictObject({
   secrets: words,
   /** Machine that native addons in it were made for; absent without any. */
   machine: z.strictObject({ os: z.string(), architecture: z.string(), libc: z.string().optional() }).optional(),
-  /** Paths of the files that may be run, and of the links with their targets: no list of digests tells of either. */
+  /** Paths of the files that may be run: no list of digests tells of that. */
   executables: z.array(relative),
-  links: z.record(z.string(), z.string()),
 });
 export type DeploymentInfo = z.output<typeof informationSchema>;
 

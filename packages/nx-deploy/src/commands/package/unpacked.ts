@@ -9,7 +9,7 @@ import type { ResolvedEnvironment, VerifyOption } from '../../config/index.js';
 import { DeployError, errorCode } from '../../errors.js';
 import type { ManifestRef } from '../../model/index.js';
 import { APPLICATION, TEMPLATE } from '../../package/layout.js';
-import { openPackage, type OpenPackage } from '../../package/open.js';
+import { openPackage, placeLinks, type OpenPackage } from '../../package/open.js';
 import { withTemporary } from '../../package/store.js';
 import { renderTemplates } from '../../package/templates.js';
 import type { ConfigValues } from '../../releases/index.js';
@@ -57,10 +57,11 @@ function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, 
 }
 
 /** What the environment asks of the package. */
-async function verify(context: CommandContext, { folder }: OpenPackage, { verify: option, file }: ResolvedEnvironment, archive: string): Promise<void> {
+async function verify(context: CommandContext, opened: OpenPackage, { verify: option, file }: ResolvedEnvironment, archive: string): Promise<void> {
   if (option.mode === 'off') return;
   const policy = await policyOf(option, file);
-  const { accepted, rules }: Verdicts = await verifyPackage({ folder, policy });
+  await placeLinks(opened);
+  const { accepted, rules }: Verdicts = await verifyPackage({ folder: opened.folder, policy });
   for (const { rule, outcome, detail } of rules) {
     if (outcome === 'passed') context.output.event({ type: 'note', text: `${rule}: ${detail}` });
     if (outcome === 'warned') context.output.event({ type: 'note', text: `warning: ${rule}: ${detail}` });
@@ -86,7 +87,7 @@ function badPolicy(where: string, problems: readonly string[]): DeployError {
 }
 
 /** application/ with its templates filled in; what runs is the same for the same package and the same values. */
-async function collected({ folder, files, info }: OpenPackage, config: ConfigValues, environment: string, archive: string): Promise<CollectedFiles> {
+async function collected({ folder, files, links: all, info }: OpenPackage, config: ConfigValues, environment: string, archive: string): Promise<CollectedFiles> {
   const templates = await Promise.all(info.templates.map(async ({ path }) => ({ path, text: await readFile(join(folder, path), 'utf8') })));
   const texts = renderTemplates(templates, { values: config.values, secrets: [...new Set([...config.secrets, ...info.secrets])] }, environment);
   const filledIn = new Map(templates.map(({ path }, index) => [path, Buffer.from(texts[index] ?? '')]));
@@ -97,8 +98,8 @@ async function collected({ folder, files, info }: OpenPackage, config: ConfigVal
     if (text === undefined) return { path: inside(path), source: join(folder, path), mode, size, sha256 };
     return { path: inside(path.slice(0, -TEMPLATE.length)), source: text, mode, size: text.length, sha256: createHash('sha256').update(text).digest('hex') };
   });
-  const links = Object.entries(info.links).filter(([path]) => path.startsWith(`${APPLICATION}/`)).map(([path, link]): ManifestLink => ({ path: inside(path), link }));
-  const all = sorted<CollectedFile | ManifestLink>([...own, ...links]);
-  assertSafe(all, archive);
-  return { files: all, entry: info.entry, cwd: inside(info.workingDirectory) || '.', digest: manifestDigest(all), bytes: own.reduce((sum, { size }) => sum + size, 0), count: all.length, warnings: [] };
+  const links = all.filter(({ path }) => path.startsWith(`${APPLICATION}/`)).map(({ path, target }): ManifestLink => ({ path: inside(path), link: target }));
+  const entries = sorted<CollectedFile | ManifestLink>([...own, ...links]);
+  assertSafe(entries, archive);
+  return { files: entries, entry: info.entry, cwd: inside(info.workingDirectory) || '.', digest: manifestDigest(entries), bytes: own.reduce((sum, { size }) => sum + size, 0), count: entries.length, warnings: [] };
 }
