@@ -82,7 +82,7 @@ async function earlier(previous: string): Promise<{ readonly name: string; reado
 async function parsed(name: string, bytes: Buffer): Promise<Json> {
   let value: unknown;
   try {
-    value = extname(name) === '.json' ? JSON.parse(bytes.toString('utf8')) : (await import('yaml')).parse(bytes.toString('utf8'), { maxAliasCount: 100 });
+    value = extname(name) === '.json' ? JSON.parse(bytes.toString('utf8')) : (await import('yaml')).parse(bytes.toString('utf8'), { maxAliasCount: 100, merge: true, logLevel: 'error' });
   } catch (thrown) {
     throw badApi(name, thrown);
   }
