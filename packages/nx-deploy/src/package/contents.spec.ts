@@ -7,9 +7,10 @@ import type { BuildSite } from '../image/builder.js';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import type { Application, PackedFile } from './application.js';
 import { contentsOf, entriesOf, inMemory, type Contents } from './contents.js';
+import type { VersionCompatibility } from './documents.js';
 
 const root = temporaryFolder('contents');
-const COMPATIBILITY = { schema: 1, service: 'api', version: '1', database: { schema: { from: null, to: null } }, services: [] } as const;
+const COMPATIBILITY: VersionCompatibility = { schema: 1, service: 'api', version: '1', database: { schema: { from: null, to: null } }, services: [] };
 
 async function made(files: Readonly<Record<string, string | Buffer>>, artifact: Partial<PackageArtifact> = {}, own: readonly PackedFile[] = [], documents: ReadonlyMap<string, string> = new Map()): Promise<Contents> {
   const workspaceRoot = mkdtempSync(join(root, 'of-'));

@@ -50,7 +50,7 @@ test.each<[string, Files, object, readonly (string | RegExp)[]]>([
   ['names with a newline and without ASCII', { ...listed(FILES), 'application/a\nb': 'x', 'application/\u00e9': 'x' }, {}, ['"application/a\\nb": it is not in checksums.txt', '"application/\\u00e9": it is not in checksums.txt']],
 ])('one with %s is refused by all that is wrong', async (_, files, options, told) => {
   const problems = await problemsOf(archived(files, options));
-  expect(problems).toEqual(told.map((one) => (typeof one === 'string' ? one : expect.stringMatching(one))));
+  expect(problems).toEqual(told.map((one) => (typeof one === 'string' ? one : expect.stringMatching(one) as string)));
 });
 
 test('of very many problems twenty are told, and how many there are', async () => {

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeployError } from '../../errors.js';
+import { DeployError } from '../../errors.js';
 import type { ConfigValues } from '../../releases/index.js';
 import { resolveProject } from '../context.js';
 import { Recorder, Workbench } from '../workbench.spec-support.js';
@@ -21,7 +21,10 @@ async function unpacked(archive: string, use: (found: UnpackedPackage) => unknow
   const result = await withPackage(context, resolveProject(context), archive, config, (found) => Promise.resolve(use(found)));
   return { notes: output.events.flatMap((event) => (event.type === 'note' ? [event.text] : [])), result };
 }
-const refusal = async (archive: string, config?: ConfigValues): Promise<DeployError['parts'] & { readonly code: string }> => unpacked(archive, undefined, config).then(() => { throw new Error('it was taken'); }, (thrown: DeployError) => ({ code: thrown.code, ...thrown.parts }));
+const refusal = async (archive: string, config?: ConfigValues): Promise<DeployError['parts'] & { readonly code: string }> => unpacked(archive, undefined, config).then(() => { throw new Error('it was taken'); }, (thrown: unknown) => {
+  if (!(thrown instanceof DeployError)) throw thrown;
+  return { code: thrown.code, ...thrown.parts };
+});
 
 test('application/ alone goes to the target: filled in, with its modes and links, and the same for the same values', async () => {
   await bench.project(packageFile({ templates: ['config/*.template'] }));
