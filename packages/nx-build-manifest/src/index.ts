@@ -14,7 +14,8 @@ export { exportManifest, EXPORT_FORMATS, type ExportFormat } from './export/expo
 export { diffText } from './diff/text.js';
 export { parseSigningKey, readSigningKey, type SigningKey, type TrustedKey } from './signing/keys.js';
 export { formatChecksums, parseChecksums, type Checksum } from './signing/checksums.js';
-export { SIGNATURE_FILES } from './signing/names.js';
+export { formatLinks, parseLinks, type Link } from './signing/links.js';
+export { LINKS, SIGNATURE_FILES } from './signing/names.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
 export { signPackage, type SignQuery } from './signing/sign-package.js';
 export type { BuildSubject } from './signing/statement.js';

@@ -52,3 +52,8 @@ export function parseJson(text: string): unknown {
     throw new Error(`is not valid JSON: ${messageOf(cause)}`, { cause });
   }
 }
+
+/** What stands under a name, and not what every object has. */
+export function entryOf<Value>(of: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
+  return of !== undefined && Object.hasOwn(of, name) ? of[name] : undefined;
+}

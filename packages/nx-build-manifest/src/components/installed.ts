@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join, relative, isAbsolute } from 'node:path';
 import { readPackage } from '../versions.js';
+import { isPackageName } from '../package-name.js';
 import { isMissing, isRecord } from '../reading.js';
 
 /** A package as it lies in node_modules. */
@@ -21,10 +22,7 @@ export interface Wants {
   readonly optional: readonly string[];
 }
 
-const NAME = /^(?:@[^/\\]+\/)?[^/\\.@][^/\\]*$/;
-
-/** A name that is no package's could lead out of node_modules. */
-const names = (value: unknown): string[] => (isRecord(value) ? Object.keys(value).filter((name) => NAME.test(name)) : []);
+const names = (value: unknown): string[] => (isRecord(value) ? Object.keys(value).filter(isPackageName) : []);
 
 export function wantsOf(content: Readonly<Record<string, unknown>>): Wants {
   const optional = [...new Set([...names(content['optionalDependencies']), ...names(content['peerDependencies'])])];

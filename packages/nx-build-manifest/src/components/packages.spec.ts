@@ -97,6 +97,15 @@ describe('third-party packages', () => {
   });
 });
 
+test('a project with a name of what every object has, and imports whose names climb, are no way out', async () => {
+  workspace.write({ 'package.json': {}, ...installed('node_modules/a', { license: 'MIT' }), 'outside/package.json': { name: 'outside', version: '9.0.0' } });
+  const graph = { nodes: {}, externalNodes: { 'npm:a': external('a', '1.0.0'), 'npm:x': external('../outside', '9.0.0') }, dependencies: { constructor: [{ target: 'npm:a' }, { target: 'npm:x' }, { target: 'toString' }] } };
+  const of = async (projectName: string, dependencies: object): Promise<readonly string[]> =>
+    ((await componentFacts({ workspaceRoot: workspace.root, projectRoot: join(workspace.root, 'apps/none'), projectName, artifacts: [], graph: { ...graph, dependencies } as unknown as GraphView })).packages?.list ?? []).map(({ name }) => name);
+  expect(await of('constructor', graph.dependencies)).toEqual(['a']);
+  expect(await of('toString', {})).toEqual([]);
+});
+
 test.each([
   [{ license: 'MIT' }, 'MIT'], [{ license: '' }, undefined], [{ license: 7 }, undefined], [{ licenses: 'MIT' }, undefined], [{ licenses: [{ type: 'MIT' }] }, 'MIT'],
   [{ license: 'x'.repeat(501) }, undefined], [{}, undefined],

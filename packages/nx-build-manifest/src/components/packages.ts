@@ -1,4 +1,6 @@
 import { join, resolve, sep } from 'node:path';
+import { isPackageName } from '../package-name.js';
+import { entryOf } from '../reading.js';
 import { readPackage } from '../versions.js';
 import type { ComponentFinder, GraphView, ProjectView } from './component.js';
 import { InstalledPackages, realFolder, wantsOf, type Installed, type Wants } from './installed.js';
@@ -32,7 +34,7 @@ async function importedBy(name: string, graph: GraphView, workspaceRoot: string)
   const { devDependencies } = content;
   const { required, optional } = wantsOf(content);
   const development = typeof devDependencies === 'object' && devDependencies !== null ? Object.keys(devDependencies).filter((each) => ![...required, ...optional].includes(each)) : [];
-  const imported = (graph.dependencies[name] ?? []).flatMap(({ target }) => graph.externalNodes?.[target]?.data.packageName ?? []);
+  const imported = (entryOf(graph.dependencies, name) ?? []).flatMap(({ target }) => entryOf(graph.externalNodes, target)?.data.packageName ?? []).filter(isPackageName);
   return { required: [...new Set(imported)].filter((each) => !development.includes(each)), optional: [] };
 }
 
@@ -77,7 +79,7 @@ async function installedFrom(workspaceRoot: string, roots: readonly Root[]): Pro
 /** Where nothing is installed, as with Plug'n'Play: what the graph took from the lock file, without licences. */
 function listedInGraph(graph: GraphView, projectName: string): readonly PackageFacts[] {
   return [...reachable(graph, [projectName])].flatMap((name) => {
-    const data = graph.externalNodes?.[name]?.data;
+    const data = entryOf(graph.externalNodes, name)?.data;
     return data === undefined ? [] : [{ name: data.packageName, version: data.version }];
   });
 }

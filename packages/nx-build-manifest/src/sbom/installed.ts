@@ -1,6 +1,7 @@
 /** Where packages lie, found as Node finds them, so that npm, pnpm's links and yarn's node_modules all work. Plug'n'Play has nothing to be found. */
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { isPackageName } from '../package-name.js';
 import type { PackageManifest } from './graph.js';
 
 export interface Installed {
@@ -37,6 +38,7 @@ export function installedPackages(workspaceRoot: string): (name: string, from: s
     return found;
   };
   return (name, from, fits) => {
+    if (!isPackageName(name)) return undefined;
     for (let folder = from; ; folder = dirname(folder)) {
       const found = at(join(folder, 'node_modules', name));
       if (found !== undefined && fits(found.manifest)) return found;

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lockedOf, packageComponent, projectComponent, type Component } from './component.js';
 import { declared, declares, isOptionalPeer, type ExternalNode, type PackageManifest, type ProjectGraphFacts } from './graph.js';
+import { entryOf } from '../reading.js';
 import { installedPackages, readManifest, type Installed } from './installed.js';
 import { npmLockManifests } from './npm-lock.js';
 
@@ -58,10 +59,10 @@ export function inventoryOf({ workspaceRoot, projectName, version, graph }: Inve
   return assembled(projectName, byNode, walk.known);
 
   function componentOf(node: string, manifest: PackageManifest | undefined, optional: boolean): Component {
-    const external = graph.externalNodes?.[node];
+    const external = entryOf(graph.externalNodes, node);
     if (external !== undefined) return packageComponent(external, manifest, optional);
     const kind = node === projectName ? 'application' : 'library';
-    return projectComponent(kind, node, graph.nodes[node]?.data.root ?? '.', manifest, node === projectName ? version : undefined);
+    return projectComponent(kind, node, entryOf(graph.nodes, node)?.data.root ?? '.', manifest, node === projectName ? version : undefined);
   }
 }
 
@@ -129,7 +130,7 @@ class Walk {
   #visit({ target, alias }: Edge, from: string): boolean {
     const before = this.known.get(target);
     if (before?.folder !== undefined) return false;
-    const external = this.graph.externalNodes?.[target];
+    const external = entryOf(this.graph.externalNodes, target);
     if (external === undefined) return before === undefined;
     const installed = this.#find(alias ?? external.data.packageName, from, fitting(external));
     if (before !== undefined && installed === undefined) return false;
@@ -140,20 +141,20 @@ class Walk {
   }
 
   #edgesOfPackage(node: string, manifest: PackageManifest | undefined): readonly Edge[] {
-    return (this.graph.dependencies[node] ?? []).flatMap(({ target }) => {
-      const name = this.graph.externalNodes?.[target]?.data.packageName;
+    return (entryOf(this.graph.dependencies, node) ?? []).flatMap(({ target }) => {
+      const name = entryOf(this.graph.externalNodes, target)?.data.packageName;
       if (name === undefined || isOptionalPeer(manifest, name)) return [];
       return [{ target, optional: declares(manifest, 'optionalDependencies', name) }];
     });
   }
 
   #project(node: string): Known {
-    const data = this.graph.nodes[node]?.data;
+    const data = entryOf(this.graph.nodes, node)?.data;
     if (data === undefined) throw new Error(`there is no project ${node} in the project graph`);
     const folder = join(this.root, data.root);
     const manifest = data.root === '.' ? this.#workspace : readManifest(folder);
     const edges = new Map<string, Edge>();
-    for (const { target, type } of this.graph.dependencies[node] ?? []) {
+    for (const { target, type } of entryOf(this.graph.dependencies, node) ?? []) {
       const edge = type === 'implicit' ? undefined : this.#edgeOfProject(target, manifest);
       if (edge !== undefined) edges.set(target, edge);
     }
@@ -162,23 +163,23 @@ class Walk {
   }
 
   #edgeOfProject(target: string, manifest: PackageManifest | undefined): Edge | undefined {
-    const name = this.graph.externalNodes?.[target]?.data.packageName ?? nameOf(readManifest(join(this.root, this.graph.nodes[target]?.data.root ?? '.'))) ?? target;
+    const name = entryOf(this.graph.externalNodes, target)?.data.packageName ?? nameOf(readManifest(join(this.root, entryOf(this.graph.nodes, target)?.data.root ?? '.'))) ?? target;
     if (isOptionalPeer(manifest, name)) return undefined;
     if (declares(manifest, 'dependencies', name) || declares(manifest, 'peerDependencies', name)) return { target, optional: false };
     if (declares(manifest, 'optionalDependencies', name)) return { target, optional: true };
     if (declares(manifest, 'devDependencies', name)) return undefined;
-    if (this.graph.externalNodes?.[target] === undefined) return { target, optional: false };
+    if (entryOf(this.graph.externalNodes, target) === undefined) return { target, optional: false };
     if (declares(this.#workspace, 'dependencies', name)) return { target, optional: false };
     return declares(this.#workspace, 'optionalDependencies', name) ? { target, optional: true } : undefined;
   }
 
   /** Declared dependencies to which the graph has no edge: Nx knows no alias that only a project of pnpm or bun uses. */
   #addDeclared(node: string, manifest: PackageManifest | undefined, edges: Map<string, Edge>): void {
-    const names = new Set([...edges.keys()].map((target) => this.graph.externalNodes?.[target]?.data.packageName));
+    const names = new Set([...edges.keys()].map((target) => entryOf(this.graph.externalNodes, target)?.data.packageName));
     for (const [name, specifier] of declared(manifest, 'dependencies')) {
       if (names.has(name) || /^(?:workspace|file|link|portal):/.test(specifier) || this.#isProject(name)) continue;
       const target = this.#locate(name, specifier);
-      if (target === undefined) this.missing.push(`${name} (dependencies of ${this.graph.nodes[node]?.data.root ?? node}/package.json)`);
+      if (target === undefined) this.missing.push(`${name} (dependencies of ${entryOf(this.graph.nodes, node)?.data.root ?? node}/package.json)`);
       else edges.set(target, { target, optional: false, alias: name });
     }
   }
@@ -187,7 +188,7 @@ class Walk {
   #locate(name: string, specifier: string): string | undefined {
     const [, alias, version] = /^npm:(@?[^@]+)@?(.*)$/.exec(specifier) ?? [];
     const nodes = this.graph.externalNodes ?? {};
-    if (alias === undefined && `npm:${name}` in nodes) return `npm:${name}`;
+    if (alias === undefined && Object.hasOwn(nodes, `npm:${name}`)) return `npm:${name}`;
     const own = Object.entries(nodes).filter(([, external]) => lockedOf(external).name === (alias ?? name));
     const [exact] = own.filter(([, external]) => lockedOf(external).version === (version ?? specifier));
     return exact?.[0] ?? (own.length === 1 ? own[0]?.[0] : undefined);

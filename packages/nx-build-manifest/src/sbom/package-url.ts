@@ -1,7 +1,6 @@
 /** Package URL of the type npm (purl specification 1.0, "purl types", npm). `qualifiers` are sorted, as the specification asks. */
 export function packageUrl(name: string, version: string | undefined, qualifiers: Readonly<Record<string, string>> = {}): string {
-  const [first = '', second] = name.split('/');
-  const path = second === undefined ? encode(first) : `${encode(first)}/${encode(second)}`;
+  const path = name.split('/').map(encode).join('/');
   const query = Object.entries(qualifiers).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${encode(value)}`).join('&');
   return `pkg:npm/${path.toLowerCase()}${version === undefined ? '' : `@${encode(version)}`}${query === '' ? '' : `?${query}`}`;
 }

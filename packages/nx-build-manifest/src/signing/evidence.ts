@@ -1,11 +1,12 @@
 /** What there is to judge in a package's folder. Reading it decides nothing. */
-import { bytesOf, filesBelow } from './files.js';
+import { bytesOf, entriesBelow, type Present } from './files.js';
 import { verify } from 'node:crypto';
 import { verifyBundle } from './bundle.js';
 import { parseChecksums, type Checksum } from './checksums.js';
 import type { ParsedKey } from './keys.js';
 import { verifyMinisign, type MinisignPublic } from './minisign.js';
-import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, STATEMENT } from './names.js';
+import { parseLinks, type Link } from './links.js';
+import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, LINKS, STATEMENT } from './names.js';
 
 /** A signature that was found: by a key of the policy, or why not in words. */
 export interface SignatureFound {
@@ -16,7 +17,9 @@ export interface SignatureFound {
 export interface Evidence {
   readonly folder: string;
   /** Everything below the folder that is no folder. */
-  readonly present: readonly string[];
+  readonly present: readonly Present[];
+  /** Of checksums.links.json, or why it is none in words that go on after its name; none without that file. */
+  readonly links: readonly Link[] | string;
   /** undefined when there is none. */
   readonly checksums?: { readonly bytes: Buffer; readonly entries: readonly Checksum[]; readonly problems: readonly string[] };
   /** undefined when there is none. */
@@ -34,7 +37,8 @@ export async function evidenceOf(folder: string, keys: readonly ParsedKey[]): Pr
     unreadable.push({ file, problem: error instanceof Error ? error.message : String(error) });
     return undefined;
   });
-  const present = await filesBelow(folder);
+  const present = await entriesBelow(folder);
+  const links = await read(LINKS);
   const list = await read(CHECKSUMS);
   const statement = await read(STATEMENT);
   const bundle = await read(BUNDLE);
@@ -47,7 +51,7 @@ export async function evidenceOf(folder: string, keys: readonly ParsedKey[]): Pr
   const minisign = await read(CHECKSUMS_MINISIGN);
   if (minisign !== undefined) signatures.push({ file: CHECKSUMS_MINISIGN, by: verifyMinisign(keys.filter(isMinisign), content, textOf(minisign)) });
   return {
-    folder, present, signatures, unreadable,
+    folder, present, signatures, unreadable, links: links === undefined ? [] : parseLinks(textOf(links)),
     ...(list === undefined ? {} : { checksums: { bytes: list, ...parseChecksums(textOf(list)) } }),
     ...(statement === undefined ? {} : { statement }),
     ...(result === undefined || typeof result === 'string' ? {} : { signed: result }),

@@ -1,6 +1,6 @@
 /** Files of a package's folder: which there are, and their digests. Nothing outside of the folder is ever read. */
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { hashFile } from '../hash-file.js';
@@ -10,14 +10,25 @@ const SMALL = 256 * 1024;
 /** Bytes of a text that is read whole: a list, a statement, a bundle. */
 const MOST_TEXT = 64 * 1024 * 1024;
 
-/** Relative paths, with `/`, of all that is no folder below `folder`; sorted by UTF-16 code units. */
-export async function filesBelow(folder: string): Promise<readonly string[]> {
-  const root = resolve(folder);
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/')).sort();
+export interface Present {
+  /** Relative to the folder, with `/`. */
+  readonly path: string;
+  /** What stands in it, where it is a symbolic link. */
+  readonly target?: string;
 }
 
-/** Tells why a path is no file of the folder that can be hashed; undefined when it is one. A link may lead to a file in the folder and nowhere else. */
+/** All that is no folder below `folder`; sorted by UTF-16 code units. No link is followed. */
+export async function entriesBelow(folder: string): Promise<readonly Present[]> {
+  const root = resolve(folder);
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map((entry): Present => {
+    const file = join(entry.parentPath, entry.name);
+    const path = relative(root, file).split(sep).join('/');
+    return entry.isSymbolicLink() ? { path, target: readlinkSync(file) } : { path };
+  }).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Tells why a path is no file of the folder that can be hashed; undefined when it is one. */
 function judgeOf(folder: string): (path: string) => string | undefined {
   const root = realpathSync(folder);
   const parents = new Map<string, string>();
@@ -35,9 +46,8 @@ function judgeOf(folder: string): (path: string) => string | undefined {
     try {
       const file = join(root, path);
       const facts = lstatSync(file);
-      const real = facts.isSymbolicLink() ? realpathSync(file) : join(realParent(file), basename(file));
-      if (leaves(real)) return 'leads out of the folder';
-      if (facts.isSymbolicLink()) return statSync(real).isFile() ? undefined : 'is a link to something that is no file';
+      if (leaves(join(realParent(file), basename(file)))) return 'leads out of the folder';
+      if (facts.isSymbolicLink()) return 'is a link, and should be a file';
       return facts.isFile() ? undefined : 'is no file';
     } catch (error) {
       return isMissing(error) ? 'is missing' : `cannot be read (${codeOf(error)})`;

@@ -1,3 +1,5 @@
+/** What checksums.txt cannot tell of, in a file that stands in it; only where there are links. */
+export const LINKS = 'checksums.links.json';
 /** Files that signing adds to a folder. None of them stands in checksums.txt. */
 export const CHECKSUMS = 'checksums.txt';
 /** DER signature of an ECDSA key over checksums.txt. */

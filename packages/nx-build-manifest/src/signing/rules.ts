@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { bytesOf, digestsOf } from './files.js';
 import type { Evidence } from './evidence.js';
-import { BUNDLE, CHECKSUMS, SIGNATURE_FILES, STATEMENT } from './names.js';
+import { linkProblems, type Link } from './links.js';
+import { BUNDLE, CHECKSUMS, LINKS, SIGNATURE_FILES, STATEMENT } from './names.js';
 import type { VerificationPolicy } from './policy.js';
 import { readStatement, type Statement } from './statement.js';
 
@@ -21,30 +22,42 @@ export interface Judgement {
 
 const skipped = (detail: string): Judgement => ({ asked: false, detail, findings: [] });
 
-/** Every file of checksums.txt is there and has its digest. */
-export async function filesRule({ folder, checksums, unreadable }: Evidence): Promise<Judgement> {
+/** Every file of checksums.txt is there and has its digest, and every link of checksums.links.json leads where it did. */
+export async function filesRule({ folder, checksums, unreadable, present, links }: Evidence): Promise<Judgement> {
   const broken = unreadable.filter(({ file }) => file === CHECKSUMS);
   if (checksums === undefined) return { asked: true, detail: '', findings: broken.length > 0 ? broken : [{ file: CHECKSUMS, problem: 'is missing' }] };
-  const findings: Finding[] = checksums.problems.map((problem) => ({ file: CHECKSUMS, problem }));
+  const findings: Finding[] = [...checksums.problems.map((problem) => ({ file: CHECKSUMS, problem })), ...unreadable.filter(({ file }) => file === LINKS)];
   const found = await digestsOf(folder, checksums.entries.map(({ path }) => path));
   for (const [index, { path, sha256, why }] of found.entries()) {
     if (why !== undefined) findings.push({ file: path, problem: why });
     else if (sha256 !== checksums.entries[index]?.sha256) findings.push({ file: path, problem: 'was changed: its digest is not the one in checksums.txt' });
   }
-  return { asked: true, detail: `${found.length} files have the digests of ${CHECKSUMS}`, findings };
+  findings.push(...typeof links === 'string' ? [{ file: LINKS, problem: links }] : linkFindings(links, present));
+  const also = links.length === 0 ? '' : `, and ${links.length} links are those of ${LINKS}`;
+  return { asked: true, detail: `${found.length} files have the digests of ${CHECKSUMS}${also}`, findings };
 }
 
-/** Nothing lies in the folder that is not in checksums.txt. */
-export function unlistedRule({ present, checksums }: Evidence): Judgement {
+function linkFindings(links: readonly Link[], present: Evidence['present']): readonly Finding[] {
+  const found = new Map(present.map(({ path, target }) => [path, target]));
+  return [...linkProblems(links), ...links.flatMap(({ path: file, target }) => {
+    if (!found.has(file)) return [{ file, problem: 'is missing' }];
+    const now = found.get(file);
+    return now === target ? [] : [{ file, problem: now === undefined ? 'is a file, and should be a link' : `was changed: it leads to ${now}, and in ${LINKS} to ${target}` }];
+  })];
+}
+
+/** Nothing lies in the folder that is neither in checksums.txt nor, as a link, in checksums.links.json. */
+export function unlistedRule({ present, checksums, links }: Evidence): Judgement {
   if (checksums === undefined) return skipped(`there is no ${CHECKSUMS}`);
   const listed = new Set([...checksums.entries.map(({ path }) => path), ...SIGNATURE_FILES]);
-  const findings = present.filter((path) => !listed.has(path)).map((file) => ({ file, problem: `is not in ${CHECKSUMS}` }));
+  const linked = new Set(typeof links === 'string' ? [] : links.map(({ path }) => path));
+  const findings = present.filter(({ path }) => !listed.has(path) && !linked.has(path)).map(({ path: file, target }) => ({ file, problem: `is not in ${target === undefined ? CHECKSUMS : LINKS}` }));
   return { asked: true, detail: `nothing lies beside the files of ${CHECKSUMS}`, findings };
 }
 
 /** Each signature that is there is by a trusted key, and there is one. */
 export function signatureRule({ signatures, unreadable }: Evidence): Judgement {
-  const findings: Finding[] = unreadable.filter(({ file }) => file !== CHECKSUMS && file !== STATEMENT);
+  const findings: Finding[] = unreadable.filter(({ file }) => ![CHECKSUMS, LINKS, STATEMENT].includes(file));
   for (const { file, by } of signatures) if (typeof by === 'string') findings.push({ file, problem: by });
   if (signatures.length === 0 && findings.length === 0) findings.push({ problem: 'the package has no signature' });
   const keys = [...new Set(signatures.flatMap(({ by }) => (typeof by === 'string' ? [] : [by.name])))];
@@ -57,10 +70,11 @@ export function provenanceRule(evidence: Evidence, { provenance = true }: Verifi
   const asked = provenance !== false;
   if (!asked && statement === undefined && signed === undefined) return skipped('the policy does not ask for it');
   const findings: Finding[] = evidence.unreadable.filter(({ file }) => file === STATEMENT);
-  if (!present.includes(BUNDLE)) findings.push({ file: BUNDLE, problem: 'is missing' });
+  const isThere = present.some(({ path }) => path === BUNDLE);
+  if (!isThere) findings.push({ file: BUNDLE, problem: 'is missing' });
   if (statement === undefined && findings.every(({ file }) => file !== STATEMENT)) findings.push({ file: STATEMENT, problem: 'is missing' });
   if (signed === undefined) {
-    if (present.includes(BUNDLE)) findings.push({ file: BUNDLE, problem: 'holds no statement that a trusted key signed' });
+    if (isThere) findings.push({ file: BUNDLE, problem: 'holds no statement that a trusted key signed' });
     return { asked: true, detail: '', findings };
   }
   if (statement !== undefined && !statement.equals(signed.payload)) findings.push({ file: STATEMENT, problem: `is not what ${BUNDLE} signs` });

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pluginOptions, targetNames } from '../config/index.js';
+import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
 import { formatDuration, type Ms } from '../model/index.js';
 import { documentText } from '../package/documents.js';
@@ -46,7 +47,7 @@ export function phases(context: CommandContext, options: PhasesOptions, findTarg
         done.push({ phase, target, state: failure === undefined ? 'skipped' : 'not run' });
         continue;
       }
-      failure = await timed.step(phase, () => runPhase(context, phase, target, signal)).catch((thrown: unknown) => { if (thrown instanceof DeployError) return thrown; throw thrown; });
+      failure = await timed.step(phase, () => runPhase(context, phase, target, signal)).then(() => undefined, failureOf);
       done.push({ phase, target, state: failure === undefined ? 'done' : 'failed', ms: timed.took[phase] ?? 0 });
     }
     context.output.end();
@@ -58,11 +59,17 @@ export function phases(context: CommandContext, options: PhasesOptions, findTarg
   }, 'the phase that is under way is told to end'), 'look');
 }
 
+function failureOf(thrown: unknown): DeployError {
+  if (thrown instanceof DeployError) return thrown;
+  throw thrown;
+}
+
 function lastPhase(until: string | undefined): Phase {
   if (until === undefined) return 'deploy';
   const phase = PHASES.find((one) => one === until);
   if (phase !== undefined) return phase;
-  throw new DeployError('ND-OPTION-INVALID', { what: `there is no phase ${JSON.stringify(until)}`, next: `known: ${PHASES.join(', ')}` });
+  const near = suggest(until, PHASES);
+  throw new DeployError('ND-OPTION-INVALID', { what: `there is no phase ${JSON.stringify(until)}`, ...(near === undefined ? {} : { why: `did you mean ${near}?` }), next: `known: ${PHASES.join(', ')}` });
 }
 
 interface Planned {
@@ -86,9 +93,17 @@ async function planned({ workspaceRoot, projectName, environment }: CommandConte
   return wanted;
 }
 
-/** The error of a phase that failed. */
-async function runPhase({ workspaceRoot, projectName, environment, variables, output }: CommandContext, phase: Phase, target: string, signal: AbortSignal): Promise<DeployError | undefined> {
-  const nx = createRequire(join(workspaceRoot, 'package.json')).resolve('nx/bin/nx.js');
+function programOfNx(workspaceRoot: string): string {
+  try {
+    return createRequire(join(workspaceRoot, 'package.json')).resolve('nx/bin/nx.js');
+  } catch (thrown) {
+    throw new DeployError('ND-PHASE-FAILED', { what: 'Nx, which runs the phases, is not installed', where: workspaceRoot, next: 'install the dependencies of the workspace, then run the command again' }, { cause: thrown });
+  }
+}
+
+/** @throws DeployError ND-PHASE-FAILED when it failed */
+async function runPhase({ workspaceRoot, projectName, environment, variables, output }: CommandContext, phase: Phase, target: string, signal: AbortSignal): Promise<void> {
+  const nx = programOfNx(workspaceRoot);
   const touches = (phase === 'deploy' || phase === 'stage') && environment !== undefined;
   const argv = [process.execPath, nx, 'run', `${projectName}:${target}`, ...touches ? [`--configuration=${environment}`] : []];
   let pid: number | undefined;
@@ -100,8 +115,8 @@ async function runPhase({ workspaceRoot, projectName, environment, variables, ou
     onLine: (line) => output.event({ type: 'output', source: phase, line }),
   }).finally(() => signal.removeEventListener('abort', stop));
   signal.throwIfAborted();
-  if (result.exitCode === 0) return undefined;
-  return new DeployError('ND-PHASE-FAILED', {
+  if (result.exitCode === 0) return;
+  throw new DeployError('ND-PHASE-FAILED', {
     what: `the phase ${phase} failed`, where: argv.slice(2).join(' '), why: result.startError ?? (result.signal === undefined ? `it ended with exit code ${result.exitCode ?? 'unknown'}` : `it ended by ${result.signal}`),
     next: `correct what it printed above, then run it alone: nx ${argv.slice(2).join(' ')}; the phases behind it were not run`,
   });

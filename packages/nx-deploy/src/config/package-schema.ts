@@ -16,12 +16,13 @@ const file = (description: string, examples: string[]) => text(RELATIVE, fromPro
 
 const RANGE = '^[ -~]{1,200}$';
 const service = section({
-  name: text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a name of letters, digits, ".", "_" and "-"', { description: 'Name of the service.', examples: ['postgres'] }),
-  version: text(RANGE, 'a range of versions like ">=14"', { description: 'Versions of it that will do.', examples: ['>=14'] }).optional(),
+  name: text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a name of letters, digits, ".", "_" and "-"', { description: 'Name of the service: without "at" that of another service of the workspace, as its deploy.json says it.', examples: ['billing'] }),
+  version: text(RANGE, 'a range of versions like ">=2.1.0"', { description: 'Versions of it that will do, of a service of the workspace.', examples: ['>=2.1.0'] }).optional(),
+  at: text('^[!-~]{1,500}$', 'an address like "db.example.com:5432", a URL, or "${NAME}" of the environment', { description: 'Where it is, when it is none of the workspace: "host:port", or a URL; `${NAME}` is a variable of the environment.', examples: ['${DATABASE_URL}', 'db.example.com:5432', 'https://billing.example.com/health'] }).optional(),
 });
 const requires = section({
   node: text(RANGE, 'a range of versions like ">=20.19.0"', { description: 'Versions of Node that it runs on; default: "engines.node" of the project\'s package.json, else of the workspace\'s.', examples: ['>=20.19.0', '^22.12.0 || >=24.0.0'] }).optional(),
-  services: list(service, 'services').meta({ description: 'What else must be there when it runs.', default: [], examples: [[{ name: 'postgres', version: '>=14' }]] }).optional(),
+  services: list(service, 'services').meta({ description: 'What else must be there before it is deployed: services of the workspace that run in the same environment, and whatever answers at an address.', default: [], examples: [[{ name: 'billing', version: '>=2.1.0' }, { name: 'postgres', at: '${DATABASE_URL}' }]] }).optional(),
 });
 
 const api = section({

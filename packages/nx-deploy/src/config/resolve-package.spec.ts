@@ -27,8 +27,8 @@ test('what is not said has its default', () => {
 });
 
 test('what is said is taken', () => {
-  expect(resolved({ bundle: true, assets: ['a/**'], smoke: { timeout: '1m', env: { A: 'b' } }, api: { document: 'o.json', previous: '{workspaceRoot}/p.json' }, requires: { node: '>=22', services: [{ name: 'x', version: '1' }] } }, { command: ['node', '-r', 'x', 'main.js'], health: { path: '/up' } })).toMatchObject({
-    dependencies: 'bundle', smoke: { path: '/up', timeout: 60_000, env: { A: 'b' } }, api: { document: '/w/apps/api/o.json', previous: '/w/p.json' }, requires: { node: '>=22', services: [{ name: 'x', version: '1' }] }, command: ['node', '-r', 'x', 'main.js'],
+  expect(resolved({ bundle: true, assets: ['a/**'], smoke: { timeout: '1m', env: { A: 'b' } }, api: { document: 'o.json', previous: '{workspaceRoot}/p.json' }, requires: { node: '>=22', services: [{ name: 'x', version: '1' }, { name: 'y', at: '${Y}' }] } }, { command: ['node', '-r', 'x', 'main.js'], health: { path: '/up' } })).toMatchObject({
+    dependencies: 'bundle', smoke: { path: '/up', timeout: 60_000, env: { A: 'b' } }, api: { document: '/w/apps/api/o.json', previous: '/w/p.json' }, requires: { node: '>=22', services: [{ name: 'x', version: '1' }, { name: 'y', at: '${Y}' }] }, command: ['node', '-r', 'x', 'main.js'],
   });
   expect(resolved({ smoke: false })).not.toHaveProperty('smoke');
 });

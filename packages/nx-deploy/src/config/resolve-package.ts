@@ -61,7 +61,7 @@ function resolvedParts({ api, smoke, requires }: PackageConfig, request: Package
     if (request.secrets.includes(name) || looksSecret(name)) complain(['artifact', 'smoke', 'env', name], 'must not stand here: it is, or looks like, a secret, and everybody who has the repository could read it');
   }
   return {
-    requires: { services: (requires?.services ?? []).map(({ name, version }) => ({ name, ...(version === undefined ? {} : { version }) })), ...(requires?.node === undefined ? {} : { node: requires.node }) },
+    requires: { services: (requires?.services ?? []).map(({ name, version, at: where }) => ({ name, ...(version === undefined ? {} : { version }), ...(where === undefined ? {} : { at: where }) })), ...(requires?.node === undefined ? {} : { node: requires.node }) },
     ...(api === undefined ? {} : { api: { document: at('document', api.document), ...(api.previous === undefined ? {} : { previous: at('previous', api.previous) }) } }),
     ...(smoke === false ? {} : { smoke: { env, timeout: parseDuration(timeout) ?? 0, path: request.config.health?.path ?? request.defaultHealthPath ?? '/health' } }),
   };

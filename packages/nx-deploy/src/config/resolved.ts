@@ -90,7 +90,8 @@ export interface PackageArtifact extends Pick<OciImage, 'path' | 'entry' | 'depe
   readonly requires: {
     /** Range of versions; undefined: that of package.json. */
     readonly node?: string;
-    readonly services: readonly { readonly name: string; readonly version?: string }[];
+    /** Without `at` it is one of the workspace; with it whatever answers there, `${NAME}` in it being a variable of the environment. */
+    readonly services: readonly { readonly name: string; readonly version?: string; readonly at?: string }[];
   };
   /** OpenAPI documents, absolute; `previous` may be a package. */
   readonly api?: { readonly document: string; readonly previous?: string };

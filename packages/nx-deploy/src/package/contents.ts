@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { formatLinks, LINKS } from 'nx-build-manifest';
 import type { CollectedFile } from '../archive/index.js';
 import { unsafe } from '../archive/manifest.js';
 import type { PackageArtifact } from '../config/resolved.js';
@@ -54,9 +55,9 @@ export async function contentsOf(artifact: PackageArtifact, application: Applica
     command: artifact.command.map((word) => (word === artifact.entry ? application.entry : word)),
     health: facts.health, templates, secrets: [...facts.secrets], ...machineOf(files),
     executables: files.flatMap((file) => ('source' in file && file.mode === 0o755 ? [file.path] : [])).sort(),
-    links: Object.fromEntries(files.flatMap((file): [string, string][] => ('link' in file ? [[file.path, file.link]] : [])).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
-  const documents = [...facts.documents, [INFO, documentText(info)] as const, [COMPATIBILITY, documentText(facts.compatibility)] as const].map(([path, content]) => inMemory(path, content));
+  const links = files.flatMap((file) => ('link' in file ? [{ path: file.path, target: file.link }] : []));
+  const documents = [...facts.documents, ...links.length === 0 ? [] : [[LINKS, formatLinks(links)] as const], [INFO, documentText(info)] as const, [COMPATIBILITY, documentText(facts.compatibility)] as const].map(([path, content]) => inMemory(path, content));
   const all = [...files, ...documents];
   assertOnePlace(all, folder);
   return { files: all.sort((a, b) => (a.path < b.path ? -1 : 1)), info, sources: new Set(files.flatMap((file) => ('source' in file && typeof file.source === 'string' ? [file.source] : []))) };

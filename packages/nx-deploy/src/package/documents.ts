@@ -24,9 +24,8 @@ const informationSchema = z.strictObject({
   secrets: words,
   /** Machine that native addons in it were made for; absent without any. */
   machine: z.strictObject({ os: z.string(), architecture: z.string(), libc: z.string().optional() }).optional(),
-  /** Paths of the files that may be run, and of the links with their targets: no list of digests tells of either. */
+  /** Paths of the files that may be run: no list of digests tells of that. */
   executables: z.array(relative),
-  links: z.record(z.string(), z.string()),
 });
 export type DeploymentInfo = z.output<typeof informationSchema>;
 
@@ -38,7 +37,8 @@ const compatibilitySchema = z.strictObject({
   node: z.string().optional(),
   /** The schema that it expects, and the oldest that it can work with. Null: no migrations are in it. */
   database: z.strictObject({ schema: z.strictObject({ from: z.string().nullable(), to: z.string().nullable() }) }),
-  services: z.array(z.strictObject({ name: z.string(), version: z.string().optional() })),
+  /** `at`: where one is that is none of the workspace, with the names of the variables that say it. */
+  services: z.array(z.strictObject({ name: z.string(), version: z.string().optional(), at: z.string().optional() })),
   /** Absent when it tells of no API. */
   api: z.strictObject({
     /** Relative to the package. */

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { parseChecksums, SIGNATURE_FILES } from 'nx-build-manifest';
+import { LINKS, parseChecksums, parseLinks, SIGNATURE_FILES } from 'nx-build-manifest';
 import { quoted } from '../archive/manifest.js';
 import { errorCode } from '../errors.js';
 import { readCompatibility, readInfo, type DeploymentInfo, type VersionCompatibility } from './documents.js';
-import { extractPackage, EXTRACT_LIMITS, type Extracted, type ExtractedFile, type ExtractLimits } from './extract.js';
+import { extractPackage, EXTRACT_LIMITS, type Extracted, type ExtractedFile, type ExtractedLink, type ExtractLimits } from './extract.js';
 import { invalidPackage } from './failures.js';
 import { CHECKSUMS, COMPATIBILITY, INFO, MANIFEST } from './layout.js';
 
@@ -15,6 +15,7 @@ export interface OpenPackage {
   /** Absolute; holds the regular files. */
   readonly folder: string;
   readonly files: readonly ExtractedFile[];
+  readonly links: readonly ExtractedLink[];
   readonly info: DeploymentInfo;
   readonly compatibility: VersionCompatibility;
   /** Whether a file with the digest of the archive lay beside it. */
@@ -28,7 +29,7 @@ export interface OpenOptions {
 
 /**
  * Takes the archive apart in `folder` (absolute, there, empty), and checks it: against the file with its digest where that lies beside it, each file against checksums.txt, and
- * modes and links against deployment-info.json. Who made it is another question, which only a signature answers.
+ * links against checksums.links.json, and modes against deployment-info.json. Who made it is another question, which only a signature answers.
  * @throws DeployError ND-PACKAGE-INVALID with everything that is not as it was made
  */
 export async function openPackage(archive: string, folder: string, { limits = EXTRACT_LIMITS, signal }: OpenOptions = {}): Promise<OpenPackage> {
@@ -38,15 +39,16 @@ export async function openPackage(archive: string, folder: string, { limits = EX
   const [info, compatibility] = [readInfo(await text(folder, INFO)), readCompatibility(await text(folder, COMPATIBILITY))];
   if (info === undefined) problems.push(`${INFO}: it is missing, or no such document of this version`);
   else problems.push(...formProblems(info, extracted));
+  problems.push(...await linkProblems(folder, extracted));
   if (compatibility === undefined) problems.push(`${COMPATIBILITY}: it is missing, or no such document of this version`);
   if (!extracted.files.some(({ path }) => path === MANIFEST)) problems.push(`${MANIFEST}: it is missing`);
   if (info === undefined || compatibility === undefined || problems.length > 0) throw invalidPackage(archive, problems);
-  return { folder, files: extracted.files, info, compatibility, digestFile };
+  return { folder, ...extracted, info, compatibility, digestFile };
 }
 
 /** Makes the links of a package that was checked. */
-export async function placeLinks({ folder, info }: OpenPackage): Promise<void> {
-  for (const [path, target] of Object.entries(info.links)) await symlink(target, join(folder, path));
+export async function placeLinks({ folder, links }: OpenPackage): Promise<void> {
+  for (const { path, target } of links) await symlink(target, join(folder, path));
 }
 
 /** `<archive>.sha256`, as sha256sum writes it, where it is there. */
@@ -86,14 +88,22 @@ async function checksumProblems(folder: string, { files }: Extracted): Promise<s
 }
 
 /** What no list of digests tells. */
-function formProblems(info: DeploymentInfo, { files, links }: Extracted): string[] {
+function formProblems(info: DeploymentInfo, { files }: Extracted): string[] {
   const executables = new Set(info.executables);
   const paths = new Set(files.map(({ path }) => path));
-  const found = new Map(links.map(({ path, target }) => [path, target]));
   return [
     ...files.filter(({ path, executable }) => executable !== executables.has(path)).map(({ path, executable }) => `${quoted(path)}: it ${executable ? 'may' : 'may not'} be run, and ${INFO} says otherwise`),
-    ...[...found].filter(([path, target]) => info.links[path] !== target).map(([path]) => `${quoted(path)}: the link is not that of ${INFO}`),
-    ...Object.keys(info.links).filter((path) => !found.has(path)).map((path) => `${quoted(path)}: the link is missing`),
     ...info.templates.filter(({ path }) => !paths.has(path)).map(({ path }) => `${quoted(path)}: the template is missing`),
+  ];
+}
+
+async function linkProblems(folder: string, { files, links }: Extracted): Promise<readonly string[]> {
+  const listed = files.some(({ path }) => path === LINKS) ? parseLinks(await text(folder, LINKS)) : [];
+  if (typeof listed === 'string') return [`${LINKS}: it ${listed}`];
+  const expected = new Map(listed.map(({ path, target }) => [path, target]));
+  const found = new Set(links.map(({ path }) => path));
+  return [
+    ...links.filter(({ path, target }) => expected.get(path) !== target).map(({ path }) => `${quoted(path)}: the link is not that of ${LINKS}`),
+    ...listed.filter(({ path }) => !found.has(path)).map(({ path }) => `${quoted(path)}: the link is missing`),
   ];
 }

@@ -53,7 +53,10 @@ export async function writeArchive(folder: string, name: string, entries: readon
     }
     const sha256 = built.digest.slice('sha256:'.length);
     await replace(folder, `${name}.sha256`, `${sha256}  ${name}\n`);
-    await rename(temporary, file);
+    await rename(temporary, file).catch(async (thrown: unknown) => {
+      await rm(`${file}.sha256`, { force: true }).catch(() => undefined);
+      throw thrown;
+    });
     return { file, sha256, size: built.size, uncompressed: built.uncompressed };
   } catch (thrown) {
     await rm(temporary, { force: true }).catch(() => undefined);

@@ -10,6 +10,27 @@ export function neededVariables(text: string): readonly string[] {
   return [...new Set(names)].sort();
 }
 
+export interface FilledIn {
+  readonly text: string;
+  /** Names of all variables in it, also of those with a text that stands for them. */
+  readonly used: readonly string[];
+  /** Names of those that have neither a value nor such a text; they stay as they are. Sorted. */
+  readonly missing: readonly string[];
+}
+
+export function fillIn(template: string, values: Readonly<Record<string, string>>): FilledIn {
+  const used = new Set<string>();
+  const missing = new Set<string>();
+  const text = template.replace(PLACE, (all, name: string | undefined, otherwise: string | undefined) => {
+    if (name === undefined) return '${';
+    used.add(name);
+    const value = Object.hasOwn(values, name) ? values[name] : otherwise;
+    if (value === undefined) missing.add(name);
+    return value ?? all;
+  });
+  return { text, used: [...used], missing: [...missing].sort() };
+}
+
 export interface Values {
   readonly values: Readonly<Record<string, string>>;
   /** Names of variables that are secret: a file would show them to whoever can read it. */
@@ -30,18 +51,11 @@ export interface Template {
 export function renderTemplates(templates: readonly Template[], { values, secrets }: Values, environment: string): readonly string[] {
   const problems: string[] = [];
   const texts = templates.map(({ path, text }) => {
-    const missing = new Set<string>();
-    const secret = new Set<string>();
-    const rendered = text.replace(PLACE, (all, name: string | undefined, otherwise: string | undefined) => {
-      if (name === undefined) return '${';
-      if (secrets.includes(name)) secret.add(name);
-      const value = Object.hasOwn(values, name) ? values[name] : otherwise;
-      if (value === undefined) missing.add(name);
-      return value ?? all;
-    });
-    problems.push(...[...missing].sort().map((name) => `${quoted(path)}: the variable ${name} is not set`));
-    problems.push(...[...secret].sort().map((name) => `${quoted(path)}: the variable ${name} is secret, and a file is readable; the service gets it as an environment variable`));
-    if (missing.size === 0 && secret.size === 0 && /\.json(?:\.template)?$/.test(path) && !isJson(rendered)) problems.push(`${quoted(path)}: filled in it is no JSON any more; a value may need quotes around it, or hold a quote itself`);
+    const { text: rendered, used, missing } = fillIn(text, values);
+    const secret = used.filter((name) => secrets.includes(name)).sort();
+    problems.push(...missing.map((name) => `${quoted(path)}: the variable ${name} is not set`));
+    problems.push(...secret.map((name) => `${quoted(path)}: the variable ${name} is secret, and a file is readable; the service gets it as an environment variable`));
+    if (missing.length === 0 && secret.length === 0 && /\.json(?:\.template)?$/.test(path) && !isJson(rendered)) problems.push(`${quoted(path)}: filled in it is no JSON any more; a value may need quotes around it, or hold a quote itself`);
     return rendered;
   });
   if (problems.length === 0) return texts;

@@ -69,3 +69,40 @@ describe('executor sbom', () => {
     expect([...(await page()).matchAll(/^\| `([a-zA-Z]+)` \|/gm)].map(([, option]) => option)).toEqual(Object.keys(schema.properties));
   });
 });
+
+describe('executor sbom, given what is hostile or broken', () => {
+  const start = async (options: SbomOptions, context: Partial<SbomContext> & { readonly graph?: unknown } = {}): Promise<boolean> => {
+    const { graph = workspace.graph, ...rest } = context;
+    return (await sbomExecutor(options, { root: workspace.root, projectName: 'shop', projectGraph: graph as NonNullable<SbomContext['projectGraph']>, projectsConfigurations: { version: 2, projects: { shop: { root: 'apps/shop' } } }, ...rest })).success;
+  };
+  const external = (packageName: string, version: string) => ({ data: { packageName, version } });
+
+  it('prints names of packages as plain ASCII, and writes what they are', async () => {
+    const graph = { nodes: { shop: { data: { root: 'nowhere' } } }, externalNodes: { 'npm:x': external('ev\u001b[31m\u202eil', '1.0.0'), 'npm:git': external('fork', 'git+ssh://git@example.com/a.git#1') }, dependencies: { shop: [{ target: 'npm:x' }, { target: 'npm:git' }] } };
+    await workspace.install('.', { name: 'fixture', dependencies: { 'ev\u001b[31m\u202eil': '1', fork: '1' } });
+    expect(await start({ formats: ['cyclonedx', 'cyclonedx', 'spdx'], outputPath: 'out/{projectName}', licenses: { allow: ['MIT'], unknown: 'deny' } }, { graph })).toBe(false);
+    expect(printed).toMatch(/^[\x20-\x7e\n]+$/);
+    expect(printed.split('\n').slice(0, 3)).toEqual(['wrote out/shop/sbom.cdx.json: 2 packages, 2 without a license', 'wrote out/shop/sbom.spdx.json: 2 packages, 2 without a license', 'licenses: 0 allowed, 0 excepted, 2 denied']);
+    expect(printed).toContain('fork@? (');
+    expect((JSON.parse(await readFile(join(workspace.root, 'out/shop/sbom.cdx.json'), 'utf8')) as { components: { name: string }[] }).components[0]?.name).toBe('ev\u001b[31m\u202eil');
+  });
+
+  it.each<[string, SbomOptions, object, RegExp]>([
+    ['a graph without the project', {}, { graph: { nodes: {}, dependencies: {} } }, /there is no project shop in the project graph/],
+    ['a project that is called like a way out', { outputPath: 'out/{projectName}' }, { projectName: '../../../x', projectsConfigurations: { version: 2, projects: {} } }, /outputPath must lie in the workspace/],
+    ['an output that is a file', { outputPath: 'package.json' }, {}, /ENOTDIR|EEXIST/],
+    ['no project, in a workspace that the graph does not call so', {}, { projectName: undefined }, /there is no project workspace/],
+    ['a graph of another workspace', {}, { projectGraph: undefined }, /the project graph is that of/],
+    ['exceptions without a reason', { licenses: { deny: ['MIT'], exceptions: [{ package: 'x', reason: '' }] } }, {}, /reason/],
+  ])('%s is one line, and no stack', async (_, options, context, why) => {
+    expect(await start(options, context)).toBe(false);
+    expect(printed).toMatch(/^error: no bill of materials: [\x20-\x7e]+\n$/);
+    expect(printed).toMatch(why);
+  });
+
+  it('a time that is none is told by its variable', async () => {
+    process.env['SOURCE_DATE_EPOCH'] = 'yesterday';
+    expect(await start({})).toBe(false);
+    expect(printed).toBe('error: no bill of materials: SOURCE_DATE_EPOCH must be a whole number of seconds, got "yesterday"\n');
+  });
+});

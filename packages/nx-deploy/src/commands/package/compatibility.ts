@@ -5,14 +5,19 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { PackageArtifact } from '../../config/index.js';
 import { DeployError } from '../../errors.js';
+import { quoted } from '../../archive/manifest.js';
 import { thisMachine } from '../../image/dependencies/machine.js';
 import { breakingChanges } from '../../package/compatibility/openapi.js';
 import { isObject, text, type Json } from '../../package/compatibility/json.js';
-import { isRange, satisfies } from '../../package/compatibility/versions.js';
+import { requirementProblems } from '../../package/compatibility/requirements.js';
+import { satisfies } from '../../package/compatibility/versions.js';
 import type { VersionCompatibility } from '../../package/documents.js';
 import { API_DOCUMENT } from '../../package/layout.js';
 import { openPackage, type OpenPackage } from '../../package/open.js';
+import { ascii } from '../../terminal/sanitize.js';
 import { projectFolder, type ProjectContext } from '../context.js';
+
+type Machine = NonNullable<OpenPackage['info']['machine']>;
 
 export interface Compatibility {
   readonly document: VersionCompatibility;
@@ -22,7 +27,7 @@ export interface Compatibility {
 
 export async function compatibilityOf(context: ProjectContext, { requires, api }: PackageArtifact, service: string, version: string): Promise<Compatibility> {
   const node = requires.node ?? await statedNode(context);
-  assertRanges([...node === undefined ? [] : [['node', node] as const], ...requires.services.flatMap(({ name, version: range }) => (range === undefined ? [] : [[name, range] as const]))]);
+  assertRequirements(requirementProblems(requires, service, node));
   const described = api === undefined ? undefined : await apiOf(api);
   return {
     document: {
@@ -43,9 +48,8 @@ async function statedNode(context: ProjectContext): Promise<string | undefined> 
   return undefined;
 }
 
-function assertRanges(ranges: readonly (readonly [name: string, range: string])[]): void {
-  const problems = ranges.filter(([, range]) => !isRange(range)).map(([name, range]) => `${name}: ${JSON.stringify(range)} is no range of versions like ">=20.19.0" or "^22.12.0 || >=24.0.0"`);
-  if (problems.length > 0) throw new DeployError('ND-CONFIG-INVALID', { what: 'the package needs versions that cannot be understood', where: 'artifact.requires in deploy.json, or engines.node in package.json', problems, next: 'write a range as package.json does' });
+function assertRequirements(problems: readonly string[]): void {
+  if (problems.length > 0) throw new DeployError('ND-CONFIG-INVALID', { what: 'what the package needs cannot be understood', where: 'artifact.requires in deploy.json, or engines.node in package.json', problems, next: 'correct each of these, then make the package again' });
 }
 
 type Api = NonNullable<VersionCompatibility['api']>;
@@ -78,7 +82,7 @@ async function earlier(previous: string): Promise<{ readonly name: string; reado
 async function parsed(name: string, bytes: Buffer): Promise<Json> {
   let value: unknown;
   try {
-    value = extname(name) === '.json' ? JSON.parse(bytes.toString('utf8')) : (await import('yaml')).parse(bytes.toString('utf8'), { maxAliasCount: 100 });
+    value = extname(name) === '.json' ? JSON.parse(bytes.toString('utf8')) : (await import('yaml')).parse(bytes.toString('utf8'), { maxAliasCount: 100, merge: true, logLevel: 'error' });
   } catch (thrown) {
     throw badApi(name, thrown);
   }
@@ -96,15 +100,19 @@ function badApi(file: string, why: unknown): DeployError {
   return new DeployError('ND-CONFIG-INVALID', { what: 'an OpenAPI document cannot be read', where: JSON.stringify(file), why: reason, next: 'correct artifact.api in deploy.json, or the document' });
 }
 
-/** Does it run here? @throws DeployError ND-PACKAGE-INCOMPATIBLE with everything that stands against it */
-export function assertFits({ compatibility, info }: Pick<OpenPackage, 'compatibility' | 'info'>, archive: string, node = process.versions.node): void {
+/** What stands against running it here. */
+export function misfits({ compatibility, info }: Pick<OpenPackage, 'compatibility' | 'info'>, node = process.versions.node, here: Machine = thisMachine()): readonly string[] {
   const problems: string[] = [];
-  if (compatibility.node !== undefined && satisfies(node, compatibility.node) !== true) problems.push(`Node: it needs ${compatibility.node}, and the target has ${node}`);
-  const here = thisMachine();
+  if (compatibility.node !== undefined && satisfies(node, compatibility.node) !== true) problems.push(`Node: it needs ${ascii(compatibility.node)}, and the target has ${node}`);
   const { machine } = info;
   if (machine !== undefined && (machine.os !== here.os || machine.architecture !== here.architecture || machine.libc !== here.libc)) {
-    const name = (one: { readonly os: string; readonly architecture: string; readonly libc?: string | undefined }): string => [one.os, one.architecture, ...(one.libc === undefined ? [] : [one.libc])].join(', ');
+    const name = (one: Machine): string => ascii([one.os, one.architecture, ...(one.libc === undefined ? [] : [one.libc])].join(', '));
     problems.push(`native addons: they were made for ${name(machine)}, and the target is ${name(here)}`);
   }
-  if (problems.length > 0) throw new DeployError('ND-PACKAGE-INCOMPATIBLE', { what: 'the package does not fit this target', where: JSON.stringify(archive), problems, next: 'bring the target to what it needs, or make the package for what the target has' });
+  return problems;
+}
+
+/** @throws DeployError ND-PACKAGE-INCOMPATIBLE with everything that stands against it */
+export function assertFits(problems: readonly string[], archive: string): void {
+  if (problems.length > 0) throw new DeployError('ND-PACKAGE-INCOMPATIBLE', { what: 'the package does not fit this target', where: quoted(archive), problems, next: 'bring the target to what it needs, or make the package for what the target has; nothing was changed' });
 }

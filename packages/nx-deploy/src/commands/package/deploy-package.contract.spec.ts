@@ -142,9 +142,11 @@ test('the policy of the environment refuses what no trusted key signed, also whe
 }, 60_000);
 
 test('what is not for this target, not of this service or not there is refused before anything changes', async () => {
-  await bench.project(packageFile({ requires: { node: '>=99' } }, DEPLOY));
+  await bench.project(packageFile({ requires: { node: '>=99', services: [{ name: 'billing' }, { name: 'db', at: '${DATABASE_URL}' }] } }, DEPLOY));
   const archive = await packed('1');
-  expect((await bench.deploy()).document.error).toMatchObject({ code: 'ND-PACKAGE-INCOMPATIBLE', problems: [expect.stringContaining('it needs >=99')] });
+  expect((await bench.deploy()).document).toMatchObject({ outcome: 'refused', error: { code: 'ND-PACKAGE-INCOMPATIBLE', problems: [
+    expect.stringContaining('it needs >=99'), expect.stringMatching(/^billing: no service of this name was deployed to staging/), expect.stringMatching(/^db: .*the variable DATABASE_URL is not set/),
+  ] } });
   await bench.write('apps/api/deploy.json', packageFile({}, { ...DEPLOY, service: 'shop' }));
   expect((await bench.deploy({ package: archive })).document.error).toMatchObject({ code: 'ND-PACKAGE-REFUSED' });
   expect((await bench.deploy({ package: 'none.tar.gz' })).document.error).toMatchObject({ code: 'ND-PACKAGE-MISSING' });

@@ -4,6 +4,9 @@ import type { PackageArtifact } from '../../config/index.js';
 import { DeployError } from '../../errors.js';
 import type { CommandContext } from '../context.js';
 
+/** Says when the input was made, where there is no commit. */
+const EPOCH = 'SOURCE_DATE_EPOCH';
+
 /** By its path in the package; nothing where none is asked for. @throws DeployError ND-LOCKFILE for dependencies that cannot be listed */
 export async function materialsOf({ workspaceRoot, projectRoot, projectName, variables, output }: CommandContext, { sbom: format }: PackageArtifact, graph: ProjectGraphFacts | undefined): Promise<readonly (readonly [path: string, text: string])[]> {
   if (format === undefined) return [];
@@ -12,6 +15,8 @@ export async function materialsOf({ workspaceRoot, projectRoot, projectName, var
     if (unlicensed.length > 0) output.event({ type: 'note', text: `${unlicensed.length} packages of the bill of materials name no licence, or are not installed` });
     return [[sbomFileName(format), document]];
   } catch (thrown) {
-    throw new DeployError('ND-LOCKFILE', { what: 'the bill of materials cannot be made', why: thrown instanceof Error ? thrown.message : String(thrown), next: 'install the dependencies and commit the lock file, or leave "artifact.sbom" out of deploy.json' }, { cause: thrown });
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    const remedy = why.includes(EPOCH) ? `commit the workspace, or set ${EPOCH} to a whole number of seconds since 1970` : 'install the dependencies and commit the lock file';
+    throw new DeployError('ND-LOCKFILE', { what: 'the bill of materials cannot be made', why, next: `${remedy}, or leave "artifact.sbom" out of deploy.json` }, { cause: thrown });
   }
 }

@@ -36,7 +36,7 @@ test('holds what belongs into it, at its place, and nothing else', async () => {
   ]);
   expect(JSON.parse(members['deployment-info.json']?.content ?? '')).toMatchObject({
     schema: 1, service: 'api', buildId: 'api-1.0.0-20260102.030405', build: { version: '1.0.0', dirty: false }, workingDirectory: 'application', entry: 'main.js', command: ['node', 'main.js'],
-    templates: [{ path: 'application/config/app.json.template', variables: ['GREETING'] }], executables: [], links: {},
+    templates: [{ path: 'application/config/app.json.template', variables: ['GREETING'] }], executables: [],
   });
   expect(JSON.parse(members['version-compatibility.json']?.content ?? '')).toEqual({ schema: 1, service: 'api', version: '1.0.0', node: '>=20', database: { schema: { from: null, to: null } }, services: [{ name: 'postgres', version: '>=14' }] });
   expect(JSON.parse(members['build-manifest.json']?.content ?? '')).toMatchObject({ service: 'api', version: '1.0.0', git: { dirty: false } });

@@ -1,7 +1,7 @@
 /** The list of digests of a package, and the signatures over it when there is a key to sign with. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { formatChecksums, readSigningKey, signPackage, type BuildFacts, type SigningKey } from 'nx-build-manifest';
+import { formatChecksums, readSigningKey, signPackage, SIGNATURE_FILES, type BuildFacts, type SigningKey } from 'nx-build-manifest';
 import { DeployError, errorCode } from '../../errors.js';
 import type { PackedFile } from '../../package/application.js';
 import { inMemory } from '../../package/contents.js';
@@ -27,9 +27,9 @@ export async function signatures(files: readonly PackedFile[], folder: string, f
   const real = files.flatMap((file) => ('link' in file ? [] : [file]));
   if (key === undefined) return [inMemory(CHECKSUMS, formatChecksums(real))];
   return withTemporary(folder, async (temporary) => {
-    await layOut(real, temporary);
-    const names = await signPackage({ folder: temporary, files: real.map(({ path }) => path), build: subjectOf(facts), key });
-    return Promise.all(names.map(async (name) => inMemory(name, await readFile(join(temporary, name)))));
+    await layOut(files, temporary);
+    const names = await signPackage({ folder: temporary, files: files.map(({ path }) => path), build: subjectOf(facts), key });
+    return Promise.all(names.filter((name) => SIGNATURE_FILES.includes(name)).map(async (name) => inMemory(name, await readFile(join(temporary, name)))));
   });
 }
 

@@ -4,7 +4,7 @@ import type { Output } from '../output.js';
 export interface Steps {
   /** Shows that a part of the work is under way and how long it took. */
   readonly step: <T>(name: string, work: () => Promise<T>) => Promise<T>;
-  /** How long each took, in ms. */
+  /** How long each took, in ms; also those that failed. */
   readonly took: Readonly<Record<string, Ms>>;
 }
 
@@ -15,13 +15,13 @@ export function steps(output: Pick<Output, 'phase'>): Steps {
     step: async (name, work) => {
       const began = performance.now();
       output.phase(name, 'start');
+      const ended = (): Ms => (took[name] = Math.round(performance.now() - began));
       try {
         const result = await work();
-        took[name] = Math.round(performance.now() - began);
-        output.phase(name, 'done', took[name]);
+        output.phase(name, 'done', ended());
         return result;
       } catch (thrown) {
-        output.phase(name, 'failed', Math.round(performance.now() - began));
+        output.phase(name, 'failed', ended());
         throw thrown;
       }
     },

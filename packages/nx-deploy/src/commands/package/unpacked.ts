@@ -9,12 +9,13 @@ import type { ResolvedEnvironment, VerifyOption } from '../../config/index.js';
 import { DeployError, errorCode } from '../../errors.js';
 import type { ManifestRef } from '../../model/index.js';
 import { APPLICATION, TEMPLATE } from '../../package/layout.js';
-import { openPackage, type OpenPackage } from '../../package/open.js';
+import { openPackage, placeLinks, type OpenPackage } from '../../package/open.js';
 import { withTemporary } from '../../package/store.js';
 import { renderTemplates } from '../../package/templates.js';
 import type { ConfigValues } from '../../releases/index.js';
 import type { CommandContext } from '../context.js';
-import { assertFits } from './compatibility.js';
+import { assertFits, misfits } from './compatibility.js';
+import { askServices } from './required-services.js';
 
 export interface UnpackedPackage {
   /** What runs, as `local` stores it. */
@@ -31,8 +32,9 @@ export async function withPackage<T>(context: CommandContext, resolved: Resolved
     const opened = await openPackage(archive, folder);
     assertService(opened, resolved, archive);
     await verify(context, opened, resolved, archive);
-    assertFits(opened, archive);
-    tell(context, opened, archive);
+    const { found, problems } = await askServices(context, resolved, opened.compatibility.services, config);
+    assertFits([...misfits(opened), ...problems], archive);
+    tell(context, opened, archive, found);
     return use({ collected: await collected(opened, config, resolved.environment, archive), manifest: manifestOf(opened) });
   });
 }
@@ -46,19 +48,20 @@ function assertService({ info }: OpenPackage, { service, file }: ResolvedEnviron
   throw new DeployError('ND-PACKAGE-REFUSED', { what: `the package is one of ${JSON.stringify(info.service)}, not of ${service}`, where: JSON.stringify(archive), next: `name a package of ${service} with --package, or correct "service" in ${file}` });
 }
 
-function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, digestFile }: OpenPackage, archive: string): void {
+function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, digestFile }: OpenPackage, archive: string, services: readonly string[]): void {
   const note = (text: string): void => output.event({ type: 'note', text });
   note(`package ${info.buildId ?? `${info.service} ${info.build.version}`} from ${JSON.stringify(relative(workspaceRoot, archive))}: every digest is right`);
   if (!digestFile) note(`there is no ${JSON.stringify(`${basename(archive)}.sha256`)} beside the package to compare the archive as a whole with`);
-  if (compatibility.services.length > 0) note(`it needs ${compatibility.services.map(({ name, version }) => (version === undefined ? name : `${name} ${version}`)).join(', ')}`);
+  for (const service of services) note(`what it needs is there: ${service}`);
   for (const change of compatibility.api?.breaking ?? []) note(`breaks clients of the release before: ${change}`);
 }
 
 /** What the environment asks of the package. */
-async function verify(context: CommandContext, { folder }: OpenPackage, { verify: option, file }: ResolvedEnvironment, archive: string): Promise<void> {
+async function verify(context: CommandContext, opened: OpenPackage, { verify: option, file }: ResolvedEnvironment, archive: string): Promise<void> {
   if (option.mode === 'off') return;
   const policy = await policyOf(option, file);
-  const { accepted, rules }: Verdicts = await verifyPackage({ folder, policy });
+  await placeLinks(opened);
+  const { accepted, rules }: Verdicts = await verifyPackage({ folder: opened.folder, policy });
   for (const { rule, outcome, detail } of rules) {
     if (outcome === 'passed') context.output.event({ type: 'note', text: `${rule}: ${detail}` });
     if (outcome === 'warned') context.output.event({ type: 'note', text: `warning: ${rule}: ${detail}` });
@@ -84,7 +87,7 @@ function badPolicy(where: string, problems: readonly string[]): DeployError {
 }
 
 /** application/ with its templates filled in; what runs is the same for the same package and the same values. */
-async function collected({ folder, files, info }: OpenPackage, config: ConfigValues, environment: string, archive: string): Promise<CollectedFiles> {
+async function collected({ folder, files, links: all, info }: OpenPackage, config: ConfigValues, environment: string, archive: string): Promise<CollectedFiles> {
   const templates = await Promise.all(info.templates.map(async ({ path }) => ({ path, text: await readFile(join(folder, path), 'utf8') })));
   const texts = renderTemplates(templates, { values: config.values, secrets: [...new Set([...config.secrets, ...info.secrets])] }, environment);
   const filledIn = new Map(templates.map(({ path }, index) => [path, Buffer.from(texts[index] ?? '')]));
@@ -95,8 +98,8 @@ async function collected({ folder, files, info }: OpenPackage, config: ConfigVal
     if (text === undefined) return { path: inside(path), source: join(folder, path), mode, size, sha256 };
     return { path: inside(path.slice(0, -TEMPLATE.length)), source: text, mode, size: text.length, sha256: createHash('sha256').update(text).digest('hex') };
   });
-  const links = Object.entries(info.links).filter(([path]) => path.startsWith(`${APPLICATION}/`)).map(([path, link]): ManifestLink => ({ path: inside(path), link }));
-  const all = sorted<CollectedFile | ManifestLink>([...own, ...links]);
-  assertSafe(all, archive);
-  return { files: all, entry: info.entry, cwd: inside(info.workingDirectory) || '.', digest: manifestDigest(all), bytes: own.reduce((sum, { size }) => sum + size, 0), count: all.length, warnings: [] };
+  const links = all.filter(({ path }) => path.startsWith(`${APPLICATION}/`)).map(({ path, target }): ManifestLink => ({ path: inside(path), link: target }));
+  const entries = sorted<CollectedFile | ManifestLink>([...own, ...links]);
+  assertSafe(entries, archive);
+  return { files: entries, entry: info.entry, cwd: inside(info.workingDirectory) || '.', digest: manifestDigest(entries), bytes: own.reduce((sum, { size }) => sum + size, 0), count: entries.length, warnings: [] };
 }
