@@ -2,6 +2,7 @@ import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'aj
 import { formatHints, formats } from './formats.js';
 import { printable } from './problem.js';
 import { isSecret, type KeyRule } from './schema.js';
+import { TRAITS } from './traits.js';
 
 const TYPES = ['integer', 'number', 'boolean', 'string'] as const;
 type ValueType = (typeof TYPES)[number];
@@ -33,6 +34,8 @@ export class RuleCompiler {
   constructor() {
     for (const [name, validate] of Object.entries(formats)) this.ajv.addFormat(name, validate);
     this.ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
+    // Looked at where the schema is read, with the line they stand in.
+    for (const keyword of TRAITS) this.ajv.addKeyword(keyword);
   }
 
   /** `flaw` says why the definition itself cannot be used. */

@@ -4,7 +4,7 @@ import { isEnvironmentName } from './environment-name.js';
 import { readLayer, type Layer } from './layer.js';
 import { formatProblem, printable } from './problem.js';
 import { isReservedName } from './reserved-names.js';
-import { isSecret, mergeSchemas, type EnvSchema } from './schema.js';
+import { isSecret, mergeSchemas, NO_SCHEMA, schemaForTier } from './schema.js';
 
 /** Which environment, and where. */
 export interface EnvironmentQuery {
@@ -28,8 +28,6 @@ export interface LoadedEnvironment {
   /** All of them at once, each `file:line key: what`; empty when the environment is valid. No value is quoted. */
   readonly problems: string[];
 }
-
-const NO_SCHEMA: EnvSchema = { rules: new Map(), required: new Map(), additional: undefined };
 
 /** Later layers win. Reserved names are left out: the platform's value would be another. */
 function mergeValues(layers: readonly Layer[]): Map<string, PlacedValue> {
@@ -55,7 +53,7 @@ export async function loadEnvironment(query: EnvironmentQuery): Promise<LoadedEn
   const workspaceRoot = resolve(query.workspaceRoot);
   const roots = [...new Set([workspaceRoot, resolve(workspaceRoot, query.projectRoot)])];
   const layers = await Promise.all(roots.map(async (root) => readLayer(root, { environment: query.environment, workspaceRoot })));
-  const schema = layers.reduce((merged, layer) => mergeSchemas(merged, layer.schema ?? NO_SCHEMA), NO_SCHEMA);
+  const schema = schemaForTier(layers.reduce((merged, layer) => mergeSchemas(merged, layer.schema ?? NO_SCHEMA), NO_SCHEMA), query.environment);
   const values = mergeValues(layers);
   const { defaults, problems } = checkEnvironment(layers, schema, values);
   const sorted = [...values, ...defaults].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -13,7 +13,7 @@ export interface ParsedEnvFile {
 }
 
 /** Linux refuses to start a process with a longer `KEY=value` (MAX_ARG_STRLEN, 128 KiB with its ending NUL). */
-const LONGEST_ENTRY = 128 * 1024 - 1;
+export const LONGEST_ENTRY = 128 * 1024 - 1;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^\s=:#]+)(?:[ \t]*=|:(?=[ \t]))[ \t]*(.*)$/;
 const BLANK_OR_COMMENT = /^[ \t]*(?:#.*)?$/;
