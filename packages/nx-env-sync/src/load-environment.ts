@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { checkEnvironment, type PlacedValue } from './check-environment.js';
+import { checkEnvironment } from './check-environment.js';
 import { isEnvironmentName } from './environment-name.js';
 import { readLayer, type Layer } from './layer.js';
 import { formatProblem, printable } from './problem.js';
+import type { Expanded, PlacedValue } from './references.js';
 import { isReservedName } from './reserved-names.js';
 import { isSecret, mergeSchemas, NO_SCHEMA, schemaForTier } from './schema.js';
 
@@ -44,6 +45,12 @@ function refused(name: string): LoadedEnvironment {
   return { found: false, values: {}, secrets: [], sources: {}, problems: [`${shown} is no environment name: ${rule}`] };
 }
 
+/** What holds a secret by reference is one. */
+function withHolders(secrets: readonly string[], holds: Expanded['holds']): string[] {
+  const holders = [...holds].filter(([, held]) => secrets.some((key) => held.has(key))).map(([key]) => key);
+  return [...new Set([...secrets, ...holders])].sort();
+}
+
 /**
  * Reads `environments/<environment>.env` of the workspace and of the project (the project wins) and validates the
  * result against `environments/env.schema.json` of both. Never throws for what the files hold: see `problems`.
@@ -54,13 +61,12 @@ export async function loadEnvironment(query: EnvironmentQuery): Promise<LoadedEn
   const roots = [...new Set([workspaceRoot, resolve(workspaceRoot, query.projectRoot)])];
   const layers = await Promise.all(roots.map(async (root) => readLayer(root, { environment: query.environment, workspaceRoot })));
   const schema = schemaForTier(layers.reduce((merged, layer) => mergeSchemas(merged, layer.schema ?? NO_SCHEMA), NO_SCHEMA), query.environment);
-  const values = mergeValues(layers);
-  const { defaults, problems } = checkEnvironment(layers, schema, values);
-  const sorted = [...values, ...defaults].sort(([a], [b]) => (a < b ? -1 : 1));
+  const { values, holds, problems } = checkEnvironment(layers, schema, mergeValues(layers));
+  const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     found: layers.some((layer) => layer.entries !== undefined || layer.schema !== undefined),
     values: Object.fromEntries(sorted.map(([key, { value }]) => [key, value])),
-    secrets: [...schema.rules].filter(([, rule]) => isSecret(rule)).map(([key]) => key).sort(),
+    secrets: withHolders([...schema.rules].filter(([, rule]) => isSecret(rule)).map(([key]) => key), holds),
     sources: Object.fromEntries(sorted.map(([key, { file, line }]) => [key, `${file}:${line}`])),
     problems: [...layers.flatMap((layer) => layer.problems), ...problems].map(formatProblem),
   };

@@ -69,7 +69,7 @@ class SchemaReader {
   }
 
   private report(offset: number, what: string, key?: string): void {
-    this.problems.push({ file: this.file, line: this.lineAt(offset), ...(key === undefined ? {} : { key }), what });
+    this.problems.push({ file: this.file, line: this.lineAt(offset), ...(key === undefined ? {} : { key }), what, rule: 'schema' });
   }
 
   private lineAt(offset: number): number {
