@@ -1,6 +1,6 @@
+import { EnvSyncError } from '../errors.js';
 import { isVariableName, LONGEST_ENTRY } from '../parse-env-file.js';
 import { printable } from '../problem.js';
-import { EnvRefusal } from '../refusal.js';
 import { LINE_END, scan, type Statement } from './statements.js';
 import { styleOfNew, writingsOf } from './write-value.js';
 
@@ -41,16 +41,14 @@ export class EnvDocument {
 
   /**
    * Sets the value that dotenv will read for the key: in place, or in a new line at the end.
-   * @throws EnvRefusal when no quoting of the format can hold the value; the document is then as it was.
+   * @throws EnvSyncError when no quoting of the format can hold the value; the document is then as it was.
    */
   set(key: string, value: string): void {
     const old = this.last(key);
     if (old?.value === value) return;
     checkEntry(key, value, old !== undefined);
     const done = old === undefined ? this.append(key, value) : this.replace(old, value);
-    if (!done) throw new EnvRefusal(`${key}: its value cannot be written in an environment file: no way of quoting holds it as it is`, {
-      next: 'leave out one of the kinds of quotes that it holds, or encode it (base64, say)',
-    });
+    if (!done) throw refused(`${key}: its value cannot be written in an environment file: no way of quoting holds it as it is`, 'leave out one of the kinds of quotes that it holds, or encode it (base64, say)');
   }
 
   /** Removes every assignment of the key with its lines. A comment above it stays. */
@@ -67,7 +65,7 @@ export class EnvDocument {
   /** Gives the key another name in place, all its assignments alike. */
   rename(from: string, to: string): void {
     checkEntry(to, '', false);
-    if (this.last(to) !== undefined) throw new EnvRefusal(`${printable(from)} cannot be renamed to ${to}: the file sets ${to} as well`, { next: 'remove one of the two' });
+    if (this.last(to) !== undefined) throw refused(`${printable(from)} cannot be renamed to ${to}: the file sets ${to} as well`, 'remove one of the two');
     for (let old = this.last(from); old !== undefined; old = this.last(from)) {
       const named = old;
       const expected = this.statements.map((each) => (each === named ? { key: to, value: each.value } : each));
@@ -135,17 +133,21 @@ export class EnvDocument {
   }
 }
 
-function unchangeable(key: string): EnvRefusal {
-  return new EnvRefusal(`${printable(key)}: its line cannot be changed without changing what the lines around it mean`, { next: 'edit the file by hand' });
+function refused(what: string, next?: string): EnvSyncError {
+  return new EnvSyncError('refused', { what, ...(next === undefined ? {} : { next }) });
+}
+
+function unchangeable(key: string): EnvSyncError {
+  return refused(`${printable(key)}: its line cannot be changed without changing what the lines around it mean`, 'edit the file by hand');
 }
 
 /** What no process can receive is not written either. A name that dotenv accepts and no process does may keep its line. */
 function checkEntry(key: string, value: string, stands: boolean): void {
-  if (!stands && !isVariableName(key)) throw new EnvRefusal(`${JSON.stringify(printable(key, 64))} is no valid name: letters, digits and _ only, no digit first`);
-  if (value.includes('\0')) throw new EnvRefusal(`${key}: its value holds a NUL byte, which no process can receive`);
-  if (/[\ud800-\udfff]/u.test(value)) throw new EnvRefusal(`${key}: its value is not well-formed text and would not be the same when it is read again`);
+  if (!stands && !isVariableName(key)) throw refused(`${JSON.stringify(printable(key, 64))} is no valid name: letters, digits and _ only, no digit first`);
+  if (value.includes('\0')) throw refused(`${key}: its value holds a NUL byte, which no process can receive`);
+  if (/[\ud800-\udfff]/u.test(value)) throw refused(`${key}: its value is not well-formed text and would not be the same when it is read again`);
   const bytes = Buffer.byteLength(key) + 1 + Buffer.byteLength(value);
-  if (bytes > LONGEST_ENTRY) throw new EnvRefusal(`${key}: its value makes it ${bytes} bytes long; no process can receive more than ${LONGEST_ENTRY}`);
+  if (bytes > LONGEST_ENTRY) throw refused(`${key}: its value makes it ${bytes} bytes long; no process can receive more than ${LONGEST_ENTRY}`);
 }
 
 /** Reads the text of an environment file for changes. Whatever dotenv 18 accepts is accepted, and read the same. */

@@ -1,4 +1,4 @@
-import { EnvRefusal } from '../refusal.js';
+import { EnvSyncError } from '../errors.js';
 
 export type Quote = '' | '"' | "'" | '`';
 
@@ -69,7 +69,7 @@ function match(source: string, from: number): RegExpExecArray | null {
     return ASSIGNMENT.exec(source);
   } catch {
     // The pattern needs a stack as deep as a quoted value is long.
-    throw new EnvRefusal('the environment file holds a quoted value that is too long to be read');
+    throw new EnvSyncError('refused', { what: 'the environment file holds a quoted value that is too long to be read' });
   }
 }
 
