@@ -6,7 +6,7 @@ const transform = {
 };
 /** ESM-only libraries that jest's CommonJS runtime needs transformed. */
 const esm = ['execa', '@sindresorhus', 'figures', 'get-stream', 'human-signals', 'is-plain-obj', 'is-stream', 'is-unicode-supported',
-  'npm-run-path', 'parse-ms', 'path-key', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant'];
+  'npm-run-path', 'parse-ms', 'path-key', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant', 'age-encryption', '@noble', '@scure'];
 const base = {
   rootDir: __dirname,
   testEnvironment: 'node',

@@ -54,8 +54,8 @@ export const packages = {
   'nx-deploy': ['nx-health', 'nx-env-sync', 'nx-build-manifest'],
 };
 
-/** Files of the other packages that may start a process. */
-export const processStarters = [{ name: 'nx-build-manifest', file: 'git.ts' }];
+/** Files of the other packages that may start a process, and how many folders below src they stand. */
+export const processStarters = [{ name: 'nx-build-manifest', file: 'git.ts', depth: 0 }, { name: 'nx-env-sync', file: 'shell/*.ts', depth: 1 }];
 
 const deepest = 5;
 const escape = (text) => text.replaceAll('.', '\\.');
@@ -75,7 +75,7 @@ function packagePatterns(name, depth) {
 
 const processPattern = {
   regex: '^(?:node:)?(?:child_process|cluster)$|^execa(?:/|$)',
-  message: 'Only packages/nx-deploy/src/shell starts processes.',
+  message: 'Only the folders shell of nx-deploy and nx-env-sync start processes.',
 };
 
 function layerPatterns(name, layer, depth) {
@@ -144,6 +144,6 @@ export function importRules() {
     ...Object.keys(packages).flatMap(packageBlocks),
     ...Object.entries(layers).flatMap(layerBlocks),
     ...closedFiles.map((name) => block(`packages/nx-deploy/src/${name}.ts`, [{ regex: '', message: `${name}.ts imports nothing.` }])),
-    ...processStarters.map(({ name, file }) => block(`packages/${name}/src/${file}`, packagePatterns(name, 0))),
+    ...processStarters.map(({ name, file, depth }) => block(`packages/${name}/src/${file}`, packagePatterns(name, depth))),
   ];
 }

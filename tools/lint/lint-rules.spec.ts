@@ -123,6 +123,9 @@ const samples: readonly Sample[] = [
   allowed('shell/x.ts', 'execa'),
   allowed('agent/x.spec.ts', 'node:child_process'),
   inPackage('nx-health', 'node:child_process', ['no-restricted-imports']),
+  inPackage('nx-env-sync', 'node:child_process', ['no-restricted-imports']),
+  sample('packages/nx-env-sync/src/shell/x.ts', `import { a } from 'node:child_process';\nexport const b = a;\n`, imports, []),
+  sample('packages/nx-env-sync/src/shell/x.ts', `import { a } from 'nx-deploy';\nexport const b = a;\n`, imports, ['no-restricted-imports']),
   sample('tools/x.ts', `import { a } from 'node:child_process';\nexport const b = a;\n`, imports, []),
   // Packages.
   ...['nx-health', 'nx-env-sync', 'nx-build-manifest'].flatMap((name, index, all) => [

@@ -1,84 +1,92 @@
 import { RuleCompiler, type CompiledRule } from './check-value.js';
 import type { Layer } from './layer.js';
 import { printable, type EnvProblem } from './problem.js';
+import { expandReferences, type Expanded, type PlacedValue } from './references.js';
 import { isReservedName } from './reserved-names.js';
 import type { EnvSchema, KeyRule } from './schema.js';
 import { suggest } from './suggest.js';
-
-/** A value and where it stands. */
-export interface PlacedValue {
-  readonly value: string;
-  readonly file: string;
-  readonly line: number;
-}
+import { renamesOf } from './traits.js';
 
 export interface CheckedEnvironment {
-  /** Defaults for the keys that no file sets. */
-  readonly defaults: ReadonlyMap<string, PlacedValue>;
+  /** Defaults applied, references replaced where the schema asks for it. */
+  readonly values: ReadonlyMap<string, PlacedValue>;
+  /** Which keys the value of a key holds by reference. */
+  readonly holds: Expanded['holds'];
   readonly problems: readonly EnvProblem[];
 }
 
+/** What schemas say is compiled once for a process: the projects of a workspace describe their keys much alike. */
+const compiler = new RuleCompiler();
+
 /** Finds all that is wrong with the merged values, the workspace's layer first and the project's last. */
-export function checkEnvironment(layers: readonly Layer[], schema: EnvSchema, values: ReadonlyMap<string, PlacedValue>): CheckedEnvironment {
-  const { defaults, problems } = checkRules(schema, values);
+export function checkEnvironment(layers: readonly Layer[], schema: EnvSchema, set: ReadonlyMap<string, PlacedValue>): CheckedEnvironment {
+  const rules = [...schema.rules].map(([key, rule]) => ({ key, rule, compiled: compiler.compile(rule) }));
+  const presets = rules.map(({ key, rule, compiled }) => ({ key, rule, preset: presetOf(key, rule, compiled, schema.expand === true) }));
+  const defaults = presets.flatMap(({ key, rule: { file, line }, preset: { value } }) => (value === undefined || set.has(key) ? [] : [[key, { value, file, line }] as const]));
+  const complete = new Map([...set, ...defaults]);
+  const { values, holds, problems } = schema.expand === true ? expandReferences(complete) : { values: complete, holds: new Map<string, never>(), problems: [] };
+  const flawed = new Set(problems.map(({ key }) => key));
   const file = layers.at(-1)?.file ?? '';
-  return { defaults, problems: [...reservedKeys(layers), ...unknownKeys(layers, schema), ...missingKeys(schema, values, file), ...problems] };
+  return {
+    values, holds,
+    problems: [
+      ...reservedKeys(layers), ...unknownKeys(layers, schema), ...missingKeys(schema, set, file), ...problems,
+      ...presets.flatMap(({ key, rule, preset }, index) => [
+        ...flawsOf(rules[index]?.compiled, preset.flaws).map((what): EnvProblem => ({ file: rule.file, line: rule.line, key, what, rule: 'schema' })),
+        // A default is checked where it is described; one with references is as good as what it refers to.
+        ...((set.has(key) || holds.has(key)) && !flawed.has(key) ? checkValue(key, values.get(key), rules[index]?.compiled) : []),
+      ]),
+    ],
+  };
+}
+
+function flawsOf(compiled: CompiledRule | undefined, flaws: readonly string[]): readonly string[] {
+  return compiled !== undefined && 'flaw' in compiled ? [compiled.flaw, ...flaws] : flaws;
+}
+
+function checkValue(key: string, found: PlacedValue | undefined, compiled: CompiledRule | undefined): EnvProblem[] {
+  const what = found !== undefined && compiled !== undefined && 'check' in compiled ? compiled.check(found.value) : undefined;
+  return found === undefined || what === undefined ? [] : [{ file: found.file, line: found.line, key, what, rule: 'value' }];
 }
 
 function reservedKeys(layers: readonly Layer[]): EnvProblem[] {
   return layers.flatMap(({ file, entries = [] }) => [...entries]
     .filter(([key]) => isReservedName(key))
-    .map(([key, { line }]) => ({ file, line, key, what: 'is set by the platform for each instance; remove it here' })));
+    .map(([key, { line }]) => ({ file, line, key, what: 'is set by the platform for each instance; remove it here', rule: 'reserved' as const })));
 }
 
 /** A key of the shared file is unknown only where the workspace has a schema: the other projects' keys stand in it too. */
 function unknownKeys(layers: readonly Layer[], schema: EnvSchema): EnvProblem[] {
-  if (schema.additional === true) return [];
   const described = new Set([...schema.rules.keys(), ...schema.required.keys()]);
+  const renamed = new Map([...schema.rules].flatMap(([key, { definition }]) => renamesOf(definition).map((name) => [name, key] as const)));
   const anySchema = layers.some((layer) => layer.schema !== undefined);
-  const strict = layers.filter((layer, index) => (index === layers.length - 1 ? anySchema : layer.schema !== undefined));
-  return strict.flatMap(({ file, entries = [] }) => [...entries]
-    .filter(([key]) => !described.has(key) && !isReservedName(key))
-    .map(([key, { line }]) => {
+  return layers.flatMap(({ file, entries = [], schema: own }, index) => {
+    const strict = schema.additional !== true && (index === layers.length - 1 ? anySchema : own !== undefined);
+    return [...entries].flatMap(([key, { line }]): EnvProblem[] => {
+      if (described.has(key) || isReservedName(key)) return [];
+      const now = renamed.get(key);
+      if (now !== undefined) return [{ file, line, key, what: `is called ${now} now; rename it, or let nx-env-sync:migrate do it`, rule: 'renamed' }];
+      if (!strict) return [];
       const near = suggest(key, described);
-      return { file, line, key, what: `is not in the schema${near === undefined ? '' : `; did you mean ${near}?`}` };
-    }));
+      return [{ file, line, key, what: `is not in the schema${near === undefined ? '' : `; did you mean ${near}?`}`, rule: 'unknown' }];
+    });
+  });
 }
 
 function missingKeys(schema: EnvSchema, values: ReadonlyMap<string, PlacedValue>, file: string): EnvProblem[] {
   return [...schema.required]
     .filter(([key]) => !values.has(key) && schema.rules.get(key)?.definition['default'] === undefined && !isReservedName(key))
-    .map(([key, at]) => ({ file, key, what: `is missing; ${printable(at.file)}:${at.line} requires it` }));
-}
-
-function checkRules(schema: EnvSchema, values: ReadonlyMap<string, PlacedValue>): { defaults: Map<string, PlacedValue>; problems: EnvProblem[] } {
-  const compiler = new RuleCompiler();
-  const defaults = new Map<string, PlacedValue>();
-  const problems: EnvProblem[] = [];
-  for (const [key, rule] of schema.rules) {
-    const compiled = compiler.compile(rule);
-    const preset = presetOf(key, rule, compiled);
-    const flaws = 'flaw' in compiled ? [compiled.flaw, ...preset.flaws] : preset.flaws;
-    problems.push(...flaws.map((what) => ({ file: rule.file, line: rule.line, key, what })));
-    const found = values.get(key);
-    if (found === undefined) {
-      if (preset.value !== undefined) defaults.set(key, { value: preset.value, file: rule.file, line: rule.line });
-      continue;
-    }
-    const wrong = 'check' in compiled ? compiled.check(found.value) : undefined;
-    if (wrong !== undefined) problems.push({ file: found.file, line: found.line, key, what: wrong });
-  }
-  return { defaults, problems };
+    .map(([key, at]) => ({ file, key, what: `is missing; ${printable(at.file)}:${at.line} requires it`, rule: 'missing' as const }));
 }
 
 /** A default as the text that a process would get. A reserved name gets none. */
-function presetOf(key: string, rule: KeyRule, compiled: CompiledRule): { value?: string; flaws: readonly string[] } {
+function presetOf(key: string, rule: KeyRule, compiled: CompiledRule, expand: boolean): { value?: string; flaws: readonly string[] } {
   const preset = rule.definition['default'];
   if (preset === undefined) return { flaws: [] };
   if (isReservedName(key)) return { flaws: ['the platform sets it, so a default has no effect; remove it'] };
   if (typeof preset !== 'string' && typeof preset !== 'number' && typeof preset !== 'boolean') return { flaws: ['the default must be text, a number, true or false'] };
   const value = String(preset);
   if (value.includes('\0')) return { flaws: ['the default holds a NUL byte, which no process can receive'] };
-  const wrong = 'check' in compiled ? compiled.check(value) : undefined;
+  const wrong = 'check' in compiled && !(expand && value.includes('${')) ? compiled.check(value) : undefined;
   return { value, flaws: wrong === undefined ? [] : [`the default ${wrong}`] };
 }

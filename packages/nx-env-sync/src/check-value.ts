@@ -2,6 +2,7 @@ import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'aj
 import { formatHints, formats } from './formats.js';
 import { printable } from './problem.js';
 import { isSecret, type KeyRule } from './schema.js';
+import { TRAITS } from './traits.js';
 
 const TYPES = ['integer', 'number', 'boolean', 'string'] as const;
 type ValueType = (typeof TYPES)[number];
@@ -26,33 +27,56 @@ export type ValueCheck = (text: string) => string | undefined;
 
 export type CompiledRule = { readonly check: ValueCheck } | { readonly flaw: string };
 
-/** Turns the schemas of keys into checks. One per load: ajv keeps what it compiled. */
-export class RuleCompiler {
-  private readonly ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true, logger: false });
+/** How many descriptions are kept; a workspace has far fewer that differ. */
+const KEPT = 5_000;
 
-  constructor() {
-    for (const [name, validate] of Object.entries(formats)) this.ajv.addFormat(name, validate);
-    this.ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
-  }
+/** Turns the schemas of keys into checks, each description once. */
+export class RuleCompiler {
+  private ajv = newAjv();
+  private readonly compiled = new Map<string, CompiledRule>();
 
   /** `flaw` says why the definition itself cannot be used. */
   compile(rule: KeyRule): CompiledRule {
-    const types = typesOf(rule.definition['type']);
-    if (types === undefined) return { flaw: `the type must be one of ${TYPES.join(', ')}` };
-    if (strangeChoices(rule.definition['enum'], types)) return { flaw: 'enum holds a value of another type than the key; a key without a type is text' };
-    const validate = this.validator({ ...rule.definition, type: types });
-    if (typeof validate === 'string') return { flaw: validate };
-    const secret = isSecret(rule);
-    return { check: (text) => check({ text, types, validate, secret }) };
-  }
-
-  private validator(schema: AnySchema): ValidateFunction | string {
-    try {
-      return this.ajv.compile(schema);
-    } catch (error) {
-      return `its description is not a valid JSON schema: ${printable(error instanceof Error ? error.message : String(error))}`;
+    const text = JSON.stringify(rule.definition);
+    const known = this.compiled.get(text);
+    if (known !== undefined) return known;
+    if (this.compiled.size >= KEPT) {
+      this.compiled.clear();
+      // It keeps all that it compiled.
+      this.ajv = newAjv();
     }
+    // An $id is known to one instance for good, whatever it stands in.
+    const made = compileNew(rule, text.includes('"$id"') ? newAjv() : this.ajv);
+    this.compiled.set(text, made);
+    return made;
   }
+}
+
+function compileNew(rule: KeyRule, ajv: Ajv): CompiledRule {
+  const types = typesOf(rule.definition['type']);
+  if (types === undefined) return { flaw: `the type must be one of ${TYPES.join(', ')}` };
+  if (strangeChoices(rule.definition['enum'], types)) return { flaw: 'enum holds a value of another type than the key; a key without a type is text' };
+  const validate = validator({ ...rule.definition, type: types }, ajv);
+  if (typeof validate === 'string') return { flaw: validate };
+  const secret = isSecret(rule);
+  return { check: (text) => check({ text, types, validate, secret }) };
+}
+
+function validator(schema: AnySchema, ajv: Ajv): ValidateFunction | string {
+  try {
+    return ajv.compile(schema);
+  } catch (error) {
+    return `its description is not a valid JSON schema: ${printable(error instanceof Error ? error.message : String(error))}`;
+  }
+}
+
+function newAjv(): Ajv {
+  const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true, logger: false });
+  for (const [name, validate] of Object.entries(formats)) ajv.addFormat(name, validate);
+  ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
+  // Looked at where the schema is read, with the line they stand in.
+  for (const keyword of TRAITS) ajv.addKeyword(keyword);
+  return ajv;
 }
 
 function typesOf(type: unknown): ValueType[] | undefined {

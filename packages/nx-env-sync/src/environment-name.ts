@@ -6,15 +6,19 @@ export const ENVIRONMENTS_FOLDER = 'environments';
 const EXTENSION = '.env';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** A name becomes a file name: so no separators, no leading dot, at most 63 characters. */
+/** Ending of an environment's file of secrets, which no name of an environment may have for that reason. */
+export const SECRETS_EXTENSION = '.secrets.env';
+const SECRETS_ENDING = '.secrets';
+
+/** A name becomes a file name: so no separators, no leading dot, at most 63 characters; and not that of another environment's secrets. */
 export function isEnvironmentName(name: string): boolean {
-  return NAME.test(name);
+  return NAME.test(name) && !name.endsWith(SECRETS_ENDING);
 }
 
 /** Names of all environments that have a file in the workspace or the project, sorted. */
 export async function knownEnvironments(folders: { workspaceRoot: string; projectRoot: string }): Promise<string[]> {
   const roots = [folders.workspaceRoot, resolve(folders.workspaceRoot, folders.projectRoot)];
   const listings = await Promise.all(roots.map(async (root) => readdir(join(root, ENVIRONMENTS_FOLDER)).catch(() => [])));
-  const names = listings.flat().filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
+  const names = listings.flat().filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -(file.endsWith(SECRETS_EXTENSION) ? SECRETS_EXTENSION : EXTENSION).length));
   return [...new Set(names)].filter(isEnvironmentName).sort();
 }

@@ -129,6 +129,7 @@ describe('loadEnvironment', () => {
     expect((await load()).problems).toEqual([
       'environments/env.schema.json: cannot be read: a part of its path is a file, not a folder',
       'environments/staging.env: cannot be read: a part of its path is a file, not a folder',
+      'environments/staging.secrets.env: cannot be read: a part of its path is a file, not a folder',
       'apps/api/environments/env.schema.json: cannot be read: its symbolic links form a circle',
       'apps/api/environments/staging.env: is a folder, not a file',
     ]);

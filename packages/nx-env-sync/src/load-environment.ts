@@ -1,27 +1,16 @@
-import { resolve } from 'node:path';
-import { checkEnvironment, type PlacedValue } from './check-environment.js';
 import { isEnvironmentName } from './environment-name.js';
-import { readLayer, type Layer } from './layer.js';
+import { examineEnvironment, type EnvironmentQuery } from './examine-environment.js';
 import { formatProblem, printable } from './problem.js';
-import { isReservedName } from './reserved-names.js';
-import { isSecret, mergeSchemas, type EnvSchema } from './schema.js';
 
-/** Which environment, and where. */
-export interface EnvironmentQuery {
-  readonly environment: string;
-  /** Absolute folder of the workspace. */
-  readonly workspaceRoot: string;
-  /** Folder of the project, absolute or relative to the workspace. */
-  readonly projectRoot: string;
-}
+export type { EnvironmentQuery } from './examine-environment.js';
 
 /** An environment, merged and validated. Only `values` holds values. */
 export interface LoadedEnvironment {
   /** false when neither a file nor a schema exists for it, or when its name cannot be a file name. */
   readonly found: boolean;
-  /** Sorted by key; defaults of the schema applied. */
+  /** Sorted by key; defaults of the schema applied, references replaced where it asks for that. */
   readonly values: Record<string, string>;
-  /** Sorted names of the keys that a schema calls secret, set or not. */
+  /** Sorted names of the keys that a schema calls secret, set or not, of all that stand in a secrets file, and of what holds one by reference. */
   readonly secrets: string[];
   /** Where each value comes from: `file:line`, with the file relative to the workspace. */
   readonly sources: Record<string, string>;
@@ -29,41 +18,24 @@ export interface LoadedEnvironment {
   readonly problems: string[];
 }
 
-const NO_SCHEMA: EnvSchema = { rules: new Map(), required: new Map(), additional: undefined };
-
-/** Later layers win. Reserved names are left out: the platform's value would be another. */
-function mergeValues(layers: readonly Layer[]): Map<string, PlacedValue> {
-  const values = new Map<string, PlacedValue>();
-  for (const { file, entries = [] } of layers) {
-    for (const [key, { value, line }] of entries) if (!isReservedName(key)) values.set(key, { value, file, line });
-  }
-  return values;
-}
-
-function refused(name: string): LoadedEnvironment {
-  const shown = JSON.stringify(printable(name, 64));
-  const rule = 'letters, digits, dot, dash and underscore only, at most 63, a letter or digit first';
-  return { found: false, values: {}, secrets: [], sources: {}, problems: [`${shown} is no environment name: ${rule}`] };
+/** Why a name can be none of an environment. */
+export function notAName(name: string): string {
+  const rule = 'letters, digits, dot, dash and underscore only, at most 63, a letter or digit first, and not .secrets at the end';
+  return `${JSON.stringify(printable(name, 64))} is no environment name: ${rule}`;
 }
 
 /**
- * Reads `environments/<environment>.env` of the workspace and of the project (the project wins) and validates the
+ * Reads `environments/<environment>.env` and `<environment>.secrets.env` of the workspace and of the project (the project wins) and validates the
  * result against `environments/env.schema.json` of both. Never throws for what the files hold: see `problems`.
  */
 export async function loadEnvironment(query: EnvironmentQuery): Promise<LoadedEnvironment> {
-  if (!isEnvironmentName(query.environment)) return refused(query.environment);
-  const workspaceRoot = resolve(query.workspaceRoot);
-  const roots = [...new Set([workspaceRoot, resolve(workspaceRoot, query.projectRoot)])];
-  const layers = await Promise.all(roots.map(async (root) => readLayer(root, { environment: query.environment, workspaceRoot })));
-  const schema = layers.reduce((merged, layer) => mergeSchemas(merged, layer.schema ?? NO_SCHEMA), NO_SCHEMA);
-  const values = mergeValues(layers);
-  const { defaults, problems } = checkEnvironment(layers, schema, values);
-  const sorted = [...values, ...defaults].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (!isEnvironmentName(query.environment)) return { found: false, values: {}, secrets: [], sources: {}, problems: [notAName(query.environment)] };
+  const { found, values, secrets, problems } = await examineEnvironment(query);
   return {
-    found: layers.some((layer) => layer.entries !== undefined || layer.schema !== undefined),
-    values: Object.fromEntries(sorted.map(([key, { value }]) => [key, value])),
-    secrets: [...schema.rules].filter(([, rule]) => isSecret(rule)).map(([key]) => key).sort(),
-    sources: Object.fromEntries(sorted.map(([key, { file, line }]) => [key, `${file}:${line}`])),
-    problems: [...layers.flatMap((layer) => layer.problems), ...problems].map(formatProblem),
+    found,
+    values: Object.fromEntries([...values].map(([key, { value }]) => [key, value])),
+    secrets: [...secrets],
+    sources: Object.fromEntries([...values].map(([key, { file, line }]) => [key, `${file}:${line}`])),
+    problems: problems.map(formatProblem),
   };
 }

@@ -13,7 +13,7 @@ export interface ParsedEnvFile {
 }
 
 /** Linux refuses to start a process with a longer `KEY=value` (MAX_ARG_STRLEN, 128 KiB with its ending NUL). */
-const LONGEST_ENTRY = 128 * 1024 - 1;
+export const LONGEST_ENTRY = 128 * 1024 - 1;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^\s=:#]+)(?:[ \t]*=|:(?=[ \t]))[ \t]*(.*)$/;
 const BLANK_OR_COMMENT = /^[ \t]*(?:#.*)?$/;
@@ -90,7 +90,7 @@ export function parseEnvFile(text: string, file: string): ParsedEnvFile {
     const match = ASSIGNMENT.exec(row);
     let next = end;
     if (match === null) {
-      if (!BLANK_OR_COMMENT.test(row)) problems.push({ file, line, what: 'is no assignment: expected KEY=value, a comment or an empty line' });
+      if (!BLANK_OR_COMMENT.test(row)) problems.push({ file, line, what: 'is no assignment: expected KEY=value, a comment or an empty line', rule: 'syntax' });
     } else {
       const [, name = '', rest = ''] = match;
       const valueAt = row.length - rest.length;
@@ -107,17 +107,17 @@ export function parseEnvFile(text: string, file: string): ParsedEnvFile {
     const at = { file, line: found.line };
     if (!isVariableName(found.name)) {
       // Not shown: a line of a broken key or certificate can look like a name.
-      problems.push({ ...at, what: 'the name left of the = is not valid: letters, digits and _ only, no digit first' });
+      problems.push({ ...at, what: 'the name left of the = is not valid: letters, digits and _ only, no digit first', rule: 'syntax' });
       return;
     }
     const key = found.name;
     const flaw = flawOf(key, found.value, found.statement);
     if (flaw !== undefined) {
-      problems.push({ ...at, key, what: flaw });
+      problems.push({ ...at, key, what: flaw, rule: 'syntax' });
       return;
     }
     const earlier = values.get(key);
-    if (earlier !== undefined) problems.push({ ...at, key, what: `is set twice, first in line ${earlier.line}; remove one` });
+    if (earlier !== undefined) problems.push({ ...at, key, what: `is set twice, first in line ${earlier.line}; remove one`, rule: 'duplicate' });
     values.set(key, { value: found.value, line: found.line });
   }
 }

@@ -1,3 +1,8 @@
+/** Kinds of findings, by which programs sort them. */
+export type ProblemRule =
+  | 'file' | 'syntax' | 'duplicate' | 'schema' | 'reserved' | 'unknown' | 'missing' | 'value' | 'reference' | 'renamed'
+  | 'deprecated' | 'weak-secret' | 'plain-secret' | 'undeclared-secret' | 'tiers';
+
 /** One finding about an environment. It names files, lines and keys, and never holds a value. */
 export interface EnvProblem {
   /** Path as shown to people, relative to the workspace. */
@@ -7,6 +12,8 @@ export interface EnvProblem {
   readonly key?: string;
   /** What is wrong, and what would be right. */
   readonly what: string;
+  /** Without one: `file`. */
+  readonly rule?: ProblemRule;
 }
 
 /** Printable ASCII only: file names and keywords come from outside, and a terminal obeys control characters. */

@@ -1,13 +1,14 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { errorCode } from './errors.js';
 
 /** An environment must fit into a process's start (about 2 MiB on Linux), so a larger file is a mistake. */
 export const LARGEST_FILE = 1024 * 1024;
 
-export type FileText =
-  | { readonly state: 'read'; readonly text: string }
-  | { readonly state: 'missing' }
-  | { readonly state: 'unreadable'; readonly what: string };
+/** `what` continues "the file ...". */
+export type NotRead = { readonly state: 'missing' } | { readonly state: 'unreadable'; readonly what: string };
+export type FileText = { readonly state: 'read'; readonly text: string } | NotRead;
+export type FileBytes = { readonly state: 'read'; readonly bytes: Buffer } | NotRead;
 
 /** Absent on Windows, where 0 changes nothing. */
 const NONBLOCK = (constants as Partial<typeof constants>).O_NONBLOCK ?? 0;
@@ -21,11 +22,8 @@ const causes: ReadonlyMap<string, string> = new Map([
   ['ENXIO', 'is not a regular file'],
 ]);
 
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
-}
-
-function decode(bytes: Buffer): FileText {
+/** Text of a file or of what was decrypted; never guesses an encoding. */
+export function decodeText(bytes: Uint8Array): FileText {
   try {
     return { state: 'read', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
@@ -33,8 +31,14 @@ function decode(bytes: Buffer): FileText {
   }
 }
 
-/** Reads a text file whole. Never waits on a pipe or device, never reads more than 1 MiB, never guesses an encoding. */
+/** Reads a text file whole: at most 1 MiB, in UTF-8. */
 export async function readTextFile(path: string): Promise<FileText> {
+  const file = await readWholeFile(path, LARGEST_FILE);
+  return file.state === 'read' ? decodeText(file.bytes) : file;
+}
+
+/** Reads a file whole. Never waits on a pipe or device, and never reads more than `largest` bytes. */
+export async function readWholeFile(path: string, largest: number): Promise<FileBytes> {
   try {
     // Non-blocking, because opening a named pipe for reading waits for a writer.
     const handle = await open(path, constants.O_RDONLY | NONBLOCK);
@@ -42,13 +46,13 @@ export async function readTextFile(path: string): Promise<FileText> {
       const stats = await handle.stat();
       if (stats.isDirectory()) return { state: 'unreadable', what: 'is a folder, not a file' };
       if (!stats.isFile()) return { state: 'unreadable', what: 'is not a regular file' };
-      if (stats.size > LARGEST_FILE) return { state: 'unreadable', what: `is ${stats.size} bytes large; at most ${LARGEST_FILE} are accepted` };
-      return decode(await handle.readFile());
+      if (stats.size > largest) return { state: 'unreadable', what: `is ${stats.size} bytes large; at most ${largest} are accepted` };
+      return { state: 'read', bytes: await handle.readFile() };
     } finally {
       await handle.close();
     }
   } catch (error) {
-    const code = codeOf(error);
+    const code = errorCode(error);
     if (code === 'ENOENT') return { state: 'missing' };
     return { state: 'unreadable', what: causes.get(code) ?? `cannot be read: ${code}` };
   }

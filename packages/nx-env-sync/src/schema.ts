@@ -2,6 +2,7 @@ import { getNodeValue, parseTree, printParseErrorCode, type Node, type ParseErro
 import { isVariableName } from './parse-env-file.js';
 import { printable, type EnvProblem } from './problem.js';
 import { suggest } from './suggest.js';
+import { traitFlaws, tiersOf } from './traits.js';
 
 /** What a schema says about one key. */
 export interface KeyRule {
@@ -18,7 +19,13 @@ export interface EnvSchema {
   readonly required: ReadonlyMap<string, { readonly file: string; readonly line: number }>;
   /** undefined when the schema does not say. */
   readonly additional: boolean | undefined;
+  /** `x-expand`: references such as `${OTHER}` in values are replaced. undefined when the schema does not say. */
+  readonly expand: boolean | undefined;
+  /** `x-protected`: environments that are changed only after a confirmation. undefined when the schema does not say. */
+  readonly protected: readonly string[] | undefined;
 }
+
+export const NO_SCHEMA: EnvSchema = { rules: new Map(), required: new Map(), additional: undefined, expand: undefined, protected: undefined };
 
 export interface SchemaReading {
   readonly schema: EnvSchema;
@@ -26,7 +33,7 @@ export interface SchemaReading {
 }
 
 const NOTES = ['$schema', '$id', '$comment', 'title', 'description'];
-const ROOT_KEYWORDS = [...NOTES, 'type', 'properties', 'required', 'additionalProperties'];
+const ROOT_KEYWORDS = [...NOTES, 'type', 'properties', 'required', 'additionalProperties', 'x-expand', 'x-protected'];
 
 /** Walks one schema text; every finding keeps its line. */
 class SchemaReader {
@@ -34,6 +41,8 @@ class SchemaReader {
   readonly rules = new Map<string, KeyRule>();
   readonly required = new Map<string, { file: string; line: number }>();
   additional: boolean | undefined;
+  expand: boolean | undefined;
+  protected: readonly string[] | undefined;
   private readonly lineStarts: number[] = [0];
 
   constructor(private readonly text: string, private readonly file: string) {
@@ -60,7 +69,7 @@ class SchemaReader {
   }
 
   private report(offset: number, what: string, key?: string): void {
-    this.problems.push({ file: this.file, line: this.lineAt(offset), ...(key === undefined ? {} : { key }), what });
+    this.problems.push({ file: this.file, line: this.lineAt(offset), ...(key === undefined ? {} : { key }), what, rule: 'schema' });
   }
 
   private lineAt(offset: number): number {
@@ -87,6 +96,13 @@ class SchemaReader {
     else if (keyword === 'additionalProperties') {
       if (typeof value.value === 'boolean') this.additional = value.value;
       else this.report(value.offset, 'additionalProperties must be true or false');
+    } else if (keyword === 'x-expand') {
+      if (typeof value.value === 'boolean') this.expand = value.value;
+      else this.report(value.offset, 'x-expand must be true or false');
+    } else if (keyword === 'x-protected') {
+      const names: unknown = getNodeValue(value);
+      if (Array.isArray(names) && names.every((each) => typeof each === 'string')) this.protected = names;
+      else this.report(value.offset, 'x-protected must be a list of names of environments');
     } else if (keyword === 'type') {
       if (value.value !== 'object') this.report(value.offset, 'type must be "object"');
     } else if (!NOTES.includes(keyword)) {
@@ -104,8 +120,13 @@ class SchemaReader {
       const key = String(name.value);
       if (!isVariableName(key)) this.report(name.offset, 'is no valid name: letters, digits and _ only, no digit first', key);
       else if (definition.type !== 'object') this.report(definition.offset, 'must be described by an object', key);
-      else this.rules.set(key, { file: this.file, line: this.lineAt(name.offset), definition: getNodeValue(definition) as Record<string, unknown> });
+      else this.readRule(key, name.offset, getNodeValue(definition) as Record<string, unknown>);
     }
+  }
+
+  private readRule(key: string, offset: number, definition: Readonly<Record<string, unknown>>): void {
+    for (const what of traitFlaws(definition, isVariableName)) this.report(offset, what, key);
+    this.rules.set(key, { file: this.file, line: this.lineAt(offset), definition });
   }
 
   private readRequired(value: Node): void {
@@ -121,8 +142,8 @@ class SchemaReader {
 export function parseSchema(text: string, file: string): SchemaReading {
   const reader = new SchemaReader(text.replace(/^\ufeff/, ''), file);
   reader.read();
-  const { rules, required, additional, problems } = reader;
-  return { schema: { rules, required, additional }, problems };
+  const { rules, required, additional, expand, protected: guarded, problems } = reader;
+  return { schema: { rules, required, additional, expand, protected: guarded }, problems };
 }
 
 /**
@@ -136,7 +157,28 @@ export function mergeSchemas(workspace: EnvSchema, project: EnvSchema): EnvSchem
     rules.set(key, secret === undefined || 'x-secret' in rule.definition ? rule : { ...rule, definition: { ...rule.definition, 'x-secret': secret } });
   }
   const inherited = [...workspace.required].filter(([key]) => !project.rules.has(key));
-  return { rules, required: new Map([...inherited, ...project.required]), additional: project.additional ?? workspace.additional };
+  return {
+    rules,
+    required: new Map([...inherited, ...project.required]),
+    additional: project.additional ?? workspace.additional,
+    expand: project.expand ?? workspace.expand,
+    protected: project.protected ?? workspace.protected,
+  };
+}
+
+/** The schema as it is for one environment: what `x-tiers` says about it laid over what is said for all. */
+export function schemaForTier(schema: EnvSchema, environment: string): EnvSchema {
+  const rules = new Map(schema.rules);
+  const required = new Map(schema.required);
+  for (const [key, rule] of schema.rules) {
+    const tier = tiersOf(rule.definition).get(environment);
+    if (tier === undefined) continue;
+    const { required: must, ...definition } = tier;
+    rules.set(key, { ...rule, definition: { ...rule.definition, ...definition } });
+    if (must === true) required.set(key, { file: rule.file, line: rule.line });
+    if (must === false) required.delete(key);
+  }
+  return { ...schema, rules, required };
 }
 
 /** Anything but `false` counts as secret, so that a slip in the schema never shows a value. */

@@ -1,0 +1,107 @@
+import { resolve } from 'node:path';
+import { checkEnvironment } from './check-environment.js';
+import { readLayers, type FolderLayers, type Layer } from './layer.js';
+import type { EnvProblem } from './problem.js';
+import type { Expanded, PlacedValue } from './references.js';
+import { isReservedName } from './reserved-names.js';
+import { isSecret, mergeSchemas, NO_SCHEMA, schemaForTier, type EnvSchema } from './schema.js';
+import type { IdentityOptions } from './secrets/identities.js';
+import { identitiesOnce } from './secrets/secrets-file.js';
+
+/** Which environment, and where. */
+export interface EnvironmentQuery {
+  readonly environment: string;
+  /** Absolute folder of the workspace. */
+  readonly workspaceRoot: string;
+  /** Folder of the project, absolute or relative to the workspace. */
+  readonly projectRoot: string;
+  /** Where the secret key for the secrets files comes from. By default the variables and the user's own file tell. */
+  readonly identity?: IdentityOptions;
+  /** Variables in which that is looked for. Default: those of this process. */
+  readonly variables?: NodeJS.ProcessEnv;
+}
+
+/** All that is known of an environment. */
+export interface ExaminedEnvironment {
+  /** false when neither a file nor a schema exists for it. */
+  readonly found: boolean;
+  /** The files from the weakest to the strongest, the project's plain one last. */
+  readonly layers: readonly Layer[];
+  /** For all environments, and for this one. */
+  readonly described: EnvSchema;
+  readonly schema: EnvSchema;
+  /** What the files set, as it is written. */
+  readonly set: ReadonlyMap<string, PlacedValue>;
+  /** The same with defaults, references replaced: what a process gets. Sorted by key. */
+  readonly values: ReadonlyMap<string, PlacedValue>;
+  /** Sorted names of the keys that are secret, set or not. */
+  readonly secrets: readonly string[];
+  readonly problems: readonly EnvProblem[];
+}
+
+/** Later layers win. Reserved names are left out: the platform's value would be another. */
+function mergeValues(layers: readonly Layer[]): Map<string, PlacedValue> {
+  const values = new Map<string, PlacedValue>();
+  for (const { file, entries = [] } of layers) {
+    for (const [key, { value, line }] of entries) if (!isReservedName(key)) values.set(key, { value, file, line });
+  }
+  return values;
+}
+
+/**
+ * All files from the weakest to the strongest, the project's plain one last. A file of secrets is as strict about unknown keys as the plain file
+ * beside it, which what checks them tells by the schema.
+ */
+function inOrder(folders: readonly FolderLayers[]): readonly Layer[] {
+  const described = folders.some(({ plain }) => plain.schema !== undefined);
+  return folders.flatMap(({ plain, secrets }, index) => {
+    const strict = index === folders.length - 1 ? described : plain.schema !== undefined;
+    return [strict ? { ...secrets, schema: NO_SCHEMA } : secrets, plain];
+  });
+}
+
+/** Reads and checks the files of an environment. Its name is one that can be a file name. Never throws for what the files hold. */
+export async function examineEnvironment(query: EnvironmentQuery): Promise<ExaminedEnvironment> {
+  const workspaceRoot = resolve(query.workspaceRoot);
+  const roots = [...new Set([workspaceRoot, resolve(workspaceRoot, query.projectRoot)])];
+  const identities = identitiesOnce(query.identity ?? {}, { workspaceRoot, variables: query.variables ?? process.env });
+  const folders = await Promise.all(roots.map(async (root) => readLayers(root, { environment: query.environment, workspaceRoot, identities })));
+  const layers = inOrder(folders);
+  const described = folders.reduce((merged, { plain }) => mergeSchemas(merged, plain.schema ?? NO_SCHEMA), NO_SCHEMA);
+  const schema = schemaForTier(described, query.environment);
+  const set = mergeValues(layers);
+  const { values, holds, problems } = checkEnvironment(layers, unread(layers) ? withoutSecrets(schema) : schema, set);
+  return {
+    found: layers.some((layer) => layer.entries !== undefined || (layer.encrypted ? layer.problems.length > 0 : layer.schema !== undefined)),
+    layers, described, schema, set,
+    values: new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1))),
+    secrets: withHolders(secretKeys(schema, layers), holds),
+    problems: [...folders.flatMap(({ plain, secrets }) => [...plain.problems, ...secrets.problems]), ...problems],
+  };
+}
+
+/** True when a file of secrets is there and could not be read. */
+function unread(layers: readonly Layer[]): boolean {
+  return layers.some(({ encrypted, entries, problems }) => encrypted && entries === undefined && problems.length > 0);
+}
+
+/** What stands in a file that could not be read is not missing, and what refers to it is left as it is written. */
+function withoutSecrets(schema: EnvSchema): EnvSchema {
+  const known = (key: string): boolean => {
+    const rule = schema.rules.get(key);
+    return rule !== undefined && isSecret(rule);
+  };
+  return { ...schema, expand: false, required: new Map([...schema.required].filter(([key]) => !known(key))) };
+}
+
+function secretKeys(schema: EnvSchema, layers: readonly Layer[]): string[] {
+  const said = [...schema.rules].filter(([, rule]) => isSecret(rule)).map(([key]) => key);
+  const encrypted = layers.filter((layer) => layer.encrypted).flatMap(({ entries }) => [...entries?.keys() ?? []]);
+  return [...new Set([...said, ...encrypted])];
+}
+
+/** What holds a secret by reference is one. */
+function withHolders(secrets: readonly string[], holds: Expanded['holds']): string[] {
+  const holders = [...holds].filter(([, held]) => secrets.some((key) => held.has(key))).map(([key]) => key);
+  return [...new Set([...secrets, ...holders])].sort();
+}

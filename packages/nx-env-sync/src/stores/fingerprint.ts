@@ -1,0 +1,15 @@
+import { createHmac } from 'node:crypto';
+import type { StoreContent, StoreFingerprints } from './store.js';
+
+/**
+ * HMAC-SHA256 of name and value under a key: equal values of one name are equal, and without the key a guess cannot be tried.
+ * The name counts, so that equal values of two names are not seen to be equal. 32 hexadecimal digits.
+ */
+export function fingerprint(key: Buffer, name: string, value: string): string {
+  return createHmac('sha256', key).update(JSON.stringify([name, value])).digest('hex').slice(0, 32);
+}
+
+/** Fingerprints of all that was read. */
+export function fingerprintsOf({ values, secrets }: Pick<StoreContent, 'values' | 'secrets'>, key: Buffer): StoreFingerprints {
+  return { prints: new Map([...values].map(([name, value]) => [name, fingerprint(key, name, value)])), secrets };
+}
