@@ -19,7 +19,9 @@ const SECRET = 'hunter2-of-podman';
 describeWith(['podman', 'busybox', 'skopeo'], 'builder docker with podman', () => {
   const root = temporaryFolder('podman');
   const store = openBlobs(join(root, 'store'));
-  const variables = { PATH: process.env['PATH'], HOME: root, TMPDIR: root, CONTAINERS_STORAGE_CONF: join(root, 'storage.conf'), THE_TOKEN: SECRET };
+  const variables = { PATH: process.env['PATH'], HOME: root, TMPDIR: root, CONTAINERS_STORAGE_CONF: join(root, 'storage.conf'), CONTAINERS_CONF: join(root, 'containers.conf'), THE_TOKEN: SECRET };
+  // crun refuses a machine with both versions of control groups.
+  writeFileSync(variables.CONTAINERS_CONF, find('runc') === undefined ? '' : '[engine]\nruntime = "runc"\n');
   writeFileSync(variables.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "vfs"\ngraphroot = "${root}/graph"\nrunroot = "${root}/run"\n`);
   const podman = (args: readonly string[], input?: Buffer): string => execFileSync('podman', [...args], { env: variables, encoding: 'utf8', input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'] });
 
