@@ -86,7 +86,14 @@ export function parseTrustedKey({ name, publicKey }: TrustedKey): ParsedKey {
   return { name, type: 'ecdsa-p256', id: keyHint(key), publicKey: key };
 }
 
-/** ECDSA with SHA-256 as DER; Ed25519 for a key of minisign. */
-export function signatureOf(key: SigningKey, data: Buffer): Buffer {
-  return sign(key.type === 'minisign' ? null : 'sha256', data, key.privateKey);
+/** ECDSA with SHA-256 as DER; Ed25519 for a key of minisign. Both are deterministic: the same key and data give the same bytes. */
+export async function signatureOf(key: SigningKey, data: Buffer): Promise<Buffer> {
+  return key.type === 'minisign' ? sign(null, data, key.privateKey) : deterministicEcdsa(key.privateKey, data);
+}
+
+/** With the nonce of RFC 6979: node:crypto takes a random one, and a signed package would be another one each time it is made. */
+async function deterministicEcdsa(key: KeyObject, data: Buffer): Promise<Buffer> {
+  const { p256 } = await import('@noble/curves/nist.js');
+  const { d = '' } = key.export({ format: 'jwk' });
+  return Buffer.from(p256.sign(data, Buffer.from(d, 'base64url'), { format: 'der', lowS: false }));
 }
