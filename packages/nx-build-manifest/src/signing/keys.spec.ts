@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import fc from 'fast-check';
-import { keyHint, keyName, parseSigningKey, parseTrustedKey, signatureOf } from './keys.js';
+import { keyHint, keyName, parseSigningKey, parseTrustedKey, readSigningKey, signatureOf } from './keys.js';
 import { scryptParameters } from './minisign.js';
 import { ecdsaKey, minisignKey } from './signing.spec-support.js';
 
@@ -77,6 +77,12 @@ describe('a key to trust', () => {
     [ecdsaKey('a', 'P-384').trusted.publicKey, 'it is no ECDSA key on the curve P-256'],
   ])('is refused otherwise', (publicKey, message) => {
     expect(() => parseTrustedKey({ name: 'x', publicKey })).toThrow(message);
+  });
+});
+
+describe('a key in a file', () => {
+  it.each([['/dev/zero', 'it is too large to be a key'], [__dirname, 'it is a folder'], [`${__dirname}/none`, 'there is no such file'], [`${__filename}/none`, 'there is no such file'], ['/dev/null', 'it is neither PEM']])('is not %s', async (file, why) => {
+    await expect(readSigningKey(file)).rejects.toThrow(why);
   });
 });
 

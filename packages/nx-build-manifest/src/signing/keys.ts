@@ -1,6 +1,7 @@
 /** Keys to sign with and keys to trust: ECDSA on P-256 as PEM, and minisign's Ed25519. */
 import { createHash, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { isMissing, isRecord } from '../reading.js';
 import { minisignKeyName, readMinisignPublic, readMinisignSecret, type MinisignSecret } from './minisign.js';
 
 /** A secret key that is ready to sign. It cannot be printed by accident: the key itself is held by node:crypto. */
@@ -47,9 +48,21 @@ export async function parseSigningKey(text: string, passphrase?: string): Promis
   return { type: 'minisign', id: keyHint(minisign.publicKey), publicKey: minisign.publicKey, privateKey: minisign.privateKey, minisign };
 }
 
-/** {@link parseSigningKey} of a file. */
+/** Far more than any key has. */
+const MOST_BYTES = 64 * 1024;
+
+/** {@link parseSigningKey} of a file, or of what a program writes into a pipe (`--key=<(vault read ...)`). */
 export async function readSigningKey(file: string, passphrase?: string): Promise<SigningKey> {
-  return parseSigningKey(await readFile(file, 'utf8'), passphrase);
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of createReadStream(file, { end: MOST_BYTES })) chunks.push(chunk as Buffer);
+  } catch (thrown) {
+    if (isMissing(thrown)) throw new Error('there is no such file', { cause: thrown });
+    throw isRecord(thrown) && thrown['code'] === 'EISDIR' ? new Error('it is a folder', { cause: thrown }) : thrown;
+  }
+  const content = Buffer.concat(chunks);
+  if (content.length > MOST_BYTES) throw new Error('it is too large to be a key');
+  return parseSigningKey(content.toString('utf8'), passphrase);
 }
 
 function parsePem(text: string, passphrase: string | undefined): SigningKey {
