@@ -24,6 +24,7 @@ interface Manifest {
   readonly bin?: Record<string, string>;
   readonly executors?: string;
   readonly generators?: string;
+  readonly 'nx-migrations'?: { readonly migrations: string; readonly packageGroup: readonly string[] };
   readonly dependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
 }
@@ -41,7 +42,14 @@ function promised(name: string): string[] {
   const manifest = manifestOf(name);
   const exported = Object.entries(manifest.exports).filter(([key]) => !key.includes('*')).map(([, target]) => target);
   const targets = exported.flatMap((target) => (typeof target === 'string' ? [target] : [target.types ?? '(no types)', target.default]));
-  return [manifest.main, manifest.types, ...targets, ...Object.values(manifest.bin ?? {}), ...programs(name)].map(relativeTo);
+  return [manifest.main, manifest.types, ...targets, ...Object.values(manifest.bin ?? {}), ...programs(name), ...migrations(name)].map(relativeTo);
+}
+
+function migrations(name: string): string[] {
+  const file = manifestOf(name)['nx-migrations']?.migrations;
+  if (file === undefined) return [];
+  const { generators } = JSON.parse(read(`packages/${name}/${relativeTo(file)}`)) as { generators: Record<string, { implementation: string }> };
+  return [file, ...Object.values(generators).map(({ implementation }) => `${implementation}.js`)];
 }
 
 function programs(name: string): string[] {
@@ -76,6 +84,10 @@ describe('the package', () => {
   });
   const of = (name: string): Packed => packed.find((each) => each.name === name) ?? { name, unpackedSize: Infinity, files: [] };
   const paths = (name: string): string[] => of(name).files.map(({ path }) => path);
+
+  it('nx-deploy is migrated together with the others', () => {
+    expect([...manifestOf('nx-deploy')['nx-migrations']?.packageGroup ?? [], 'nx-deploy'].sort()).toEqual([...packageNames].sort());
+  });
 
   describe.each(packageNames)('%s', (name) => {
     it('holds what runs, and nothing of the sources or the tests', () => {
