@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { ModuleKind, ModuleResolutionKind, resolveModuleName, sys } from 'typescript';
 import { packageNames, read, root } from './repository.spec-support.js';
 
 interface Packed {
@@ -23,6 +24,7 @@ interface Manifest {
   readonly bin?: Record<string, string>;
   readonly executors?: string;
   readonly generators?: string;
+  readonly 'nx-migrations'?: { readonly migrations: string; readonly packageGroup: readonly string[] };
   readonly dependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
 }
@@ -40,7 +42,14 @@ function promised(name: string): string[] {
   const manifest = manifestOf(name);
   const exported = Object.entries(manifest.exports).filter(([key]) => !key.includes('*')).map(([, target]) => target);
   const targets = exported.flatMap((target) => (typeof target === 'string' ? [target] : [target.types ?? '(no types)', target.default]));
-  return [manifest.main, manifest.types, ...targets, ...Object.values(manifest.bin ?? {}), ...programs(name)].map(relativeTo);
+  return [manifest.main, manifest.types, ...targets, ...Object.values(manifest.bin ?? {}), ...programs(name), ...migrations(name)].map(relativeTo);
+}
+
+function migrations(name: string): string[] {
+  const file = manifestOf(name)['nx-migrations']?.migrations;
+  if (file === undefined) return [];
+  const { generators } = JSON.parse(read(`packages/${name}/${relativeTo(file)}`)) as { generators: Record<string, { implementation: string }> };
+  return [file, ...Object.values(generators).map(({ implementation }) => `${implementation}.js`)];
 }
 
 function programs(name: string): string[] {
@@ -55,10 +64,12 @@ function programs(name: string): string[] {
   });
 }
 
+const packageOf = (request: string): string => request.split('/').slice(0, request.startsWith('@') ? 2 : 1).join('/');
+
 /** Names of the packages that a compiled file loads. */
 function loaded(code: string): string[] {
   return [...code.matchAll(/\b(?:require|import)\(\s*["']([^"'.][^"']*)["']\s*\)/g)]
-    .map(([, request = '']) => request.split('/').slice(0, request.startsWith('@') ? 2 : 1).join('/'))
+    .map(([, request = '']) => packageOf(request))
     .filter((request) => !request.startsWith('node:') && !builtinModules.includes(request));
 }
 
@@ -73,6 +84,10 @@ describe('the package', () => {
   });
   const of = (name: string): Packed => packed.find((each) => each.name === name) ?? { name, unpackedSize: Infinity, files: [] };
   const paths = (name: string): string[] => of(name).files.map(({ path }) => path);
+
+  it('nx-deploy is migrated together with the others', () => {
+    expect([...manifestOf('nx-deploy')['nx-migrations']?.packageGroup ?? [], 'nx-deploy'].sort()).toEqual([...packageNames].sort());
+  });
 
   describe.each(packageNames)('%s', (name) => {
     it('holds what runs, and nothing of the sources or the tests', () => {
@@ -125,6 +140,37 @@ describe('the package', () => {
       const script = `for (const request of ${JSON.stringify(requests)}) console.log(request, typeof require(request));`;
       const output = execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
       expect(output.trim().split('\n')).toEqual(requests.map((request) => `${request} object`));
+    });
+
+    it('gives to import what it gives to require, each thing by its name', () => {
+      const requests = Object.entries(manifestOf(name).exports).filter(([key, target]) => !key.includes('*') && typeof target !== 'string').map(([key]) => join(name, key));
+      expect(requests.length).toBeGreaterThan(0);
+      const script = `import { createRequire } from 'node:module';
+        const require = createRequire(import.meta.url);
+        for (const request of ${JSON.stringify(requests)}) {
+          const imported = Object.keys(await import(request));
+          console.log(request, Object.keys(require(request)).filter((key) => !imported.includes(key)).join());
+        }`;
+      const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+      expect(output.trim().split('\n').map((line) => line.trim())).toEqual(requests);
+    });
+
+    it.each([
+      ['import, node16', ModuleKind.Node16, ModuleResolutionKind.Node16, 'user.mts'], ['require, node16', ModuleKind.Node16, ModuleResolutionKind.Node16, 'user.cts'],
+      ['import, bundler', ModuleKind.ESNext, ModuleResolutionKind.Bundler, 'user.ts'],
+    ] as const)('has types for %s', (_, module, moduleResolution, user) => {
+      const requests = Object.entries(manifestOf(name).exports).filter(([, target]) => typeof target !== 'string').map(([key]) => join(name, key));
+      const resolved = requests.map((request) => resolveModuleName(request, join(root, user), { module, moduleResolution }, sys, undefined, undefined, user.endsWith('.cts') ? ModuleKind.CommonJS : ModuleKind.ESNext).resolvedModule);
+      expect(resolved.map((found) => found?.extension)).toEqual(requests.map(() => '.d.ts'));
+      expect(resolved.filter((found) => !paths(name).includes(relative(join(root, 'packages', name), found?.resolvedFileName ?? '')))).toEqual([]);
+    });
+
+    it('has types that need no others than those of what it depends on', () => {
+      const { dependencies = {}, peerDependencies = {} } = manifestOf(name);
+      const known = [name, ...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+      const used = paths(name).filter((path) => path.endsWith('.d.ts') && !/\/files\//.test(path))
+        .flatMap((path) => [...readFileSync(join(root, 'packages', name, path), 'utf8').matchAll(/(?:from |import\()["']([^"'.][^"']*)["']/g)].map(([, request = '']) => packageOf(request)));
+      expect([...new Set(used)].filter((request) => !request.startsWith('node:') && !builtinModules.includes(request) && !known.includes(request))).toEqual([]);
     });
 
     it('has programs that can be run', () => {

@@ -39,6 +39,7 @@ export const layers = {
   walker: { may: ['engine', 'releases', 'shell', ...ground], types: ['platforms/platform', 'control/protocol'] },
   commands: { may: commands },
   generators: { may: ['config', 'commands', 'terminal', ...ground] },
+  migrations: { may: ['config', ...ground] },
   executors: { may: ['strategies', ...commands, 'commands'] },
   bin: { may: ['strategies', ...commands, 'commands', 'executors'] },
 };

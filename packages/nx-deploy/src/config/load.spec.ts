@@ -28,6 +28,27 @@ function withEnvironment(environment: string, rest = ''): string {
   return `{ "artifact": { "type": "files" }, ${rest} "environments": { "staging": ${environment} } }`;
 }
 
+describe('the version of the format', () => {
+  it('may be left out, and is 1', () => {
+    expect(parseConfig(MINIMAL, 'f').config.version).toBeUndefined();
+    expect(parseConfig(MINIMAL.replace('{', '{ "version": 1,'), 'f').config.version).toBe(1);
+  });
+
+  it('is all that is told of a newer file, with what to do', () => {
+    const error = failure(() => parseConfig('{\n  "version": 2,\n  "unheardOf": true\n}', '/w/deploy.json'));
+    expect(error).toMatchObject({
+      code: 'ND-CONFIG-INVALID', where: '/w/deploy.json', problems: ['version (2:14): must be at most 1, the format that this nx-deploy reads, got 2'],
+      next: expect.stringContaining('nx migrate nx-deploy') as string,
+    });
+  });
+
+  it.each([['"1"', '"1"'], ['0', '0'], ['-1', '-1'], ['1.5', '1.5'], ['null', 'null']])('is refused as %s beside the other problems', (version, shown) => {
+    expect(problems(MINIMAL.replace('{', `{ "version": ${version}, "unheardOf": 1,`))).toEqual([
+      `version (1:14): must be 1, got ${shown}`, expect.stringContaining('unheardOf') as string,
+    ]);
+  });
+});
+
 describe('deploy.json as text', () => {
   it('accepts comments, trailing commas and a byte order mark', () => {
     const { config } = parseConfig(`\uFEFF// why\n{ "artifact": { "type": "files", }, /* here */ "environments": { "staging": { "instances": 2, }, }, }`, 'f');

@@ -5,7 +5,7 @@ import { DeployError } from '../errors.js';
 import { LARGEST, readDocument, tooLarge } from './document.js';
 import type { Document, Path } from './document.js';
 import { describe, describeIssues } from './problems.js';
-import { defaultsSchema, deploySchema } from './schema.js';
+import { defaultsSchema, deploySchema, FORMAT_VERSION } from './schema.js';
 import type { Defaults, DeployConfig, ListenConfig } from './schema.js';
 
 export const CONFIG_FILE = 'deploy.json';
@@ -54,12 +54,26 @@ export function parseConfig(text: string, file: string): DeployFile {
   const reading = readDocument(text);
   if (!reading.ok) throw invalid(file, reading.problems);
   const { document } = reading;
+  refuseNewer(document, file);
   const result = deploySchema.safeParse(document.value);
   const found = describeIssues(result.error?.issues ?? [], { value: document.value, document });
   if (!result.success || found.length > 0) throw invalid(file, found);
   const problems = crossProblems(result.data, document);
   if (problems.length > 0) throw invalid(file, problems);
   return { file, config: result.data, describe: (path, problem) => describe(path, problem, { document }) };
+}
+
+/** Whatever else such a file holds, this version cannot judge it. */
+function refuseNewer(document: Document, file: string): void {
+  const { value } = document;
+  const version: unknown = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
+  if (typeof version !== 'number' || !Number.isInteger(version) || version <= FORMAT_VERSION) return;
+  throw new DeployError('ND-CONFIG-INVALID', {
+    what: 'the deploy configuration was written for a newer nx-deploy',
+    where: file,
+    problems: [describe(['version'], `must be at most ${FORMAT_VERSION}, the format that this nx-deploy reads, got ${version}`, { document })],
+    next: 'update nx-deploy in this workspace: nx migrate nx-deploy, then nx migrate --run-migrations',
+  });
 }
 
 /** Workspace-wide defaults from the plugin's options in nx.json; throws ND-CONFIG-INVALID with every problem. */

@@ -7,6 +7,9 @@ import type { HookName } from './resolved.js';
 import { strategySchema } from './strategy-schema.js';
 import { address, argv, duration, HOST_PATTERN, name, PATH_PATTERN, PATH_RULE, section, size, text, whole } from './values.js';
 
+/** Of the format of deploy.json. A new one comes with a migration, in ../migrations. */
+export const FORMAT_VERSION = 1;
+
 export const AVAILABLE_PLATFORMS = ['local'] as const;
 
 const platformError = 'must be "local", the platform of this version';
@@ -102,6 +105,7 @@ export const defaultsSchema = section({ ...placed, ...shared });
 
 export const deploySchema = section({
   $schema: z.string({ error: 'must be text' }).meta({ description: 'Where editors find the schema.' }).optional(),
+  version: z.literal(FORMAT_VERSION, { error: `must be ${FORMAT_VERSION}` }).meta({ description: 'Version of the format of this file; nx migrate brings it up to date.', default: FORMAT_VERSION }).optional(),
   service: name({ description: 'Name of the service; default: the project\'s name, made safe (@org/api becomes org-api).', examples: ['api'] }).optional(),
   artifact: artifactSchema,
   after: z.array(z.string({ error: 'must be the name of a project' }).regex(/^[^\s!*:{}]+$/, { error: 'must be the name of a project' }).meta({ description: 'Name of a project.' }), { error: 'must be a list of projects' })

@@ -2,6 +2,7 @@
 import { offsetFromRoot } from '@nx/devkit';
 import { parseConfig } from '../../config/load.js';
 import { serviceName } from '../../config/names.js';
+import { FORMAT_VERSION } from '../../config/schema.js';
 import { DeployError } from '../../errors.js';
 import { addProperty } from './add-property.js';
 import type { Artifact } from './artifact.js';
@@ -29,6 +30,7 @@ export function newDeployFile(file: NewFile, placing: Placing): string {
   const { fixedPort, healthPath, answeredPath } = file.source;
   return `${JSON.stringify({
     $schema: `${offsetFromRoot(file.root)}node_modules/nx-deploy/deploy.schema.json`,
+    version: FORMAT_VERSION,
     service: serviceName(file.project),
     artifact: file.artifact,
     ...(fixedPort === undefined ? {} : { port: fixedPort }),

@@ -63,6 +63,7 @@ describe('a project with an esbuild target', () => {
     const output = await setup();
     expect(readJson(tree, 'apps/api/deploy.json')).toEqual({
       $schema: '../../node_modules/nx-deploy/deploy.schema.json',
+      version: 1,
       service: 'api',
       artifact: { type: 'files', path: 'dist', entry: 'main.js', dependencies: 'bundled' },
       health: { path: '/healthz' },
