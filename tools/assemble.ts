@@ -24,12 +24,17 @@ const leftOutside: Plugin = {
   },
 };
 
+/** Files that a generator copies. A folder of that name elsewhere holds sources. */
+function isTemplates(path: string): boolean {
+  return basename(path) === 'files' && basename(dirname(dirname(path))) === 'generators';
+}
+
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
 function removeStale(source: string, dist: string): void {
   for (const entry of existsSync(dist) ? readdirSync(dist, { withFileTypes: true }) : []) {
     const path = join(dist, entry.name);
     if (entry.isDirectory()) {
-      if (path.endsWith(join('dist', 'bundles')) || entry.name === 'files') continue;
+      if (path.endsWith(join('dist', 'bundles')) || isTemplates(path)) continue;
       removeStale(join(source, entry.name), path);
       if (readdirSync(path).length === 0) rmSync(path, { recursive: true });
       continue;
@@ -44,7 +49,7 @@ function copyAssets(from: string, to: string): void {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = join(from, entry.name);
     const target = join(to, entry.name);
-    if (entry.isDirectory() && entry.name === 'files') cpSync(source, target, { recursive: true });
+    if (entry.isDirectory() && isTemplates(source)) cpSync(source, target, { recursive: true });
     else if (entry.isDirectory()) copyAssets(source, target);
     else if (entry.name === 'schema.json') {
       mkdirSync(dirname(target), { recursive: true });
