@@ -65,7 +65,7 @@ describe.each(published().map((each): [string, Published] => [`${each.packageNam
 
   it('has a page that names each option', () => {
     const candidates = each.kind === 'generators'
-      ? ['docs/generators.md']
+      ? [`docs/${each.packageName.replace(/^nx-/, '')}/${each.name}.md`, 'docs/generators.md']
       : [`docs/${each.packageName.replace(/^nx-/, '')}/${each.name}.md`, `docs/executors/${each.name}.md`, `docs/${each.packageName.replace(/^nx-/, '')}.md`];
     const page = candidates.find((path) => exists(path) && read(path).includes(each.name));
     expect(page).toBeDefined();

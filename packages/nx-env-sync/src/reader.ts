@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { ENVIRONMENT_EXTENSION, knownEnvironments } from './environment-name.js';
 import { readLayers, readSchemaFile, type FolderLayers, type SchemaFile } from './layer.js';
+import type { EnvProblem } from './problem.js';
+import { mergeSchemas, NO_SCHEMA, type EnvSchema } from './schema.js';
 import type { IdentityOptions } from './secrets/identities.js';
 import { identitiesOnce, type Identities } from './secrets/secrets-file.js';
 import { trackedFiles, type TrackedFiles } from './shell/git.js';
@@ -45,6 +47,16 @@ export class EnvironmentReader {
   /** The schema of one folder, absolute. */
   async schema(root: string): Promise<SchemaFile> {
     return once(this.schemas, root, async () => readSchemaFile(root, this.workspaceRoot));
+  }
+
+  /** The schemas of both folders as one. `found`: there is at least one. */
+  async describedSchema(projectRoot: string): Promise<{ readonly schema: EnvSchema; readonly problems: readonly EnvProblem[]; readonly found: boolean }> {
+    const files = await Promise.all(this.roots(projectRoot).map(async (root) => this.schema(root)));
+    return {
+      schema: files.reduce((merged, { content }) => mergeSchemas(merged, content ?? NO_SCHEMA), NO_SCHEMA),
+      problems: files.flatMap(({ problems }) => problems),
+      found: files.some(({ content }) => content !== undefined),
+    };
   }
 
   /** Names of all environments that have a file, sorted. */

@@ -4,7 +4,7 @@ import { examineEnvironment } from '../examine-environment.js';
 import { notAName } from '../load-environment.js';
 import { formatProblem, printable, type EnvProblem } from '../problem.js';
 import { suggest } from '../suggest.js';
-import type { EnvStore, Place } from './store.js';
+import { revisionOf, type EnvStore, type Place } from './store.js';
 
 /** An environment as a process gets it: workspace and project merged, defaults applied, references replaced. */
 export function environmentStore(environment: string, place: Place): EnvStore {
@@ -18,6 +18,7 @@ export function environmentStore(environment: string, place: Place): EnvStore {
         values: new Map([...values].map(([key, { value }]) => [key, value])),
         secrets: new Set(secrets),
         sources: new Map([...values].map(([key, { file, line }]) => [key, printable(`${file}:${line}`)])),
+        revision: revisionOf([...values]),
       };
     },
   };
