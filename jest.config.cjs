@@ -21,7 +21,7 @@ const base = {
     // Its exports name no file for `require`.
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/[^/]+/dist', '<rootDir>/tmp'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/(?:packages|apps)/[^/]+/dist', '<rootDir>/tmp'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 /** @type {import('jest').Config} */

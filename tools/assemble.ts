@@ -1,6 +1,7 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
 import { build, transform, type BuildOptions, type Plugin } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
@@ -19,7 +20,12 @@ const leftOutside: Plugin = {
   setup(bundle) {
     bundle.onResolve({ filter: /^@(?:cyclonedx|sigstore)\// }, ({ path }) => ({ path, namespace: 'left-outside' }));
     bundle.onLoad({ filter: /.*/, namespace: 'left-outside' }, ({ path }) => ({
-      contents: `const { createRequire } = require('node:module');\nmodule.exports = createRequire(createRequire(__filename).resolve('nx-build-manifest/package.json'))(${JSON.stringify(path)});\n`,
+      // What imports them asks for names: a module of CommonJS would be one default export.
+      contents: [
+        "import { createRequire } from 'node:module';",
+        `const library = createRequire(createRequire(__filename).resolve('nx-build-manifest/package.json'))(${JSON.stringify(path)});`,
+        ...namesIn(path).map((name) => `export const ${name} = library.${name};`), '',
+      ].join('\n'),
     }));
   },
 };
@@ -27,6 +33,14 @@ const leftOutside: Plugin = {
 /** Files that a generator copies. A folder of that name elsewhere holds sources. */
 function isTemplates(path: string): boolean {
   return basename(path) === 'files' && basename(dirname(dirname(path))) === 'generators';
+}
+
+/** The names that a library of nx-build-manifest exports. */
+function namesIn(library: string): readonly string[] {
+  const found: unknown = createRequire(join(root, 'packages/nx-build-manifest/package.json'))(library);
+  const names = typeof found === 'object' && found !== null ? Object.keys(found).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default') : [];
+  if (names.length === 0) throw new Error(`${library} exports nothing by name`);
+  return names;
 }
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
