@@ -5,6 +5,8 @@ export { componentFacts, type ComponentFinder, type Components, type GraphView, 
 export { gitFacts, type GitFacts } from './git.js';
 export { hashFile, type FileDigest } from './hash-file.js';
 export { buildManifest, writeManifest, type BuildManifest, type InputFacts, type ManifestQuery } from './manifest.js';
+export { reportFiles } from './quality/places.js';
+export { npmVersion } from './versions.js';
 export { qualityFacts, type Quality, type QualityQuery, type ReportPlaces } from './quality/index.js';
 export { readManifest, readRun } from './read-manifest.js';
 export { judge, parsePolicy, type Readiness, type Verdict as ReadinessVerdict } from './readiness/judge.js';
