@@ -18,6 +18,7 @@ export { formatLinks, parseLinks, type Link } from './signing/links.js';
 export { LINKS, SIGNATURE_FILES } from './signing/names.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
 export { signPackage, type SignQuery } from './signing/sign-package.js';
+export { buildSubject, lockFileInputs, type StatedOrigin } from './signing/build-subject.js';
 export type { BuildSubject } from './signing/statement.js';
 export { verifyPackage, type Verdict, type Verdicts, type VerifyQuery } from './signing/verify-package.js';
 export { sbom, sbomFileName, SBOM_FORMATS, type Sbom, type SbomFormat, type SbomQuery } from './sbom/sbom.js';
