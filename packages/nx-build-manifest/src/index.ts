@@ -2,7 +2,7 @@ export { artifactFacts, listingDigest, outputFacts, type Artifact, type Artifact
 export { buildFacts, serviceName, type BuildFacts, type BuildQuery } from './build-facts.js';
 export { commitsBetween, MOST_COMMITS, type CommitLine } from './commits-between.js';
 export { componentFacts, type ComponentFinder, type Components, type GraphView, type ProjectView } from './components/index.js';
-export { gitFacts, type GitFacts } from './git.js';
+export { GitError, gitFacts, missingGit, type GitFacts } from './git.js';
 export { hashFile, type FileDigest } from './hash-file.js';
 export { buildManifest, writeManifest, type BuildManifest, type InputFacts, type ManifestQuery } from './manifest.js';
 export { qualityFacts, type Quality, type QualityQuery, type ReportPlaces } from './quality/index.js';

@@ -7,6 +7,7 @@ import { messageOf } from '../../problems.js';
 import { buildSubject, type StatedOrigin } from '../../signing/build-subject.js';
 import { keyName, parseSigningKey, readSigningKey, type SigningKey } from '../../signing/keys.js';
 import { signPackage } from '../../signing/sign-package.js';
+import { tellMissingGit } from '../missing-git.js';
 import { pathInWorkspace, shown } from '../paths.js';
 
 export interface SignOptions extends StatedOrigin {
@@ -30,6 +31,7 @@ export default async function sign(options: SignOptions, context: SignContext): 
     if (!existsSync(folder)) throw new Error(`the folder ${shown(folder, place)} does not exist: build first`);
     const [key, facts] = await Promise.all([keyOf(options, place.root), buildFacts({ workspaceRoot: place.root, projectRoot: place.projectRoot, projectName })]);
     const build = await buildSubject(facts, place.root, options);
+    await tellMissingGit(place.root);
     const files = await signPackage({ folder, build, key });
     process.stdout.write(`signed ${printable(shown(folder, place))} with ${keyName(key)}: ${files.join(', ')}\n`);
     return { success: true };
