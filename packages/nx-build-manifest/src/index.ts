@@ -2,7 +2,7 @@ export { artifactFacts, listingDigest, outputFacts, type Artifact, type Artifact
 export { buildFacts, serviceName, type BuildFacts, type BuildQuery } from './build-facts.js';
 export { commitsBetween, MOST_COMMITS, type CommitLine } from './commits-between.js';
 export { componentFacts, type ComponentFinder, type Components, type GraphView, type ProjectView } from './components/index.js';
-export { gitFacts, type GitFacts } from './git.js';
+export { GitError, gitFacts, missingGit, type GitFacts } from './git.js';
 export { hashFile, type FileDigest } from './hash-file.js';
 export { buildManifest, writeManifest, type BuildManifest, type InputFacts, type ManifestQuery } from './manifest.js';
 export { reportFiles } from './quality/places.js';
@@ -20,6 +20,7 @@ export { formatLinks, parseLinks, type Link } from './signing/links.js';
 export { LINKS, SIGNATURE_FILES } from './signing/names.js';
 export { policyProblems, type Identity, type ProvenanceRequirements, type VerificationPolicy } from './signing/policy.js';
 export { signPackage, type SignQuery } from './signing/sign-package.js';
+export { buildSubject, lockFileInputs, type StatedOrigin } from './signing/build-subject.js';
 export type { BuildSubject } from './signing/statement.js';
 export { verifyPackage, type Verdict, type Verdicts, type VerifyQuery } from './signing/verify-package.js';
 export { sbom, sbomFileName, SBOM_FORMATS, type Sbom, type SbomFormat, type SbomQuery } from './sbom/sbom.js';
