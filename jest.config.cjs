@@ -15,12 +15,13 @@ const base = {
   moduleNameMapper: {
     '^nx-(health|env-sync|build-manifest)$': '<rootDir>/packages/nx-$1/src/index.ts',
     // Tools use what is built; their tests what is written.
+    '^nx-health/endpoint$': '<rootDir>/packages/nx-health/src/endpoint/index.ts',
     '^nx-deploy/dist/(.*)\\.js$': '<rootDir>/packages/nx-deploy/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // Its exports name no file for `require`.
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/[^/]+/dist', '<rootDir>/tmp'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/(?:packages|apps)/[^/]+/dist', '<rootDir>/tmp'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 /** @type {import('jest').Config} */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Machine } from './support/machine.js';
@@ -51,6 +52,22 @@ describe('package', () => {
     execFileSync('tar', ['-xzf', join(folder(), name), '-C', unpacked]);
     expect(execFileSync('sha256sum', ['-c', '--strict', 'checksums.txt'], { cwd: unpacked, encoding: 'utf8' })).toContain('application/main.js: OK');
     expect(readdirSync(unpacked).sort()).toEqual(['application', 'build-manifest.json', 'checksums.txt', 'database', 'deployment-info.json', 'docs', 'scripts', 'tests', 'version-compatibility.json']);
+  });
+
+  it('is signed, lists its materials and is verified by the bin as by Nx', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    workspace.write('release.pem', privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+    workspace.write('release.pub', publicKey.export({ format: 'pem', type: 'spki' }).toString());
+    const deploy = workspace.json('apps/api/deploy.json') as { artifact: object; environments: { staging: object } };
+    workspace.write('apps/api/deploy.json', { ...deploy, artifact: { ...deploy.artifact, sbom: 'cyclonedx' }, environments: { ...deploy.environments, staging: { ...deploy.environments.staging, verify: { keys: ['{workspaceRoot}/release.pub'], provenance: true, requireSbom: true } } } });
+    exited(await workspace.bin('package', 'api', '--key', 'release.pem'), 0);
+    const [name = ''] = archives();
+    const listing = execFileSync('tar', ['-tzf', join(folder(), name)], { encoding: 'utf8' });
+    for (const file of ['sbom.cdx.json', 'checksums.txt.sig', 'provenance.sigstore.json']) expect(listing).toContain(file);
+    const { stdout } = exited(await workspace.bin('deploy', 'api', '-c', 'staging', '--package', join('dist/packages/apps/api', name)), 0);
+    expect(stdout).toContain('signature: signed by release.pub');
+    exited(await workspace.nx('run', 'api:package', '--key=release.pem', '--skipNxCache', '--outputStyle=static'), 0);
+    expect(archives()).toEqual([name]);
   });
 
   it('ends at the phase that fails, and says so', async () => {

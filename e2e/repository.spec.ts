@@ -65,8 +65,8 @@ describe.each(published().map((each): [string, Published] => [`${each.packageNam
 
   it('has a page that names each option', () => {
     const candidates = each.kind === 'generators'
-      ? ['docs/generators.md']
-      : [`docs/executors/${each.name}.md`, `docs/${each.packageName.replace(/^nx-/, '')}.md`];
+      ? [`docs/${each.packageName.replace(/^nx-/, '')}/${each.name}.md`, 'docs/generators.md']
+      : [`docs/${each.packageName.replace(/^nx-/, '')}/${each.name}.md`, `docs/executors/${each.name}.md`, `docs/${each.packageName.replace(/^nx-/, '')}.md`];
     const page = candidates.find((path) => exists(path) && read(path).includes(each.name));
     expect(page).toBeDefined();
     const text = read(page ?? '');

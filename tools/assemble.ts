@@ -1,6 +1,7 @@
 /** Completes the packages' dist folders after the compiler: schemas, generator templates, and the single-file bundles that the agent runs from. */
 import { build, transform, type BuildOptions, type Plugin } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const root = resolve(__dirname, '../..');
@@ -19,17 +20,35 @@ const leftOutside: Plugin = {
   setup(bundle) {
     bundle.onResolve({ filter: /^@(?:cyclonedx|sigstore)\// }, ({ path }) => ({ path, namespace: 'left-outside' }));
     bundle.onLoad({ filter: /.*/, namespace: 'left-outside' }, ({ path }) => ({
-      contents: `const { createRequire } = require('node:module');\nmodule.exports = createRequire(createRequire(__filename).resolve('nx-build-manifest/package.json'))(${JSON.stringify(path)});\n`,
+      // What imports them asks for names: a module of CommonJS would be one default export.
+      contents: [
+        "import { createRequire } from 'node:module';",
+        `const library = createRequire(createRequire(__filename).resolve('nx-build-manifest/package.json'))(${JSON.stringify(path)});`,
+        ...namesIn(path).map((name) => `export const ${name} = library.${name};`), '',
+      ].join('\n'),
     }));
   },
 };
+
+/** Files that a generator copies. A folder of that name elsewhere holds sources. */
+function isTemplates(path: string): boolean {
+  return basename(path) === 'files' && basename(dirname(dirname(path))) === 'generators';
+}
+
+/** The names that a library of nx-build-manifest exports. */
+function namesIn(library: string): readonly string[] {
+  const found: unknown = createRequire(join(root, 'packages/nx-build-manifest/package.json'))(library);
+  const names = typeof found === 'object' && found !== null ? Object.keys(found).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default') : [];
+  if (names.length === 0) throw new Error(`${library} exports nothing by name`);
+  return names;
+}
 
 /** The compiler leaves the output of a source that was renamed or removed, and it would be published. */
 function removeStale(source: string, dist: string): void {
   for (const entry of existsSync(dist) ? readdirSync(dist, { withFileTypes: true }) : []) {
     const path = join(dist, entry.name);
     if (entry.isDirectory()) {
-      if (path.endsWith(join('dist', 'bundles')) || entry.name === 'files') continue;
+      if (path.endsWith(join('dist', 'bundles')) || isTemplates(path)) continue;
       removeStale(join(source, entry.name), path);
       if (readdirSync(path).length === 0) rmSync(path, { recursive: true });
       continue;
@@ -44,7 +63,7 @@ function copyAssets(from: string, to: string): void {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = join(from, entry.name);
     const target = join(to, entry.name);
-    if (entry.isDirectory() && entry.name === 'files') cpSync(source, target, { recursive: true });
+    if (entry.isDirectory() && isTemplates(source)) cpSync(source, target, { recursive: true });
     else if (entry.isDirectory()) copyAssets(source, target);
     else if (entry.name === 'schema.json') {
       mkdirSync(dirname(target), { recursive: true });

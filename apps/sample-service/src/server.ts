@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import { createEndpoint, type Endpoint, type Health } from 'nx-health/endpoint';
+import manifest from '../package.json';
 import { FaultSwitch } from './faults.js';
 import { routes } from './routes/index.js';
 import { sendJson } from './routes/route.js';
@@ -15,6 +17,7 @@ export interface Service {
   readonly server: Server;
   readonly traffic: Traffic;
   readonly sockets: EchoSockets;
+  readonly health: Health;
   /** Resolves with the bound address; rejects when it is taken. */
   listen(): Promise<AddressInfo>;
 }
@@ -24,6 +27,7 @@ export function createService(settings: Settings, log: Logger): Service {
   const identity = { 'x-service': service, 'x-release': release, 'x-instance': instance };
   const traffic = new Traffic();
   const faults = new FaultSwitch(settings.faults);
+  const endpoint = createEndpoint({ name: service, version: manifest.version, release, details: 'always' });
   const sockets = new EchoSockets(settings.identity, identity);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1000 }, (request, response) => {
     const start = performance.now();
@@ -35,10 +39,10 @@ export function createService(settings: Settings, log: Logger): Service {
       const ms = Math.round(performance.now() - start);
       log.debug({ method: request.method, path: pathOf(request), status: response.statusCode, ms, complete: response.writableFinished }, 'request');
     });
-    answer(request, response, { settings, traffic, faults }).catch((error: unknown) => fail(request, response, log, error));
+    answer(request, response, { settings, traffic, faults, endpoint }).catch((error: unknown) => fail(request, response, log, error));
   });
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head, traffic.draining));
-  return { server, traffic, sockets, listen: () => listen(server, settings) };
+  return { server, traffic, sockets, health: endpoint.health, listen: () => listen(server, settings) };
 }
 
 /** Without the query, which may hold what no log should. */
@@ -50,14 +54,16 @@ interface State {
   readonly settings: Settings;
   readonly traffic: Traffic;
   readonly faults: FaultSwitch;
+  readonly endpoint: Endpoint;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { settings, traffic, faults }: State): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { settings, traffic, faults, endpoint }: State): Promise<void> {
   const path = pathOf(request);
   if (await faults.hits(path)) {
     sendJson(response, 500, { error: 'a fault that was switched on' });
     return;
   }
+  if (endpoint.handle(request, response)) return;
   const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (methods === undefined) {
     sendJson(response, 404, { error: 'not found' });

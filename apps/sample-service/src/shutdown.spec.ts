@@ -69,16 +69,16 @@ describe('shutDown', () => {
     await send(`${service.url}/ready`, { agent });
     const down = shutDown(service, { timeout: 5000, idleGrace: 400 });
     await delay(50);
-    expect(await send(`${service.url}/ready`, { agent })).toMatchObject({ status: 503, body: '{"status":"draining"}', headers: { connection: 'close' } });
+    expect(await send(`${service.url}/ready`, { agent })).toMatchObject({ status: 503, body: '{"status":"not ready"}\n', headers: { connection: 'close' } });
     expect(await down).toEqual({ cut: 0 });
   });
 
   it('is alive and well for /health while it drains', async () => {
     await send(`${service.url}/live`, { agent });
-    service.traffic.drain();
+    service.health.drain();
     const reply = await send(`${service.url}/health`, { agent });
     expect(reply.status).toBe(200);
-    expect(JSON.parse(reply.body)).toMatchObject({ status: 'draining' });
+    expect(JSON.parse(reply.body)).toMatchObject({ status: 'HEALTHY', draining: true });
   });
 
   it('closes idle connections after the grace, not before', async () => {

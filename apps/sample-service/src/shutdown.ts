@@ -24,10 +24,11 @@ const after = (ms: number): Promise<false> => delay(ms, false as const, { ref: f
 
 /** Stops accepting, lets requests in flight finish, then says goodbye to WebSockets. Resolves when every connection is closed. */
 export async function shutDown(service: Service, { timeout, idleGrace = IDLE_GRACE_MS }: ShutdownOptions): Promise<ShutdownResult> {
-  const { server, traffic, sockets } = service;
+  const { server, traffic, sockets, health } = service;
   const closed = once(server, 'close').then(() => true as const);
   const goodbye = Math.min(GOODBYE_MS, timeout / 2);
   const deadline = after(timeout - goodbye);
+  health.drain();
   traffic.drain();
   // http.Server.close() would cut idle keep-alive connections at once, among them one that just carries the next request.
   NetServer.prototype.close.call(server);

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 
 /** Folder of environment files, in the workspace and in each project. */
 export const ENVIRONMENTS_FOLDER = 'environments';
-const EXTENSION = '.env';
+/** Ending of the files of environments. */
+export const ENVIRONMENT_EXTENSION = '.env';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Ending of an environment's file of secrets, which no name of an environment may have for that reason. */
@@ -19,6 +20,6 @@ export function isEnvironmentName(name: string): boolean {
 export async function knownEnvironments(folders: { workspaceRoot: string; projectRoot: string }): Promise<string[]> {
   const roots = [folders.workspaceRoot, resolve(folders.workspaceRoot, folders.projectRoot)];
   const listings = await Promise.all(roots.map(async (root) => readdir(join(root, ENVIRONMENTS_FOLDER)).catch(() => [])));
-  const names = listings.flat().filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -(file.endsWith(SECRETS_EXTENSION) ? SECRETS_EXTENSION : EXTENSION).length));
+  const names = listings.flat().filter((file) => file.endsWith(ENVIRONMENT_EXTENSION)).map((file) => file.slice(0, -(file.endsWith(SECRETS_EXTENSION) ? SECRETS_EXTENSION : ENVIRONMENT_EXTENSION).length));
   return [...new Set(names)].filter(isEnvironmentName).sort();
 }

@@ -1,12 +1,11 @@
-import { resolve } from 'node:path';
 import { checkEnvironment } from './check-environment.js';
-import { readLayers, type FolderLayers, type Layer } from './layer.js';
+import type { FolderLayers, Layer } from './layer.js';
 import type { EnvProblem } from './problem.js';
 import type { Expanded, PlacedValue } from './references.js';
+import { EnvironmentReader } from './reader.js';
 import { isReservedName } from './reserved-names.js';
 import { isSecret, mergeSchemas, NO_SCHEMA, schemaForTier, type EnvSchema } from './schema.js';
 import type { IdentityOptions } from './secrets/identities.js';
-import { identitiesOnce } from './secrets/secrets-file.js';
 
 /** Which environment, and where. */
 export interface EnvironmentQuery {
@@ -36,6 +35,8 @@ export interface ExaminedEnvironment {
   readonly values: ReadonlyMap<string, PlacedValue>;
   /** Sorted names of the keys that are secret, set or not. */
   readonly secrets: readonly string[];
+  /** true when a file of secrets is there and could not be read. */
+  readonly unread: boolean;
   readonly problems: readonly EnvProblem[];
 }
 
@@ -60,29 +61,27 @@ function inOrder(folders: readonly FolderLayers[]): readonly Layer[] {
   });
 }
 
+/** What the files of an environment set, unchecked. */
+export async function readSet(reader: EnvironmentReader, { environment, projectRoot }: Pick<EnvironmentQuery, 'environment' | 'projectRoot'>): Promise<ReadonlyMap<string, PlacedValue>> {
+  return mergeValues(inOrder(await reader.folders(environment, projectRoot)));
+}
+
 /** Reads and checks the files of an environment. Its name is one that can be a file name. Never throws for what the files hold. */
-export async function examineEnvironment(query: EnvironmentQuery): Promise<ExaminedEnvironment> {
-  const workspaceRoot = resolve(query.workspaceRoot);
-  const roots = [...new Set([workspaceRoot, resolve(workspaceRoot, query.projectRoot)])];
-  const identities = identitiesOnce(query.identity ?? {}, { workspaceRoot, variables: query.variables ?? process.env });
-  const folders = await Promise.all(roots.map(async (root) => readLayers(root, { environment: query.environment, workspaceRoot, identities })));
+export async function examineEnvironment(query: EnvironmentQuery, reader = new EnvironmentReader(query)): Promise<ExaminedEnvironment> {
+  const folders = await reader.folders(query.environment, query.projectRoot);
   const layers = inOrder(folders);
   const described = folders.reduce((merged, { plain }) => mergeSchemas(merged, plain.schema ?? NO_SCHEMA), NO_SCHEMA);
   const schema = schemaForTier(described, query.environment);
   const set = mergeValues(layers);
-  const { values, holds, problems } = checkEnvironment(layers, unread(layers) ? withoutSecrets(schema) : schema, set);
+  const unread = layers.some(({ encrypted, entries, problems: found }) => encrypted && entries === undefined && found.length > 0);
+  const { values, holds, problems } = checkEnvironment(layers, unread ? withoutSecrets(schema) : schema, set);
   return {
     found: layers.some((layer) => layer.entries !== undefined || (layer.encrypted ? layer.problems.length > 0 : layer.schema !== undefined)),
-    layers, described, schema, set,
+    layers, described, schema, set, unread,
     values: new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1))),
     secrets: withHolders(secretKeys(schema, layers), holds),
     problems: [...folders.flatMap(({ plain, secrets }) => [...plain.problems, ...secrets.problems]), ...problems],
   };
-}
-
-/** True when a file of secrets is there and could not be read. */
-function unread(layers: readonly Layer[]): boolean {
-  return layers.some(({ encrypted, entries, problems }) => encrypted && entries === undefined && problems.length > 0);
 }
 
 /** What stands in a file that could not be read is not missing, and what refers to it is left as it is written. */

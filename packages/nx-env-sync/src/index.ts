@@ -5,6 +5,6 @@ export { parseEnvDocument, type EnvDocument, type EnvDocumentEntry } from './edi
 export { isVariableName, parseEnvFile, type EnvEntry, type ParsedEnvFile } from './parse-env-file.js';
 export { formatProblem, type EnvProblem } from './problem.js';
 export { isReservedName } from './reserved-names.js';
+export { validateEnvironment, type Finding, type Severity, type ValidatedEnvironment } from './validation/validate-environment.js';
 export { EnvSyncError, errorLines, type ErrorParts } from './errors.js';
 export { mergeSchemas, parseSchema, schemaForTier, isSecret, type EnvSchema, type KeyRule, type SchemaReading } from './schema.js';
-export { deprecationOf, isProtected, renamesOf, syncPolicyOf, type SyncPolicy } from './traits.js';

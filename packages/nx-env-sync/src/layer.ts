@@ -30,9 +30,15 @@ export interface LayerQuery {
   readonly environment: string;
   readonly workspaceRoot: string;
   readonly identities: Identities;
+  /** That of the same folder. */
+  readonly schema: SchemaFile;
 }
 
-const SCHEMA_FILE = 'env.schema.json';
+/** An `env.schema.json`: undefined when it is not there or cannot be read. */
+export type SchemaFile = Reading<EnvSchema>;
+
+/** Beside the files of environments. */
+export const SCHEMA_FILE = 'env.schema.json';
 
 interface Reading<T> { readonly content: T | undefined; readonly problems: readonly EnvProblem[] }
 
@@ -49,16 +55,22 @@ function entriesIn(shown: string): (text: string) => { content: ReadonlyMap<stri
   };
 }
 
-/** Reads `<environment>.env`, `<environment>.secrets.env` and `env.schema.json` of `<root>/environments`. */
-export async function readLayers(root: string, { environment, workspaceRoot, identities }: LayerQuery): Promise<FolderLayers> {
+/** Reads `<root>/environments/env.schema.json`. */
+export async function readSchemaFile(root: string, workspaceRoot: string): Promise<SchemaFile> {
+  const path = join(root, ENVIRONMENTS_FOLDER, SCHEMA_FILE);
+  const shown = shownPath(path, workspaceRoot);
+  return read(readTextFile(path), shown, (text) => {
+    const { schema: content, problems } = parseSchema(text, shown);
+    return { content, problems };
+  });
+}
+
+/** Reads `<environment>.env` and `<environment>.secrets.env` of `<root>/environments`. */
+export async function readLayers(root: string, { environment, workspaceRoot, identities, schema }: LayerQuery): Promise<FolderLayers> {
   const pathOf = (name: string): string => join(root, ENVIRONMENTS_FOLDER, name);
   const shown = (name: string): string => shownPath(pathOf(name), workspaceRoot);
   const [plainFile, secretsFile] = [`${environment}.env`, `${environment}${SECRETS_EXTENSION}`];
-  const [schema, plain, secrets] = await Promise.all([
-    read(readTextFile(pathOf(SCHEMA_FILE)), shown(SCHEMA_FILE), (text) => {
-      const { schema: content, problems } = parseSchema(text, shown(SCHEMA_FILE));
-      return { content, problems };
-    }),
+  const [plain, secrets] = await Promise.all([
     read(readTextFile(pathOf(plainFile)), shown(plainFile), entriesIn(shown(plainFile))),
     read(readSecretsFile(pathOf(secretsFile), identities), shown(secretsFile), entriesIn(shown(secretsFile))),
   ]);
@@ -71,6 +83,5 @@ export async function readLayers(root: string, { environment, workspaceRoot, ide
 /** A value in plain text beside its encrypted one: which of them was meant cannot be known. */
 function both(plain: Layer['entries'], secrets: Layer['entries'], file: string, secretsFile: string): EnvProblem[] {
   return [...plain ?? []].filter(([key]) => secrets?.has(key) === true)
-    .map(([key, { line }]) => ({ file, line, key, what: `is set in ${secretsFile} as well; remove it here, where everybody can read it` }));
+    .map(([key, { line }]) => ({ file, line, key, what: `is set in ${secretsFile} as well; remove it here, where everybody can read it`, rule: 'duplicate' }));
 }
-

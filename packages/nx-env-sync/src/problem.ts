@@ -1,7 +1,24 @@
-/** Kinds of findings, by which programs sort them. */
-export type ProblemRule =
-  | 'file' | 'syntax' | 'duplicate' | 'schema' | 'reserved' | 'unknown' | 'missing' | 'value' | 'reference' | 'renamed'
-  | 'deprecated' | 'weak-secret' | 'plain-secret' | 'undeclared-secret' | 'tiers';
+/** Kinds of findings, by which programs sort them, and what each looks for. The last five are audits. */
+export const RULES = {
+  environment: 'An environment is named, and exists',
+  file: 'A file can be read',
+  syntax: 'Each line of an environment file is an assignment that every reader takes for the same',
+  duplicate: 'A key is set once',
+  schema: 'The schema is valid, and its defaults fit it',
+  reserved: 'No file sets what the platform sets for each instance',
+  unknown: 'Each key is described by the schema',
+  renamed: 'No file sets a key by its earlier name',
+  missing: 'Each required key is set',
+  value: 'Each value is of the form that the schema asks for',
+  reference: 'Each reference leads to a key that is set, and never back to itself',
+  deprecated: 'No file sets a key that goes',
+  'weak-secret': 'A secret is neither a placeholder nor easy to guess',
+  'plain-secret': 'A secret stands in no plain file that git tracks',
+  'undeclared-secret': 'What looks like a secret in a file that git tracks is said to be one, or not to be one',
+  tiers: 'What one environment sets, the others set too',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type ProblemRule = keyof typeof RULES;
 
 /** One finding about an environment. It names files, lines and keys, and never holds a value. */
 export interface EnvProblem {

@@ -22,10 +22,10 @@ const causes: ReadonlyMap<string, string> = new Map([
   ['ENXIO', 'is not a regular file'],
 ]);
 
-/** Text of a file or of what was decrypted; never guesses an encoding. */
+/** Text of a file or of what was decrypted, with its byte order mark; never guesses an encoding. */
 export function decodeText(bytes: Uint8Array): FileText {
   try {
-    return { state: 'read', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+    return { state: 'read', text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
     return { state: 'unreadable', what: 'is not UTF-8 text; save it as UTF-8' };
   }

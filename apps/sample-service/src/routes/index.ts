@@ -1,7 +1,6 @@
 import { digest } from './digest.js';
 import { events } from './events.js';
 import { greeting } from './greeting.js';
-import { health, live, ready } from './health.js';
 import type { Routes } from './route.js';
 import { slow } from './slow.js';
 import { stats } from './stats.js';
@@ -9,9 +8,6 @@ import { version } from './version.js';
 
 export const routes: Routes = {
   '/': { GET: greeting },
-  '/health': { GET: health },
-  '/ready': { GET: ready },
-  '/live': { GET: live },
   '/version': { GET: version },
   '/slow': { GET: slow },
   '/digest': { POST: digest },

@@ -7,7 +7,7 @@ import { PAYLOAD_TYPE } from './statement.js';
 export async function signBundle(payload: Buffer, key: SigningKey): Promise<string> {
   const [{ DSSEBundleBuilder }, { bundleToJSON }] = await Promise.all([import('@sigstore/sign'), import('@sigstore/bundle')]);
   const publicKey = key.publicKey.export({ format: 'pem', type: 'spki' }).toString();
-  const signer = { sign: (data: Buffer) => Promise.resolve({ signature: signatureOf(key, data), key: { $case: 'publicKey' as const, publicKey, hint: key.id } }) };
+  const signer = { sign: async (data: Buffer) => ({ signature: await signatureOf(key, data), key: { $case: 'publicKey' as const, publicKey, hint: key.id } }) };
   const bundle = await new DSSEBundleBuilder({ signer, witnesses: [] }).create({ data: payload, type: PAYLOAD_TYPE });
   // Verifiers in Go compare a key id of the envelope with one they make of the key, in a way of their own; the bundle's hint names the key.
   for (const signature of bundle.content.dsseEnvelope.signatures) signature.keyid = '';

@@ -1,5 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { keyName, parseSigningKey, parseTrustedKey } from './keys.js';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import fc from 'fast-check';
+import { keyHint, keyName, parseSigningKey, parseTrustedKey, readSigningKey, signatureOf } from './keys.js';
 import { scryptParameters } from './minisign.js';
 import { ecdsaKey, minisignKey } from './signing.spec-support.js';
 
@@ -76,5 +77,38 @@ describe('a key to trust', () => {
     [ecdsaKey('a', 'P-384').trusted.publicKey, 'it is no ECDSA key on the curve P-256'],
   ])('is refused otherwise', (publicKey, message) => {
     expect(() => parseTrustedKey({ name: 'x', publicKey })).toThrow(message);
+  });
+});
+
+describe('a key in a file', () => {
+  it.each([['/dev/zero', 'it is too large to be a key'], [__dirname, 'it is a folder'], [`${__dirname}/none`, 'there is no such file'], [`${__filename}/none`, 'there is no such file'], ['/dev/null', 'it is neither PEM']])('is not %s', async (file, why) => {
+    await expect(readSigningKey(file)).rejects.toThrow(why);
+  });
+});
+
+describe('an ECDSA signature', () => {
+  // RFC 6979, A.2.5: P-256 with SHA-256.
+  const x = 'C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721';
+  const publicX = '60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6';
+  const publicY = '7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299';
+  const base64url = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url');
+
+  it.each([
+    ['sample', 'EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716', 'F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8'],
+    ['test', 'F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367', '019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083'],
+  ])('of %j is that of RFC 6979', async (message, r, s) => {
+    const privateKey = createPrivateKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', d: base64url(x), x: base64url(publicX), y: base64url(publicY) } });
+    const publicKey = createPublicKey(privateKey);
+    const signature = await signatureOf({ type: 'ecdsa-p256', id: keyHint(publicKey), publicKey, privateKey }, Buffer.from(message));
+    const integer = (hex: string): Buffer => Buffer.from(/^[89A-F]/.test(hex) ? `00${hex}` : hex, 'hex');
+    const parts = [r, s].map(integer).flatMap((part) => [Buffer.from([2, part.length]), part]);
+    expect(signature.toString('hex')).toBe(Buffer.concat([Buffer.from([0x30, Buffer.concat(parts).length]), ...parts]).toString('hex'));
+  });
+
+  it('of any key and data is one that OpenSSL takes', async () => {
+    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 1_000 }), async (data) => {
+      const key = await parseSigningKey(ecdsaKey().secret);
+      expect(verify('sha256', data, key.publicKey, await signatureOf(key, Buffer.from(data)))).toBe(true);
+    }), { numRuns: 50 });
   });
 });

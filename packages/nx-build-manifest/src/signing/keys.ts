@@ -1,6 +1,7 @@
 /** Keys to sign with and keys to trust: ECDSA on P-256 as PEM, and minisign's Ed25519. */
 import { createHash, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { isMissing, isRecord } from '../reading.js';
 import { minisignKeyName, readMinisignPublic, readMinisignSecret, type MinisignSecret } from './minisign.js';
 
 /** A secret key that is ready to sign. It cannot be printed by accident: the key itself is held by node:crypto. */
@@ -47,9 +48,21 @@ export async function parseSigningKey(text: string, passphrase?: string): Promis
   return { type: 'minisign', id: keyHint(minisign.publicKey), publicKey: minisign.publicKey, privateKey: minisign.privateKey, minisign };
 }
 
-/** {@link parseSigningKey} of a file. */
+/** Far more than any key has. */
+const MOST_BYTES = 64 * 1024;
+
+/** {@link parseSigningKey} of a file, or of what a program writes into a pipe (`--key=<(vault read ...)`). */
 export async function readSigningKey(file: string, passphrase?: string): Promise<SigningKey> {
-  return parseSigningKey(await readFile(file, 'utf8'), passphrase);
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of createReadStream(file, { end: MOST_BYTES })) chunks.push(chunk as Buffer);
+  } catch (thrown) {
+    if (isMissing(thrown)) throw new Error('there is no such file', { cause: thrown });
+    throw isRecord(thrown) && thrown['code'] === 'EISDIR' ? new Error('it is a folder', { cause: thrown }) : thrown;
+  }
+  const content = Buffer.concat(chunks);
+  if (content.length > MOST_BYTES) throw new Error('it is too large to be a key');
+  return parseSigningKey(content.toString('utf8'), passphrase);
 }
 
 function parsePem(text: string, passphrase: string | undefined): SigningKey {
@@ -86,7 +99,14 @@ export function parseTrustedKey({ name, publicKey }: TrustedKey): ParsedKey {
   return { name, type: 'ecdsa-p256', id: keyHint(key), publicKey: key };
 }
 
-/** ECDSA with SHA-256 as DER; Ed25519 for a key of minisign. */
-export function signatureOf(key: SigningKey, data: Buffer): Buffer {
-  return sign(key.type === 'minisign' ? null : 'sha256', data, key.privateKey);
+/** ECDSA with SHA-256 as DER; Ed25519 for a key of minisign. Both are deterministic: the same key and data give the same bytes. */
+export async function signatureOf(key: SigningKey, data: Buffer): Promise<Buffer> {
+  return key.type === 'minisign' ? sign(null, data, key.privateKey) : deterministicEcdsa(key.privateKey, data);
+}
+
+/** With the nonce of RFC 6979: node:crypto takes a random one, and a signed package would be another one each time it is made. */
+async function deterministicEcdsa(key: KeyObject, data: Buffer): Promise<Buffer> {
+  const { p256 } = await import('@noble/curves/nist.js');
+  const { d = '' } = key.export({ format: 'jwk' });
+  return Buffer.from(p256.sign(data, Buffer.from(d, 'base64url'), { format: 'der', lowS: false }));
 }

@@ -86,7 +86,7 @@ describe('tampering', () => {
       expect(verdicts.accepted).toBe(false);
       expect(verdicts.rules.flatMap(({ findings }) => findings.map(({ file }) => file))).toContain(path);
     }), { numRuns: process.env['NX_DEPLOY_SOAK'] === '1' ? 20_000 : 100 });
-  });
+  }, 600_000);
 
   it.each(['ecdsa', 'minisign'])('by a byte more, a byte less, or no file at all is found and named (signed by %s)', async (kind) => {
     const own = await sign(kind);

@@ -45,7 +45,7 @@ export async function signPackage({ folder, files, build, key }: SignQuery): Pro
     [CHECKSUMS, list],
     [STATEMENT, statement],
     [BUNDLE, await signBundle(statement, key)],
-    key.type === 'minisign' ? [CHECKSUMS_MINISIGN, minisignSignature(key.minisign, list, `file:${CHECKSUMS}\thashed`)] : [CHECKSUMS_ECDSA, signatureOf(key, list)],
+    key.type === 'minisign' ? [CHECKSUMS_MINISIGN, minisignSignature(key.minisign, list, `file:${CHECKSUMS}\thashed`)] : [CHECKSUMS_ECDSA, await signatureOf(key, list)],
   ];
   for (const name of [...SIGNATURE_FILES, LINKS]) await rm(join(root, name), { force: true });
   for (const [name, content] of written) await replaceFile(join(root, name), content);

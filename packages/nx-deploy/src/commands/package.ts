@@ -1,6 +1,10 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
 import { buildFacts, buildManifest, type BuildFacts, type GraphView, type ProjectGraphFacts, type SigningKey } from 'nx-build-manifest';
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { quoted } from '../archive/manifest.js';
+import { DeployError } from '../errors.js';
+import type { BlobStore } from '../image/blobs/index.js';
 import type { BuildSite } from '../image/builder.js';
 import { layerTime } from '../image/layer/index.js';
 import { withApplication, type Application } from '../package/application.js';
@@ -55,7 +59,7 @@ export function makePackage(context: CommandContext, options: PackageOptions): P
     const key = options.key === undefined ? undefined : await signingKey(context, options.key);
     const graph = await options.graph?.();
     const timed = steps(context.output);
-    const made = await withImages(context, [], (session) => make({ context, resolved, key, graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } }))
+    const made = await withImages(context, [], (session) => inItsFolder(context, session.store, () => make({ context, resolved, key, graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } })))
       .catch((thrown: unknown) => { throw ofPackage(thrown, resolved.artifact.path); });
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
@@ -65,6 +69,18 @@ export function makePackage(context: CommandContext, options: PackageOptions): P
     for (const line of packageLines({ project: context.projectName, record, sizes, durationMs, healthyMs, file: archive.file, workspaceRoot: context.workspaceRoot })) context.output.line(line);
     return { exitCode: 0, document: { outcome: 'done', exitCode: 0, durationMs, file: archive.file, package: record, sizes, warnings, steps: timed.took } };
   }, 'what was made before was removed, and nothing is left of this one'), 'look');
+}
+
+/** Two that made the package of one project at once would remove each other's. @throws DeployError ND-LOCKED for the second */
+async function inItsFolder(context: CommandContext, store: BlobStore, work: () => Promise<Made>): Promise<Made> {
+  const { folder } = packagePlace(context);
+  const outcome = await store.alone(`package ${join(await realpath(context.workspaceRoot), relative(context.workspaceRoot, folder))}`, work);
+  if ('done' in outcome) return outcome.done;
+  const { pid, host, since } = outcome.busy;
+  throw new DeployError('ND-LOCKED', {
+    what: `the package of ${context.projectName} is being made by another process`, where: quoted(folder), why: `process ${pid} on ${host} is at it since ${new Date(since).toISOString()}`,
+    next: 'wait until it has ended, then look at what it made',
+  });
 }
 
 interface Making {

@@ -5,7 +5,8 @@ import { EnvSyncError } from '../errors.js';
 import { printable } from '../problem.js';
 import { readTextFile } from '../read-file.js';
 import { runProgram } from '../shell/run-program.js';
-import { isIdentity } from './age.js';
+import { PRIVATE_FILE, replaceFile } from '../files/replace-file.js';
+import { isIdentity, newKeyPair } from './age.js';
 
 /** At most one of them is given; without any, the variables below and then the user's own file are looked at. */
 export interface IdentityOptions {
@@ -31,6 +32,14 @@ const LARGEST = 64 * 1024;
 export function ownIdentityFile(variables: NodeJS.ProcessEnv): string {
   const config = variables['XDG_CONFIG_HOME'];
   return join(config === undefined || config === '' ? join(homedir(), '.config') : config, 'nx-env-sync', 'identity.txt');
+}
+
+/** Makes a key for the user who has none, in the format of `age-keygen`. */
+export async function makeOwnIdentity(variables: NodeJS.ProcessEnv): Promise<{ readonly recipient: string; readonly file: string }> {
+  const file = ownIdentityFile(variables);
+  const { identity, recipient } = await newKeyPair();
+  await replaceFile({ path: file, content: `# public key: ${recipient}\n${identity}\n`, mode: PRIVATE_FILE });
+  return { recipient, file };
 }
 
 /**
@@ -111,7 +120,7 @@ async function ask(argv: readonly string[], said: string, { workspaceRoot, varia
 
 /** The format of age's own identity files: a key a line, comments after #. */
 async function keysIn(text: string, said: string): Promise<readonly string[]> {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/).map((line) => line.trim());
   if (lines.some((line) => line.startsWith('-----BEGIN') || line.startsWith('age-encryption.org/'))) {
     throw refused('the secret key is itself encrypted, or of another program', 'give a key that begins with AGE-SECRET-KEY-1', printable(said));
   }

@@ -112,7 +112,7 @@ describe('executors sign and verify', () => {
   });
 
   it.each<[Partial<SignOptions>, string]>([
-    [{ key: 'none.pem' }, 'the key none.pem cannot be used: ENOENT'],
+    [{ key: 'none.pem' }, 'the key none.pem cannot be used: there is no such file'],
     [{ key: 'keys/release.pub' }, 'the key keys/release.pub cannot be used: it is no private key'],
     [{ keyVariable: 'SPEC_KEY' }, 'name one secret key, with --key=<file> or --keyVariable=<name of a variable>'],
     [{ passphraseVariable: 'SPEC_PASSPHRASE' }, 'passphraseVariable: the variable SPEC_PASSPHRASE is not set'],

@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { startLoad } from '../../../../../tools/load/launch.js';
 import { parents } from '../../archive/manifest.js';
-import { membersIn, pack, packageFile, packagesOf } from './packages.spec-support.js';
+import { graph, membersIn, pack, packageFile, packagesOf } from './packages.spec-support.js';
 import { file, folder, gzip, tar } from '../../package/archives.spec-support.js';
 import { get, Workbench, type Ran } from '../workbench.spec-support.js';
 
@@ -33,10 +33,11 @@ async function deployed(options = {}): Promise<Ran> {
 }
 
 /** What the package holds, changed by somebody who also made the lists of digests that lie in it fit, or not. */
-async function tampered(archive: string, path: string, text: string, { fitting }: { readonly fitting: boolean }): Promise<string> {
+async function tampered(archive: string, path: string, content: string | Buffer | undefined, { fitting }: { readonly fitting: boolean }): Promise<string> {
   const members = Object.entries(await membersIn(archive));
   const contents = new Map(members.flatMap(([name, { type, content }]) => (type === 'File' ? [[name, Buffer.from(content, 'latin1')] as const] : [])));
-  contents.set(path, Buffer.from(text));
+  if (content === undefined) contents.delete(path);
+  else contents.set(path, Buffer.from(content));
   if (fitting) {
     const lines = [...contents].filter(([name]) => !/^(?:checksums\.txt|provenance\.)/.test(name)).map(([name, content]) => `${createHash('sha256').update(content).digest('hex')}  ${name}\n`);
     contents.set('checksums.txt', Buffer.from(lines.sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1)).join('')));
@@ -140,6 +141,30 @@ test('the policy of the environment refuses what no trusted key signed, also whe
   const warned = await deployed({ package: unsigned });
   expect(warned.output.events).toContainEqual({ type: 'note', text: 'warning: signature: the package has no signature' });
 }, 60_000);
+
+test('a byte of any document that speaks for a signed package, and each of them left out, is found and named', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await bench.write('key.pem', privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+  await bench.write('key.pub', publicKey.export({ format: 'pem', type: 'spki' }).toString());
+  await bench.project(packageFile({ sbom: 'cyclonedx' }, { ...DEPLOY, verify: { mode: 'enforce', keys: ['{workspaceRoot}/key.pub'], provenance: true, requireSbom: true } }));
+  const archive = await packed('1', { key: 'key.pem', graph });
+  const members = await membersIn(archive);
+  const documents = Object.keys(members).filter((path) => !path.includes('/') && members[path]?.type === 'File');
+  expect(documents).toEqual(expect.arrayContaining(['build-manifest.json', 'checksums.txt', 'checksums.txt.sig', 'deployment-info.json', 'provenance.intoto.json', 'provenance.sigstore.json', 'sbom.cdx.json', 'version-compatibility.json']));
+  // Two signatures cover everything: with one of them alone the package is still what somebody signed.
+  const spare = 'checksums.txt.sig';
+  for (const path of documents) {
+    const bytes = Buffer.from(members[path]?.content ?? '', 'latin1');
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0x01;
+    for (const content of path === spare ? [bytes] : [bytes, undefined]) {
+      const { document } = await bench.deploy({ package: await tampered(archive, path, content, { fitting: false }) });
+      expect([path, document.outcome, document.error?.code]).toEqual([path, 'refused', expect.stringMatching(/^ND-PACKAGE-(?:INVALID|REFUSED)$/)]);
+      expect(document.error?.problems?.join('\n')).toContain(path);
+    }
+  }
+  expect((await bench.status()).deployed).toBe(false);
+  await deployed({ package: archive });
+}, 120_000);
 
 test('what is not for this target, not of this service or not there is refused before anything changes', async () => {
   await bench.project(packageFile({ requires: { node: '>=99', services: [{ name: 'billing' }, { name: 'db', at: '${DATABASE_URL}' }] } }, DEPLOY));

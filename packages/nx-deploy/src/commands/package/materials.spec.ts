@@ -5,24 +5,11 @@ import { join } from 'node:path';
 import { verifyPackage } from 'nx-build-manifest';
 import type { PackageOptions } from '../package.js';
 import { Workbench } from '../workbench.spec-support.js';
-import { commit, membersIn, names, pack, packageFile, packagesOf } from './packages.spec-support.js';
-
-type Graph = Awaited<ReturnType<NonNullable<PackageOptions['graph']>>>;
+import { commit, graph, membersIn, names, pack, packageFile, packagesOf, type Graph } from './packages.spec-support.js';
 
 let bench: Workbench;
 beforeEach(async () => { bench = await Workbench.open(); });
 afterEach(() => bench.close());
-
-/** api needs one package, and that another one; a third one is for development. */
-const graph: NonNullable<PackageOptions['graph']> = () => {
-  const external = (name: string, version: string) => ({ type: 'npm' as const, name: `npm:${name}` as const, data: { packageName: name, version, hash: '' } });
-  const edge = (source: string, target: string) => ({ source, target, type: 'static' });
-  return Promise.resolve({
-    nodes: { api: { name: 'api', type: 'app' as const, data: { root: 'apps/api' } } },
-    externalNodes: { 'npm:debug': external('debug', '4.4.1'), 'npm:ms': external('ms', '2.1.3'), 'npm:jest': external('jest', '30.0.0') },
-    dependencies: { api: [edge('api', 'npm:debug'), edge('api', 'npm:jest')], 'npm:debug': [edge('npm:debug', 'npm:ms')] },
-  } as unknown as Graph);
-};
 
 async function project(sbom: string, dependencies: object = { debug: '4.4.1' }): Promise<void> {
   await bench.project(packageFile({ sbom }));

@@ -1,8 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
 import { smallDisk } from '../../platforms/contract/faults/small-disk.js';
+import { identity } from '../../shell/process-table.js';
 import { eventually, Workbench } from '../workbench.spec-support.js';
 import { commit, membersIn, names, pack, packageFile, packagesOf } from './packages.spec-support.js';
 
@@ -60,12 +63,13 @@ test('the system\'s own programs take it apart and find every digest right', asy
 
 test('the same input gives the same bytes, whoever makes it and in whatever order; another commit another name', async () => {
   await project();
+  await bench.write('release.key', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
   await commit(bench);
-  const first = readFileSync((await pack(bench)).document.file);
-  await bench.build('1');
-  const [second, third] = await Promise.all([pack(bench), pack(bench)]);
-  expect([second.exitCode, third.exitCode]).toEqual([0, 0]);
-  expect(readFileSync(second.document.file).equals(first)).toBe(true);
+  for (const options of [{}, { key: 'release.key' }]) {
+    const first = readFileSync((await pack(bench, options)).document.file);
+    await bench.build('1');
+    expect(readFileSync((await pack(bench, options)).document.file).equals(first)).toBe(true);
+  }
   expect(names(packagesOf(bench))).toEqual([NAME, `${NAME}.sha256`, 'package-info.json']);
 });
 
@@ -87,6 +91,27 @@ test('the folder is emptied of what is ours first, and of nothing else, also whe
   const { exitCode, document } = await pack(bench);
   expect([exitCode, document.error?.code]).toEqual([3, 'ND-ARTIFACT-MISSING']);
   expect(names(folder)).toEqual(['notes.txt', 'other-v1.tar.gz']);
+});
+
+test('two at once: one makes it, the other is refused and told who is at it; one that was killed is in nobody\'s way', async () => {
+  await project();
+  const both = await Promise.all([pack(bench), pack(bench)]);
+  expect(both.map(({ exitCode }) => exitCode).sort()).toEqual([0, 3]);
+  const [made, refused] = both[0].exitCode === 0 ? both : [both[1], both[0]];
+  expect(refused.document.error).toMatchObject({ code: 'ND-LOCKED', why: expect.stringContaining(`process ${process.pid} on `) });
+  expect(names(packagesOf(bench))).toEqual([basename(made.document.file), `${basename(made.document.file)}.sha256`, 'package-info.json']);
+  const locks = join(bench.context().home.folder, 'image-blobs/locks');
+  expect(readdirSync(locks)).toEqual([]);
+  const killed = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  const name = createHash('sha256').update(`package ${join(realpathSync(bench.root), 'dist/packages/apps/api')}`).digest('hex');
+  writeFileSync(join(locks, name), JSON.stringify({ pid: killed.pid, identity: await identity(killed.pid ?? 0), host: hostname(), since: Date.now(), token: 'other' }));
+  expect((await pack(bench)).document.error).toMatchObject({ code: 'ND-LOCKED', why: expect.stringContaining(`process ${String(killed.pid)} on `) });
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+  expect((await pack(bench)).exitCode).toBe(0);
+  writeFileSync(join(locks, name), 'no owner');
+  expect((await pack(bench)).exitCode).toBe(0);
+  expect(readdirSync(locks)).toEqual([]);
 });
 
 describe('the service is started from it', () => {

@@ -10,6 +10,19 @@ import type { CommandResult } from '../result.js';
 import { deployFile, Recorder, type Place, type Workbench } from '../workbench.spec-support.js';
 import type { PackageRecord } from './record.js';
 
+export type Graph = Awaited<ReturnType<NonNullable<PackageOptions['graph']>>>;
+
+/** api needs one package, and that another one; a third one is for development. */
+export const graph: NonNullable<PackageOptions['graph']> = () => {
+  const external = (name: string, version: string) => ({ type: 'npm' as const, name: `npm:${name}` as const, data: { packageName: name, version, hash: '' } });
+  const edge = (source: string, target: string) => ({ source, target, type: 'static' });
+  return Promise.resolve({
+    nodes: { api: { name: 'api', type: 'app' as const, data: { root: 'apps/api' } } },
+    externalNodes: { 'npm:debug': external('debug', '4.4.1'), 'npm:ms': external('ms', '2.1.3'), 'npm:jest': external('jest', '30.0.0') },
+    dependencies: { api: [edge('api', 'npm:debug'), edge('api', 'npm:jest')], 'npm:debug': [edge('npm:debug', 'npm:ms')] },
+  } as unknown as Graph);
+};
+
 export function packageFile(artifact: object = {}, extra: object = {}): object {
   return deployFile({ artifact: { type: 'package', path: 'dist', entry: 'main.js', smoke: false, ...artifact }, ...extra });
 }

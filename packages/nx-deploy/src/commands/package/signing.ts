@@ -17,7 +17,7 @@ export async function signingKey({ workspaceRoot, variables }: ProjectContext, f
   try {
     return await readSigningKey(resolve(workspaceRoot, file), variables[PASSPHRASE_VARIABLE]);
   } catch (thrown) {
-    const why = errorCode(thrown) === 'ENOENT' ? 'there is no such file' : errorCode(thrown) ?? (thrown instanceof Error ? thrown.message : String(thrown));
+    const why = errorCode(thrown) ?? (thrown instanceof Error ? thrown.message : String(thrown));
     throw new DeployError('ND-OPTION-INVALID', { what: 'the package cannot be signed with this key', where: JSON.stringify(file), why, next: `name the file of a secret key (ECDSA P-256 as PEM, or minisign) with --key; its passphrase stands in the variable ${PASSPHRASE_VARIABLE}` });
   }
 }

@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
 import type { Digest } from '../oci.js';
+import { alone, type Alone } from './alone.js';
 import { chunksOf } from './chunks.js';
 import { openKnownDigests, type KnownDigests } from '../../archive/known-digests.js';
 import { guarded, mismatch, missing } from './failures.js';
@@ -56,6 +57,8 @@ export interface BlobStore {
   hold(): Promise<Hold>;
   /** The layer of a key: what it was made of the last time, or by a process that makes it just now, or by `make`, which stores it. */
   once(key: string, make: () => Promise<BuiltLayer>): Promise<Once>;
+  /** One process at a time does `work`; a second one is told of the first and does not wait. `key` is for all processes that use the store. */
+  alone<T>(key: string, work: () => Promise<T>): Promise<Alone<T>>;
   /**
    * The files of a layer, laid out in a folder that stays: by an earlier call, or now by `unpack` into the folder that it is given. Nobody may write there. Absolute path.
    */
@@ -99,6 +102,7 @@ export function openBlobs(folder: string): BlobStore {
     },
     hold: () => takeHold(places),
     once: (key, make) => layerOnce(places, key, make),
+    alone: (key, work) => alone(places, key, work),
     unpacked: (digest, unpack) => keepUnpacked(places, digest, unpack),
     digestsBelow: (root) => openKnownDigests(places.digests, root),
     prune: (options) => guarded(folder, () => pruneStore(places, options)),

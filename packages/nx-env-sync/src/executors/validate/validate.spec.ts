@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import validate from './validate.js';
+import validate, { type ValidateOptions } from './validate.js';
 
 let root: string;
 let printed: string;
@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-const run = async (options: { environment?: string; known?: string[] }, configurationName?: string): Promise<boolean> => {
+const run = async (options: ValidateOptions, configurationName?: string): Promise<boolean> => {
   const projectsConfigurations = { version: 2, projects: { api: { root: 'apps/api' } } };
   return (await validate(options, { root, projectName: 'api', projectsConfigurations, ...(configurationName === undefined ? {} : { configurationName }) })).success;
 };
@@ -29,7 +29,7 @@ async function files(content: Record<string, string>): Promise<void> {
 
 describe('executor validate', () => {
   it('prints names and places, and succeeds', async () => {
-    await files({ 'staging.env': 'LEVEL=planted1\nTOKEN=planted2\n', 'env.schema.json': '{"properties":{"LEVEL":{},"TOKEN":{"x-secret":true}}}' });
+    await files({ 'staging.env': 'LEVEL=planted1\nTOKEN=\n', 'env.schema.json': '{"properties":{"LEVEL":{},"TOKEN":{"x-secret":true}}}' });
     expect(await run({}, 'staging')).toBe(true);
     expect(printed).toBe([
       '  KEY            SET IN',
@@ -44,8 +44,8 @@ describe('executor validate', () => {
     await files({ 'staging.env': '', 'dev.env': 'A\nB\n' });
     expect(await run({ environment: 'dev' }, 'staging')).toBe(false);
     expect(printed.split('\n')).toEqual([
-      '  - environments/dev.env:1: is no assignment: expected KEY=value, a comment or an empty line',
-      '  - environments/dev.env:2: is no assignment: expected KEY=value, a comment or an empty line',
+      '  - environments/dev.env:1: is no assignment: expected KEY=value, a comment or an empty line [syntax]',
+      '  - environments/dev.env:2: is no assignment: expected KEY=value, a comment or an empty line [syntax]',
       'error: environment dev of api: 2 problems', '',
     ]);
     await files({ 'dev.env': 'A' });
@@ -76,7 +76,7 @@ describe('executor validate', () => {
   it('refuses an unknown environment and an impossible name, listing the known ones', async () => {
     await files({ 'staging.env': '' });
     expect(await run({}, 'stagng')).toBe(false);
-    expect(printed).toBe('error: environment stagng of api does not exist\n  - neither environments/stagng.env nor environments/env.schema.json exists\n  known environments: staging\n');
+    expect(printed).toBe('error: environment stagng of api does not exist\n  - neither environments/stagng.env nor environments/env.schema.json exists [environment]\n  known environments: staging\n');
     printed = '';
     expect(await run({ environment: '../staging' })).toBe(false);
     expect(printed).toContain('"../staging" is no environment name');
@@ -103,6 +103,6 @@ describe('executor validate', () => {
   it('has a closed schema that describes each option', async () => {
     const schema = JSON.parse(await readFile(join(__dirname, 'schema.json'), 'utf8')) as { properties: Record<string, unknown>; additionalProperties: unknown };
     expect(schema.additionalProperties).toBe(false);
-    expect(Object.keys(schema.properties)).toEqual(['environment', 'known']);
+    expect(Object.keys(schema.properties)).toEqual(['environment', 'known', 'format', 'outputFile']);
   });
 });
