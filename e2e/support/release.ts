@@ -35,6 +35,16 @@ function copyPackage(path: string, workspace: Workspace): void {
   cpSync(from, workspace.path(path), { recursive: true, filter: (source) => source === from || !LEFT_OUT.has(basename(source)) || source.startsWith(join(from, 'dist')) });
 }
 
+/** All four in this version, as `nx release` would leave them; without a commit. */
+export function setVersion(workspace: Workspace, version: string): void {
+  for (const name of packageNames) {
+    const path = `packages/${name}/package.json`;
+    const manifest = workspace.json<{ readonly dependencies?: Readonly<Record<string, string>> }>(path);
+    const dependencies = Object.fromEntries(Object.entries(manifest.dependencies ?? {}).map(([dependency, range]) => [dependency, packageNames.some((each) => each === dependency) ? version : range]));
+    workspace.write(path, { ...manifest, version, dependencies });
+  }
+}
+
 /** Publishes the packages as they are in the copy. */
 export async function publish(workspace: Workspace, registry: PackageRegistry, ...args: readonly string[]): Promise<string> {
   const program = workspace.start([process.execPath, workspace.path('node_modules/.bin/nx'), 'release', 'publish', `--registry=${registry.url}`, ...args], registry.env);

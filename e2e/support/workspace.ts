@@ -106,8 +106,9 @@ export class Workspace {
     return this.start([process.execPath, binProgram, ...args]);
   }
 
-  start(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-    return new Program(argv, { cwd: this.root, env: { ...this.env, ...env } });
+  /** `deadline` in ms; default two minutes. */
+  start(argv: readonly string[], env: Readonly<Record<string, string>> = {}, deadline?: number): Program {
+    return new Program(argv, { cwd: this.root, env: { ...this.env, ...env }, ...(deadline === undefined ? {} : { deadline }) });
   }
 
   /** As a shell starts a job: in a process group of its own. */

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DeployError, formatError } from '../../errors.js';
 import { sanitize } from '../../terminal/index.js';
+import { difference } from '../difference.js';
 import { absent, agentProgram, type AgentProgram, type ProgramOptions } from './agent-program.js';
 import { launchdPlist, launchdSteps, MACOS_PATH, PLIST } from './launchd-plist.js';
 import { outputFile } from './output-folder.js';
@@ -60,16 +61,6 @@ export default function service(tree: Tree, options: ServiceOptions): void {
   } catch (thrown) {
     throw thrown instanceof DeployError ? new Error(formatError(thrown), { cause: thrown }) : thrown;
   }
-}
-
-function difference(file: string, present: string, content: string): readonly string[] {
-  const [theirs, ours] = [present.split('\n'), content.split('\n')];
-  return [
-    `${file} is there with other content, and is left as it is.`,
-    ...theirs.filter((line) => !ours.includes(line)).map((line) => `  there:   ${sanitize(line)}`),
-    ...ours.filter((line) => !theirs.includes(line)).map((line) => `  written: ${sanitize(line)}`),
-    'Put the lines that you want into the file, or move it away and run this again to have it written anew.',
-  ];
 }
 
 function aboutHome({ environment: { NX_DEPLOY_HOME: home } }: AgentProgram): readonly string[] {

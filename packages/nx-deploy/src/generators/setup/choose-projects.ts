@@ -48,9 +48,10 @@ async function asked(tree: Tree, known: Known, buildTarget: string, ask: AskProj
   return answer;
 }
 
-type Known = ReadonlyMap<string, ProjectConfiguration>;
+export type Known = ReadonlyMap<string, ProjectConfiguration>;
 
-function named(name: string, known: Known): Named {
+/** Throws ND-PROJECT-UNKNOWN. */
+export function named(name: string, known: Known): Named {
   const all = [...known.keys()].sort();
   const [found, ...more] = matchProjects(name, all);
   const project = found === undefined ? undefined : known.get(found);

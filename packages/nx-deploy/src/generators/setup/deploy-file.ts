@@ -51,6 +51,35 @@ export function withEnvironments(text: string, file: string, wanted: readonly st
     .reduce((current, name) => addProperty(current, ['environments'], name, environment(placing, already)), text);
 }
 
+/** What a copied environment has otherwise; undefined: as the one that it is copied from. */
+export interface Otherwise {
+  readonly platform: string | undefined;
+  readonly instances: number | undefined;
+  readonly strategy: string | undefined;
+}
+
+/**
+ * The text with an environment that has the settings of another one, but a port of its own and no host name; the same text when it has it.
+ * Throws ND-CONFIG-INVALID when the file has problems, and ND-ENVIRONMENT-UNKNOWN when there is no environment to copy.
+ */
+export function withCopy(text: string, file: string, { name, from }: { readonly name: string; readonly from: string }, otherwise: Otherwise, nextPort: () => number): string {
+  const { config } = parseConfig(text, file);
+  if (Object.hasOwn(config.environments, name)) return text;
+  const model = config.environments[from];
+  if (model === undefined || !Object.hasOwn(config.environments, from)) {
+    throw new DeployError('ND-ENVIRONMENT-UNKNOWN', { what: `there is no environment ${JSON.stringify(from)}`, where: file, problems: [`environments there: ${Object.keys(config.environments).join(', ')}`], next: 'name another one with --from, or leave it out' });
+  }
+  const strategy = strategyFor(otherwise.strategy, (config.port ?? model.port ?? 0) > 0);
+  const { listen, ...rest } = model;
+  return addProperty(text, ['environments'], name, {
+    ...rest,
+    ...(otherwise.platform === undefined ? {} : { platform: otherwise.platform }),
+    ...(otherwise.instances === undefined ? {} : { instances: otherwise.instances }),
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(listen === undefined ? {} : { listen: typeof listen === 'number' || listen.address === undefined ? nextPort() : { port: nextPort(), address: listen.address } }),
+  });
+}
+
 /** What a new environment has to go along with. */
 interface Already {
   /** Can have one instance at a time only. */
@@ -60,17 +89,20 @@ interface Already {
 }
 
 function environment({ platform, instances, strategy, nextPort }: Placing, { fixedPort, stated }: Already): object {
-  if (fixedPort && strategy !== undefined && strategy !== 'recreate') {
-    throw new DeployError('ND-OPTION-INVALID', {
-      what: `the strategy ${JSON.stringify(strategy)} cannot be used here`, why: 'the service has a fixed port, which two instances cannot share',
-      next: 'let the service listen on the port in process.env.PORT and leave "port" out of deploy.json, or use --strategy=recreate',
-    });
-  }
-  const chosen = strategy ?? (fixedPort ? 'recreate' : stated ? undefined : 'rolling');
+  const chosen = strategyFor(strategy, fixedPort) ?? (fixedPort ? 'recreate' : stated ? undefined : 'rolling');
   return {
     platform,
     instances: fixedPort ? 1 : instances ?? 2,
     ...(chosen === undefined ? {} : { strategy: chosen }),
     listen: nextPort(),
   };
+}
+
+/** The strategy that was asked for. */
+function strategyFor(strategy: string | undefined, fixedPort: boolean): string | undefined {
+  if (!fixedPort || strategy === undefined || strategy === 'recreate') return strategy;
+  throw new DeployError('ND-OPTION-INVALID', {
+    what: `the strategy ${JSON.stringify(strategy)} cannot be used here`, why: 'the service has a fixed port, which two instances cannot share',
+    next: 'let the service listen on the port in process.env.PORT and leave "port" out of deploy.json, or use --strategy=recreate',
+  });
 }

@@ -1,6 +1,7 @@
 /** The environment files of a project: one per environment and a schema of the variables that its source reads. Existing ones stay. */
 import { joinPathFragments } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
+import { child, readLoose } from './loose-json.js';
 
 const SECRET = /(^|_)(SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|(API|PRIVATE|ACCESS|SIGNING|ENCRYPTION)_?KEY)(_|$)/;
 const ASSIGNED = /^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=/gm;
@@ -21,6 +22,26 @@ export function writeEnvironmentFiles(tree: Tree, files: EnvironmentFiles): void
     const file = joinPathFragments(folder, `${name}.env`);
     if (!tree.exists(file)) tree.write(file, header(files.project, name));
   }
+}
+
+/** Those that all projects share, where the workspace has such files. */
+export function writeSharedFile(tree: Tree, environment: string): void {
+  const file = `environments/${environment}.env`;
+  if (tree.exists(file) || !tree.exists('environments') || !tree.children('environments').some((name) => name.endsWith('.env'))) return;
+  tree.write(file, [`# Values that all projects share in ${environment}: one KEY=value a line; those of a project win over them.`, '# Keep secrets out of files that are committed.', ''].join('\n'));
+}
+
+/** Keys that the schemas require, for which they have no default, and which no file of the environment sets. */
+export function missingKeys(tree: Tree, root: string, environment: string): readonly string[] {
+  const folders = [...new Set(['environments', joinPathFragments(root, 'environments')])];
+  const schemas = folders.map((folder) => readLoose(tree, joinPathFragments(folder, 'env.schema.json')));
+  const set = folders.flatMap((folder) => [...assigned(tree.read(joinPathFragments(folder, `${environment}.env`), 'utf8') ?? '')]);
+  const required = schemas.flatMap((schema) => {
+    const names = child(schema, 'required');
+    return (Array.isArray(names) ? names : []).filter((name): name is string => typeof name === 'string');
+  });
+  const hasDefault = (name: string): boolean => schemas.some((schema) => child(child(child(schema, 'properties'), name), 'default') !== undefined);
+  return [...new Set(required)].filter((name) => !set.includes(name) && !hasDefault(name)).sort();
 }
 
 function header(project: string, environment: string): string {
