@@ -1,5 +1,5 @@
 /** What runs on the local platform, as nx-env-sync reads it. */
-import diff from '../../nx-env-sync/src/executors/diff/diff.js';
+import diff from '../../nx-env-sync/src/executors/diff/executor.js';
 import { describeStore } from '../../nx-env-sync/src/stores/contract.spec-support.js';
 import { benchPerTest, deployFile, type Workbench } from './commands/workbench.spec-support.js';
 import { openStore } from './running-environment.js';

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import backup from '../executors/backup/backup.js';
-import diff, { type DiffOptions } from '../executors/diff/diff.js';
+import backup from '../executors/backup/executor.js';
+import diff, { type DiffOptions } from '../executors/diff/executor.js';
 import { testProject } from '../executors/project.spec-support.js';
-import sync, { type SyncOptions } from '../executors/sync/sync.js';
+import sync, { type SyncOptions } from '../executors/sync/executor.js';
 import { parseEnvDocument } from '../edit/document.js';
 import { encryptArmored } from '../secrets/age.js';
 import { keyPairs } from '../secrets/keys.spec-support.js';

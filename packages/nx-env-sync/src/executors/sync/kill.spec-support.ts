@@ -14,7 +14,7 @@ export interface KillProgram {
 
 export async function killProgram(folder: string, options: object, variables: NodeJS.ProcessEnv): Promise<KillProgram> {
   const [bundle, program] = [join(folder, 'sync.cjs'), join(folder, 'program.cjs')];
-  await build({ entryPoints: [join(__dirname, 'sync.ts')], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], logLevel: 'error' });
+  await build({ entryPoints: [join(__dirname, 'executor.ts')], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], logLevel: 'error' });
   writeFileSync(program, `
     const files = require('node:fs/promises');
     const [, , root, write] = process.argv;
