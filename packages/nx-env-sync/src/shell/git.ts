@@ -1,6 +1,8 @@
-import { runProgram } from './run-program.js';
+/** What git tracks, and what a repository holds at a revision. Nothing is changed. */
+import { relative, sep } from 'node:path';
+import { runProgram, type ProgramEnd } from './run-program.js';
 
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 const LARGEST = 32 * 1024 * 1024;
 
 export type TrackedFiles =
@@ -9,17 +11,33 @@ export type TrackedFiles =
   /** `what` continues "git ...". */
   | { readonly state: 'unknown'; readonly what: string };
 
-/** Files below the folder whose name ends so and that git tracks: they are in the repository, or will be with the next commit. Changes nothing. */
-export async function trackedFiles(folder: string, ending: string, variables: NodeJS.ProcessEnv): Promise<TrackedFiles> {
-  const end = await runProgram({
+async function git(args: readonly string[], cwd: string, variables: NodeJS.ProcessEnv, largest: number): Promise<ProgramEnd> {
+  return runProgram({
     // A repository may name a program in core.fsmonitor that git would start.
-    argv: ['git', '-c', 'core.fsmonitor=false', 'ls-files', '-z', '--', `*${ending}`],
-    cwd: folder,
+    argv: ['git', '-c', 'core.fsmonitor=false', ...args],
+    cwd,
     // Git's hooks set some that point at another repository than the folder's.
     variables: { ...Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith('GIT_'))), GIT_OPTIONAL_LOCKS: '0' },
     timeout: TIMEOUT,
-    largest: LARGEST,
+    largest,
   });
+}
+
+/** Files below the folder whose name ends so and that git tracks: they are in the repository, or will be with the next commit. */
+export async function trackedFiles(folder: string, ending: string, variables: NodeJS.ProcessEnv): Promise<TrackedFiles> {
+  const end = await git(['ls-files', '-z', '--', `*${ending}`], folder, variables, LARGEST);
   if (end.state === 'failed') return { state: 'unknown', what: end.what };
   return { state: 'known', files: new Set(end.output.toString('utf8').split('\0').filter((file) => file !== '')) };
+}
+
+/** `what` continues "git"; undefined where there is such a commit. */
+export async function noCommit(revision: string, cwd: string, variables: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const end = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`], cwd, variables, 1_024);
+  return end.state === 'done' ? undefined : end.what;
+}
+
+/** What the file held then; undefined where the commit has no such file. `folder` stands in the repository and holds the file. */
+export async function fileAt(revision: string, path: string, { folder, variables, largest }: { readonly folder: string; readonly variables: NodeJS.ProcessEnv; readonly largest: number }): Promise<Buffer | undefined> {
+  const end = await git(['cat-file', 'blob', `${revision}:./${relative(folder, path).split(sep).join('/')}`], folder, variables, largest);
+  return end.state === 'done' ? end.output : undefined;
 }
