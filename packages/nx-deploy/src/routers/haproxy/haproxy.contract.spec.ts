@@ -1,44 +1,16 @@
 /** HAProxy under load: what is counted is failed requests. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeWith } from '../../../../../tools/images/needs.spec-support.js';
 import { startLoad, type LoadReport } from '../../../../../tools/load/launch.js';
-import { until } from '../../shell/programs.spec-support.js';
 import type { Target } from '../router.js';
-import { A, closeAll, freePort, haproxy, instance, placeIn, route, type RunningHaproxy } from './haproxy.spec-support.js';
+import { A, closeAll, freePort, haproxy, instance, placeIn, route, service, type RunningHaproxy } from './haproxy.spec-support.js';
 import { HaproxyRouter } from './router.js';
 
-const SERVICE = join(__dirname, '../../../../../e2e/fixtures/services/steady/main.js');
 const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
 const ROUNDS = SOAK ? 200 : 30;
 const RATE = 100;
 
-interface Service {
-  readonly target: Target;
-  stop(): Promise<void>;
-}
-
-const services = new Set<Service>();
 const releaseNamed = (number: number): string => `r${String(number).padStart(12, '0')}`;
-
-/** A process of its own, as an instance is. */
-async function service(release: string, name: string): Promise<Service> {
-  const port = await freePort();
-  const child = spawn(process.execPath, [SERVICE], { env: { PORT: String(port), NX_DEPLOY_RELEASE: release, NX_DEPLOY_INSTANCE: name, NX_DEPLOY_SERVICE: 'api' }, stdio: 'ignore' });
-  const ended = new Promise<void>((done) => { child.once('exit', () => done()); });
-  const started: Service = {
-    target: { id: `${release}/${name}`, release, host: '127.0.0.1', port },
-    stop: async () => {
-      services.delete(started);
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
-  services.add(started);
-  await until('the instance answers', () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok, () => false));
-  return started;
-}
 
 function told(what: string, { sent, failures, longestGapMs, retried, durationMs, lagMs }: LoadReport): void {
   process.stdout.write(`${what}: ${sent} requests (${Math.round((sent / durationMs) * 1_000)}/s), ${failures} failed, ${retried} retried by the client, longest gap ${Math.round(longestGapMs)} ms, client late by ${Math.round(lagMs)} ms\n`);
@@ -51,10 +23,7 @@ describeWith(['haproxy', 'flock', 'perl'], 'HAProxy under load', () => {
     running = await haproxy();
     port = await freePort();
   });
-  afterEach(async () => {
-    await Promise.all([...services].map((one) => one.stop()));
-    await closeAll();
-  });
+  afterEach(closeAll);
 
   test('four changes of release by shares, each with reloads for others in between, fail no request of any kind', async () => {
     const { router } = running;

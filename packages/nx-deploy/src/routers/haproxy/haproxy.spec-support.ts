@@ -74,7 +74,7 @@ export interface Instance {
   readonly stop: () => Promise<void>;
 }
 
-/** Answers as the load client wants it unless told otherwise. */
+/** Answers its name, after as many ms as it is asked for, unless told otherwise. */
 export async function instance(release: string, name = '1', listener?: RequestListener): Promise<Instance> {
   const server = createServer(listener ?? ((request, response) => {
     const wait = Number(new URL(request.url ?? '/', 'http://x').searchParams.get('ms') ?? 0);
@@ -87,6 +87,22 @@ export async function instance(release: string, name = '1', listener?: RequestLi
   };
   opened.push(stop);
   return { target: { id: `${release}/${name}`, release, host: '127.0.0.1', port: (server.address() as AddressInfo).port }, server, stop };
+}
+
+const SERVICE = join(__dirname, '../../../../../e2e/fixtures/services/steady/main.js');
+
+/** A process of its own that answers as the load client wants it. */
+export async function service(release: string, name: string): Promise<Pick<Instance, 'target' | 'stop'>> {
+  const port = await freePort();
+  const child = spawn(process.execPath, [SERVICE], { env: { PORT: String(port), NX_DEPLOY_RELEASE: release, NX_DEPLOY_INSTANCE: name, NX_DEPLOY_SERVICE: 'api' }, stdio: 'ignore' });
+  const ended = new Promise<void>((done) => { child.once('exit', () => done()); });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+  };
+  opened.push(stop);
+  await until('the instance answers', () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok, () => false));
+  return { target: { id: `${release}/${name}`, release, host: '127.0.0.1', port }, stop };
 }
 
 /** One that nobody listens on. */
