@@ -87,6 +87,30 @@ export function optionsOf(path: string): { readonly options: readonly Option[]; 
   return { options, open };
 }
 
+interface OptionRow {
+  readonly names: readonly string[];
+  /** What stands behind the first column. */
+  readonly rest: string;
+}
+
+/** Rows of the page's tables of options: below a heading `## Options...`, or in the section of a generator, named in their first column. */
+export function optionRows(section: string): OptionRow[] {
+  const tables = section.matchAll(/^\| option \|.*\n\|[-| ]+\|\n((?:\|.*\n?)+)/gm);
+  return [...tables].flatMap(([, rows = '']) => rows.trimEnd().split('\n')).map((row) => {
+    const [, first = '', ...rest] = row.split(/(?<!\\)\|/);
+    return { names: [...first.matchAll(/`(?:--)?([^`]+)`/g)].map(([, name = '']) => name), rest: rest.join('|') };
+  });
+}
+
+/** What the schema says of an option that a page has to say too: each value that is allowed, and the default. `false` is what every switch is. */
+export function factsOf(path: string): ReadonlyMap<string, readonly string[]> {
+  const { properties = {} } = JSON.parse(read(path)) as { properties?: Record<string, { enum?: readonly unknown[]; default?: unknown }> };
+  return new Map(Object.entries(properties).map(([name, { enum: values = [], default: usual }]) => {
+    const facts = [...values, ...(usual === undefined || usual === false || (Array.isArray(usual) && usual.length === 0) ? [] : [usual])];
+    return [name, facts.map((fact) => (typeof fact === 'string' ? fact : JSON.stringify(fact)))];
+  }));
+}
+
 /** Markdown without its fenced blocks and code spans, in which nothing is a link or a heading. */
 function prose(markdown: string): string {
   return markdown.replace(/^( *)(`{3,}|~{3,})[^\n]*\n[\s\S]*?^\1\2 *$/gm, '').replace(/`[^`\n]*`/g, (span) => span.replace(/[[\]#]/g, ' '));

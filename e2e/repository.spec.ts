@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, type Severity } from '../packages/nx-deploy/src/errors.js';
-import { anchors, brokenLinks, exists, linesWith, optionsOf, packageNames, published, read, root, textFiles, type Published } from './repository.spec-support.js';
+import { anchors, brokenLinks, exists, factsOf, linesWith, optionRows, optionsOf, packageNames, published, read, root, textFiles, type Published } from './repository.spec-support.js';
 
 const files = textFiles();
 const pages = files.filter((path) => path.endsWith('.md'));
@@ -76,6 +76,37 @@ describe.each(published().map((each): [string, Published] => [`${each.packageNam
       return text.includes(`\`${last}\``) || new RegExp(`--(?:no-)?(?:${last}|${dashed})\\b`).test(text) || text.includes(`"${last}"`);
     };
     expect(optionsOf(each.schema).options.filter((option) => !named(option)).map(({ name }) => name)).toEqual([]);
+  });
+});
+
+const withOptions = published().filter(({ schema }) => factsOf(schema).size > 0);
+
+describe.each(withOptions.map((each): [string, Published] => [`${each.packageName}:${each.name}`, each]))('the table of options of %s', (_, each) => {
+  const facts = factsOf(each.schema);
+  const short = each.packageName.replace(/^nx-/, '');
+  const page = [`docs/${short}/${each.name}.md`, ...(each.kind === 'executors' ? [`docs/executors/${each.name}.md`] : [])].find((path) => exists(path));
+  const section = (): string => {
+    if (page !== undefined) return read(page);
+    const [, own = ''] = read('docs/generators.md').split(each.packageName === 'nx-deploy' ? `## ${each.name}\n` : '## init of the other packages\n');
+    return own.split('\n## ')[0] ?? '';
+  };
+  // The section that several packages share says of each row which of them it is for.
+  const others = [' both ', ...packageNames.map((name) => ` ${name} `)];
+  const rows = (): ReturnType<typeof optionRows> => optionRows(section()).filter(({ rest }) => {
+    const of = rest.split('|')[0] ?? '';
+    return !others.includes(of) || of === ' both ' || of === ` ${each.packageName} `;
+  });
+
+  it('has the options of its schema, each once, and no others', () => {
+    expect(rows().flatMap(({ names }) => names).sort()).toEqual([...facts.keys()].sort());
+  });
+
+  it('tells the default of each, and the values that it may have', () => {
+    const silent = [...facts].flatMap(([name, wanted]) => {
+      const row = rows().find(({ names }) => names.includes(name));
+      return wanted.filter((fact) => row?.rest.includes(fact) !== true).map((fact) => `${name}: ${fact}`);
+    });
+    expect(silent).toEqual([]);
   });
 });
 
