@@ -9,3 +9,5 @@ export { isReservedName } from './reserved-names.js';
 export { validateEnvironment, type Finding, type Severity, type ValidatedEnvironment } from './validation/validate-environment.js';
 export { EnvSyncError, errorLines, type ErrorParts } from './errors.js';
 export { mergeSchemas, parseSchema, schemaForTier, isSecret, type EnvSchema, type KeyRule, type SchemaReading } from './schema.js';
+export type { KeyChange } from './edit/own-edit.js';
+export type { EnvStore, OpenStore, Place, StoreContent, StoreQuery } from './stores/store.js';

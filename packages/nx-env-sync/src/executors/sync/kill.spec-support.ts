@@ -12,7 +12,7 @@ export interface KillProgram {
   readonly run: (root: string, write: number) => Promise<'killed' | 'done' | 'failed'>;
 }
 
-export async function killProgram(folder: string, options: object, variables: NodeJS.ProcessEnv, executor = join(__dirname, 'sync.ts')): Promise<KillProgram> {
+export async function killProgram(folder: string, options: object, variables: NodeJS.ProcessEnv, executor = join(__dirname, 'executor.ts')): Promise<KillProgram> {
   const [bundle, program] = [join(folder, 'executor.cjs'), join(folder, 'program.cjs')];
   await build({ entryPoints: [executor], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], logLevel: 'error' });
   writeFileSync(program, `
