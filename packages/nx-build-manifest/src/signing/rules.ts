@@ -39,7 +39,7 @@ export async function filesRule({ folder, checksums, unreadable, present, links 
 }
 
 function linkFindings(links: readonly Link[], present: Evidence['present']): readonly Finding[] {
-  const found = new Map(present.map(({ path, target }) => [path, target]));
+  const found = new Map(present.filter(({ problem }) => problem === undefined).map(({ path, target }) => [path, target]));
   return [...linkProblems(links), ...links.flatMap(({ path: file, target }) => {
     if (!found.has(file)) return [{ file, problem: 'is missing' }];
     const now = found.get(file);
@@ -52,7 +52,8 @@ export function unlistedRule({ present, checksums, links }: Evidence): Judgement
   if (checksums === undefined) return skipped(`there is no ${CHECKSUMS}`);
   const listed = new Set([...checksums.entries.map(({ path }) => path), ...SIGNATURE_FILES]);
   const linked = new Set(typeof links === 'string' ? [] : links.map(({ path }) => path));
-  const findings = present.filter(({ path }) => !listed.has(path) && !linked.has(path)).map(({ path: file, target }) => ({ file, problem: `is not in ${target === undefined ? CHECKSUMS : LINKS}` }));
+  const findings = present.filter(({ path, problem }) => problem !== undefined || (!listed.has(path) && !linked.has(path)))
+    .map(({ path: file, target, problem }) => ({ file, problem: problem ?? `is not in ${target === undefined ? CHECKSUMS : LINKS}` }));
   return { asked: true, detail: `nothing lies beside the files of ${CHECKSUMS}`, findings };
 }
 
