@@ -44,43 +44,6 @@ export function summaryCoverage(text: string): Coverage {
   }));
 }
 
-const LCOV_KEYS: Readonly<Record<string, readonly [Covered, 'covered' | 'total']>> = {
-  LF: ['lines', 'total'], LH: ['lines', 'covered'], BRF: ['branches', 'total'], BRH: ['branches', 'covered'], FNF: ['functions', 'total'], FNH: ['functions', 'covered'],
-};
-
-/** The tracefile of lcov, geninfo(1): the totals of each file, summed up. */
-export function lcovCoverage(text: string): Coverage {
-  const counts = new Map<Covered, { covered: number; total: number }>();
-  let records = 0;
-  let open = false;
-  text.split('\n').forEach((line, index) => {
-    const trimmed = line.trim();
-    const fail = (what: string): never => { throw new Error(`line ${index + 1}: ${what}`); };
-    if (trimmed === 'end_of_record') {
-      if (!open) fail('end_of_record without a source file (SF:)');
-      open = false;
-      records += 1;
-    } else if (trimmed.startsWith('SF:')) {
-      if (open) fail('a source file begins before the last one has ended (end_of_record)');
-      open = true;
-    } else {
-      const [, key = '', value = ''] = /^([A-Z]+):(.*)$/.exec(trimmed) ?? (trimmed === '' || trimmed.startsWith('#') ? [] : fail('is no line of lcov'));
-      const place = LCOV_KEYS[key];
-      if (place === undefined) return;
-      if (!/^\d{1,15}$/.test(value)) fail(`${key} must be a whole number`);
-      const [kind, which] = place;
-      const count = counts.get(kind) ?? { covered: 0, total: 0 };
-      counts.set(kind, { ...count, [which]: count[which] + Number(value) });
-    }
-  });
-  if (open) throw new Error('the text ends within a record (end_of_record is missing)');
-  if (records === 0) throw new Error('has no record; is it an lcov.info?');
-  return Object.fromEntries([...counts].map(([kind, { covered, total }]) => {
-    if (covered > total) throw new Error(`${kind}: more are covered than there are`);
-    return [kind, share(covered, total)];
-  }));
-}
-
 interface CoberturaCounts { lines: number; hit: number; conditions: number; met: number }
 
 /** Where the root has no counts, as in older versions: those of the lines in `class`, which `method` repeats. */
@@ -124,5 +87,7 @@ export function coberturaCoverage(text: string): Coverage {
   const branches = pair('branches-covered', 'branches-valid');
   if (lines !== undefined) return { lines, ...(branches === undefined ? {} : { branches }) };
   const { lines: all, hit, conditions, met } = countLines(text);
+  // A rate is no count: there is nothing to add it up with.
+  if (all === 0) throw new Error('counts nothing: there is neither lines-valid nor a line');
   return { lines: share(hit, all), ...(conditions === 0 ? {} : { branches: share(met, conditions) }) };
 }

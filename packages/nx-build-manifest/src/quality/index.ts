@@ -1,8 +1,9 @@
 import { relative, sep } from 'node:path';
 import { allOf, naming } from '../problems.js';
 import { readText } from '../reading.js';
-import { coberturaCoverage, lcovCoverage, summaryCoverage, together, type Coverage } from './coverage.js';
+import { coberturaCoverage, summaryCoverage, together, type Coverage } from './coverage.js';
 import { junitTotals, totalsTogether, type TestTotals } from './junit.js';
+import { lcovCoverage } from './lcov.js';
 import { performanceOf, type Performance } from './performance.js';
 import { findReports, QUALITIES, type QualityKind, type ReportPlaces } from './places.js';
 import { findingsTogether, sarifFindings, type Findings } from './sarif.js';

@@ -1,5 +1,6 @@
-import { coberturaCoverage, lcovCoverage, summaryCoverage } from './coverage.js';
+import { coberturaCoverage, summaryCoverage } from './coverage.js';
 import { junitTotals } from './junit.js';
+import { lcovCoverage } from './lcov.js';
 import { performanceOf } from './performance.js';
 import { findingsTogether, sarifFindings } from './sarif.js';
 
@@ -15,6 +16,13 @@ describe('coverage', () => {
     expect(lcovCoverage('TN:\nSF:a.c\nFNF:2\nFNH:1\nDA:1,1\nLF:10\nLH:9\nBRF:4\nBRH:1\nend_of_record\r\n# x\nSF:b.c\nLF:10\nLH:1\nend_of_record\n')).toEqual({
       lines: { covered: 10, total: 20, percent: 50 }, functions: { covered: 1, total: 2, percent: 50 }, branches: { covered: 1, total: 4, percent: 25 },
     });
+  });
+
+  it('of lcov without totals, by what it counts one by one', () => {
+    const one = 'SF:a.rs\nFN:1,main\nFNDA:2,main\nFNDA:0,f(a,b)\nDA:1,1\nDA:2,0\nDA:3,5,checksum==\nDA:2,1\nDA:4,-1\nBRDA:1,0,0,-\nBRDA:1,0,1,3\nend_of_record\n';
+    expect(lcovCoverage(one)).toEqual({ lines: { covered: 3, total: 4, percent: 75 }, branches: { covered: 1, total: 2, percent: 50 }, functions: { covered: 1, total: 2, percent: 50 } });
+    expect(lcovCoverage(`${one}SF:b.rs\nDA:1,1\nLF:10\nLH:3\nend_of_record\nSF:c.rs\nLF:2\nend_of_record\n`).lines).toEqual({ covered: 6, total: 16, percent: 37.5 });
+    expect(lcovCoverage('SF:a\nLF:0\nLH:0\nend_of_record\n')).toEqual({ lines: { covered: 0, total: 0 } });
   });
 
   it('of Cobertura, by the counts of its root or else of its lines', () => {
@@ -33,16 +41,36 @@ describe('coverage', () => {
     [lcovCoverage, '', 'has no record'], [lcovCoverage, 'SF:a\nLF:1\n', 'ends within a record'], [lcovCoverage, '<xml/>', 'line 1: is no line of lcov'], [lcovCoverage, 'SF:a\nLF:x\n', 'line 2: LF must be a whole number'],
     [lcovCoverage, 'end_of_record', 'without a source file'], [lcovCoverage, 'SF:a\nSF:b', 'before the last one has ended'], [lcovCoverage, 'SF:a\nLF:1\nLH:2\nend_of_record', 'more are covered'],
     [coberturaCoverage, '<testsuites/>', 'the root element must be coverage, got testsuites'], [coberturaCoverage, '<coverage lines-valid="1" lines-covered="x"/>', 'must be whole numbers'],
+    [coberturaCoverage, '<coverage line-rate="0.93"><packages/></coverage>', 'counts nothing: there is neither lines-valid nor a line'], [lcovCoverage, 'SF:a\nend_of_record\n', 'counts nothing: no record has LF and LH, or DA'],
+    [lcovCoverage, 'SF:a\nDA:one,1\nend_of_record', 'line 2: DA must count how often something was run, got "one,1"'], [lcovCoverage, 'LF:1\nSF:a\nDA:1,1\nend_of_record', 'line 1: LF without a source file (SF:)'],
   ])('%p refuses %j', (parse, text, message) => {
     expect(() => parse(text)).toThrow(message);
   });
 });
 
 describe('tests', () => {
-  it('are counted by their cases, whatever the suites say', () => {
+  it('that were not run are skipped, whatever element says so or none', () => {
+    expect(junitTotals(`<testsuites><testsuite tests="5" disabled="1"><testcase status="notrun" result="suppressed"/><testcase status="run" result="completed"/><testcase status="run" result="skipped"/>
+      <testcase status="DISABLED"><failure/></testcase><testcase status="fail"/></testsuite></testsuites>`)).toEqual({ total: 5, passed: 1, failed: 2, skipped: 2 });
+  });
+
+  it.each([
+    ['<testsuites errors="1"><testsuite errors="1" failures="0"/></testsuites>', 1, 1],
+    ['<testsuites failures="1"><testsuite failures="0"/><testsuite failures="1"/><testsuite><testcase/></testsuite></testsuites>', 2, 1],
+    ['<testsuites failures="3"><testsuite failures="1"><testcase><failure/></testcase></testsuite></testsuites>', 3, 3],
+    ['<testsuite failures="1" errors="1"><testcase><failure/><error/></testcase></testsuite>', 1, 1],
+    ['<testsuite failures="1"><testsuite failures="1"><testcase><failure/></testcase></testsuite></testsuite>', 1, 1],
+    ['<testsuite failures="1"><testcase status="failed"/></testsuite>', 1, 1],
+    ['<testsuite failures="" errors="none"><testcase/></testsuite>', 1, 0],
+    ['<testsuite errors="1"><error message="cannot start"/></testsuite>', 1, 1],
+  ])('that a suite states to have failed, and no case tells of, count: %s', (text, total, failed) => {
+    expect(junitTotals(text)).toEqual({ total, passed: total - failed, failed, skipped: 0 });
+  });
+
+  it('are counted by their cases, whatever number of tests the suites say', () => {
     expect(junitTotals(`<testsuites tests="99"><testsuite tests="1"><properties/><testcase time="0.5"/><testcase time="1,000.25"><failure/><skipped/></testcase>
       <testcase><error message="a &lt; b"><![CDATA[<failure/>]]></error></testcase><testcase time="0"><skipped/></testcase><testcase><system-out>failure</system-out></testcase><error/></testsuite></testsuites>`)).toEqual({
-      total: 5, passed: 2, failed: 2, skipped: 1, durationMs: 1_000_750,
+      total: 6, passed: 2, failed: 3, skipped: 1, durationMs: 1_000_750,
     });
     expect(junitTotals('<testsuite/>')).toEqual({ total: 0, passed: 0, failed: 0, skipped: 0 });
     expect(() => junitTotals('<coverage/>')).toThrow('the root element must be testsuites or testsuite, got coverage');

@@ -3,7 +3,7 @@ import { bytesOf, entriesBelow, type Present } from './files.js';
 import { verify } from 'node:crypto';
 import { verifyBundle } from './bundle.js';
 import { parseChecksums, type Checksum } from './checksums.js';
-import type { ParsedKey } from './keys.js';
+import { hasHighS, type ParsedKey } from './keys.js';
 import { verifyMinisign, type MinisignPublic } from './minisign.js';
 import { parseLinks, type Link } from './links.js';
 import { BUNDLE, CHECKSUMS, CHECKSUMS_ECDSA, CHECKSUMS_MINISIGN, LINKS, STATEMENT } from './names.js';
@@ -47,7 +47,7 @@ export async function evidenceOf(folder: string, keys: readonly ParsedKey[]): Pr
   if (result !== undefined) signatures.push({ file: BUNDLE, by: typeof result === 'string' ? result : result.key });
   const content = list ?? Buffer.alloc(0);
   const ecdsa = await read(CHECKSUMS_ECDSA);
-  if (ecdsa !== undefined) signatures.push({ file: CHECKSUMS_ECDSA, by: verifyEcdsa(keys, content, ecdsa) });
+  if (ecdsa !== undefined) signatures.push({ file: CHECKSUMS_ECDSA, by: await verifyEcdsa(keys, content, ecdsa) });
   const minisign = await read(CHECKSUMS_MINISIGN);
   if (minisign !== undefined) signatures.push({ file: CHECKSUMS_MINISIGN, by: verifyMinisign(keys.filter(isMinisign), content, textOf(minisign)) });
   return {
@@ -68,7 +68,8 @@ function isMinisign(key: ParsedKey): key is ParsedKey & MinisignPublic {
   return key.keyId !== undefined;
 }
 
-function verifyEcdsa(keys: readonly ParsedKey[], content: Buffer, signature: Buffer): ParsedKey | string {
+async function verifyEcdsa(keys: readonly ParsedKey[], content: Buffer, signature: Buffer): Promise<ParsedKey | string> {
   const key = keys.filter(({ type }) => type === 'ecdsa-p256').find(({ publicKey }) => verify('sha256', content, publicKey, signature));
-  return key ?? `it does not match ${CHECKSUMS} under any trusted key`;
+  if (key === undefined) return `it does not match ${CHECKSUMS} under any trusted key`;
+  return await hasHighS(signature) ? 'it is not in the form in which it is written' : key;
 }

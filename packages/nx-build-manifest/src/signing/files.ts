@@ -15,17 +15,32 @@ export interface Present {
   readonly path: string;
   /** What stands in it, where it is a symbolic link. */
   readonly target?: string;
+  /** Why no list can tell of it, in words that go on after its name. `path` and `target` are then only near to what they are. */
+  readonly problem?: string;
 }
 
-/** All that is no folder below `folder`; sorted by UTF-16 code units. No link is followed. */
+/** All that is no folder below `folder`; sorted by UTF-16 code units. No link is followed, and no folder entered whose name is not UTF-8. */
 export async function entriesBelow(folder: string): Promise<readonly Present[]> {
-  const root = resolve(folder);
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry): Present => {
-    const file = join(entry.parentPath, entry.name);
-    const path = relative(root, file).split(sep).join('/');
-    return entry.isSymbolicLink() ? { path, target: readlinkSync(file) } : { path };
-  }).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const found: Present[] = [];
+  await collect(Buffer.from(resolve(folder)), '', found);
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** By the bytes of the names: two names that are not UTF-8 may be the same text. */
+async function collect(folder: Buffer, above: string, found: Present[]): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    const name = entry.name.toString('utf8');
+    const path = `${above}${name}`;
+    const file = Buffer.concat([folder, Buffer.from(sep), entry.name]);
+    if (!Buffer.from(name, 'utf8').equals(entry.name)) found.push({ path, problem: 'has a name that is not UTF-8' });
+    else if (entry.isDirectory()) await collect(file, `${path}/`, found);
+    else found.push(entry.isSymbolicLink() ? linkOf(path, readlinkSync(file, 'buffer')) : { path });
+  }
+}
+
+function linkOf(path: string, bytes: Buffer): Present {
+  const target = bytes.toString('utf8');
+  return Buffer.from(target, 'utf8').equals(bytes) ? { path, target } : { path, target, problem: 'leads to a name that is not UTF-8' };
 }
 
 /** Tells why a path is no file of the folder that can be hashed; undefined when it is one. */

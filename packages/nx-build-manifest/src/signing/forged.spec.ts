@@ -40,6 +40,14 @@ describe('a bundle', () => {
   it.each<[string, (text: string) => string, string]>([
     ['no JSON', () => 'x', 'it is no sigstore bundle'],
     ['something else', () => '{}', 'it is no sigstore bundle'],
+    ['null', () => 'null', 'it is no sigstore bundle'],
+    ['without a signature', (text) => text.replace(/"signatures":\[.*?\]/, '"signatures":[]'), 'it is not a signed statement with a public key'],
+    ['without a list of signatures', (text) => text.replace(/"signatures":\[.*?\]/, '"signatures":7'), 'it is not a signed statement with a public key'],
+    ['with a number for a signature', (text) => text.replace(/"sig":"[^"]*"/, '"sig":7'), 'it is not a signed statement with a public key'],
+    ['with an empty signature', (text) => text.replace(/"sig":"[^"]*"/, '"sig":""'), 'its signature does not match'],
+    ['with a signature that is no DER', (text) => text.replace(/"sig":"[^"]*"/, '"sig":"AAAA"'), 'its signature does not match'],
+    ['with a log entry', (text) => text.replace('"timestampVerificationData":{}', '"timestampVerificationData":{},"tlogEntries":[null]'), 'it is not in the form in which it is written'],
+    ['with bits that base64 ignores', (text) => text.replace(CONTENT.toString('base64'), CONTENT.toString('base64').replace(/.==?$/, (end) => `${end.startsWith('A') ? 'B' : String.fromCharCode(end.charCodeAt(0) + 1)}${end.slice(1)}`)), 'it is not in the form in which it is written'],
     ['a signature of a file', (text) => text.replace(/"dsseEnvelope":\{.*?\]\}/, '"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAA"},"signature":"AAAA"}'), 'it is not a signed statement with a public key'],
     ['with spaces', (text) => text.replace('{', '{ '), 'it is not in the form in which it is written'],
     ['of another version', (text) => text.replace('v0.3+json', 'v0.2+json'), 'it is not in the form in which it is written'],
@@ -48,6 +56,18 @@ describe('a bundle', () => {
     ['of a key that is not trusted', (text) => text.replace(keys[0]?.id ?? '', 'AAAA'), 'it is of a key that is not trusted'],
   ])('that is %s is refused', async (_, change, reason) => {
     expect(await verifyBundle(change(await made()), keys)).toBe(reason);
+  });
+
+  it('is not called wrong where the library is', async () => {
+    jest.resetModules();
+    jest.doMock('@sigstore/bundle', () => ({ ...jest.requireActual<object>('@sigstore/bundle'), bundleFromJSON: undefined }));
+    try {
+      const { verifyBundle: broken } = await import('./bundle.js');
+      await expect(broken(await made(), keys)).rejects.toThrow('bundleFromJSON');
+    } finally {
+      jest.dontMock('@sigstore/bundle');
+      jest.resetModules();
+    }
   });
 
   it('gives back what was signed', async () => {

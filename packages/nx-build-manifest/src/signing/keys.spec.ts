@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import fc from 'fast-check';
-import { keyHint, keyName, parseSigningKey, parseTrustedKey, readSigningKey, signatureOf } from './keys.js';
+import { hasHighS, keyHint, keyName, parseSigningKey, parseTrustedKey, readSigningKey, signatureOf } from './keys.js';
 import { scryptParameters } from './minisign.js';
-import { ecdsaKey, minisignKey } from './signing.spec-support.js';
+import { ecdsaKey, minisignKey, mirrored } from './signing.spec-support.js';
 
 const encryptedPem = (passphrase: string): string =>
   generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } }).privateKey;
@@ -91,12 +91,16 @@ describe('an ECDSA signature', () => {
   const x = 'C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721';
   const publicX = '60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6';
   const publicY = '7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299';
+  /** Of the curve (SEC 2, 2.4.2). */
+  const ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551n;
   const base64url = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url');
 
   it.each([
     ['sample', 'EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716', 'F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8'],
     ['test', 'F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367', '019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083'],
-  ])('of %j is that of RFC 6979', async (message, r, s) => {
+  ])('of %j is that of RFC 6979, with the lower s', async (message, r, stated) => {
+    const other = ORDER - BigInt(`0x${stated}`);
+    const s = other < BigInt(`0x${stated}`) ? other.toString(16).toUpperCase().padStart(64, '0') : stated;
     const privateKey = createPrivateKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', d: base64url(x), x: base64url(publicX), y: base64url(publicY) } });
     const publicKey = createPublicKey(privateKey);
     const signature = await signatureOf({ type: 'ecdsa-p256', id: keyHint(publicKey), publicKey, privateKey }, Buffer.from(message));
@@ -108,7 +112,9 @@ describe('an ECDSA signature', () => {
   it('of any key and data is one that OpenSSL takes', async () => {
     await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 1_000 }), async (data) => {
       const key = await parseSigningKey(ecdsaKey().secret);
-      expect(verify('sha256', data, key.publicKey, await signatureOf(key, Buffer.from(data)))).toBe(true);
+      const signature = await signatureOf(key, Buffer.from(data));
+      expect([signature, mirrored(signature)].map((one) => verify('sha256', data, key.publicKey, one))).toEqual([true, true]);
+      expect([await hasHighS(signature), await hasHighS(mirrored(signature))]).toEqual([false, true]);
     }), { numRuns: 50 });
   });
 });

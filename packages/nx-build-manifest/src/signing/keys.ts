@@ -104,9 +104,18 @@ export async function signatureOf(key: SigningKey, data: Buffer): Promise<Buffer
   return key.type === 'minisign' ? sign(null, data, key.privateKey) : deterministicEcdsa(key.privateKey, data);
 }
 
-/** With the nonce of RFC 6979: node:crypto takes a random one, and a signed package would be another one each time it is made. */
+/** With the nonce of RFC 6979, and of the two numbers that s may be the lower: node:crypto takes a random one, and a signed package would be another one each time it is made. */
 async function deterministicEcdsa(key: KeyObject, data: Buffer): Promise<Buffer> {
   const { p256 } = await import('@noble/curves/nist.js');
   const { d = '' } = key.export({ format: 'jwk' });
-  return Buffer.from(p256.sign(data, Buffer.from(d, 'base64url'), { format: 'der', lowS: false }));
+  return Buffer.from(p256.sign(data, Buffer.from(d, 'base64url'), { format: 'der', lowS: true }));
+}
+
+/**
+ * Whether the second number of an ECDSA signature is the higher of the two that it may be: (r, n - s) is a signature of the same data, which anybody can make of (r, s).
+ * @param signature DER
+ */
+export async function hasHighS(signature: Buffer): Promise<boolean> {
+  const { p256 } = await import('@noble/curves/nist.js');
+  return p256.Signature.fromBytes(signature, 'der').hasHighS();
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { parseSigningKey, type SigningKey } from './keys.js';
 import { policyProblems, type VerificationPolicy } from './policy.js';
 import { signPackage } from './sign-package.js';
-import { BUILD, ecdsaKey, folderWith, minisignKey, PACKAGE } from './signing.spec-support.js';
+import { BUILD, ecdsaKey, folderWith, minisignKey, mirrored, PACKAGE } from './signing.spec-support.js';
 import { verifyPackage, type Verdicts } from './verify-package.js';
 
 const KEYS = { ecdsa: ecdsaKey(), minisign: minisignKey() };
@@ -106,6 +106,15 @@ describe('tampering', () => {
     }
   });
 
+  it('with the other signature that ECDSA allows for each is found', async () => {
+    await sign();
+    const bundle = await readFile(at('provenance.sigstore.json'), 'utf8');
+    const [, sig = ''] = /"sig":"([^"]+)"/.exec(bundle) ?? [];
+    await writeFile(at('checksums.txt.sig'), mirrored(await readFile(at('checksums.txt.sig'))));
+    await writeFile(at('provenance.sigstore.json'), bundle.replace(sig, mirrored(Buffer.from(sig, 'base64')).toString('base64')));
+    expect(told(await verify())).toEqual(['provenance.sigstore.json', 'checksums.txt.sig'].map((file) => `signature: ${file} it is not in the form in which it is written`).concat('provenance: provenance.sigstore.json holds no statement that a trusted key signed'));
+  });
+
   it('by somebody who signs again with a key of his own is found', async () => {
     await writeFile(at('application/main.js'), 'evil');
     await signPackage({ folder, build: BUILD, key: await parseSigningKey(ecdsaKey().secret) });
@@ -170,7 +179,7 @@ describe('a policy', () => {
   it('that is enforced refuses an unsigned package, and says all of it', async () => {
     expect(told(await verify())).toEqual([
       'files: checksums.txt is missing', 'signature: the package has no signature', 'provenance: provenance.sigstore.json is missing',
-      'provenance: provenance.intoto.json is missing', 'sbom: there is no file *.cdx.json or *.spdx.json',
+      'provenance: provenance.intoto.json is missing', 'sbom: there is no file *.cdx.json or *.spdx.json in the folder itself',
     ]);
   });
 
@@ -219,11 +228,25 @@ describe('a policy', () => {
   });
 
   it('that requires a bill of materials looks into it', async () => {
-    await writeFile(at('sbom.cdx.json'), '{}');
-    await writeFile(at('other.spdx.json'), '{"spdxVersion":"SPDX-2.3"}');
-    await writeFile(at('broken.spdx.json'), '{');
+    const others: Record<string, string> = {
+      'other.spdx.json': '{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","packages":[]}',
+      'a.spdx.json': '{', 'b.spdx.json': '{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT"}', 'c.spdx.json': '{"spdxVersion":"SPDX-2.3","packages":[]}', 'd.cdx.json': '{"bomFormat":"CycloneDX","components":[]}', 'e.cdx.json': '[]',
+    };
+    for (const [path, content] of Object.entries(others)) await writeFile(at(path), content);
+    await writeFile(at('sbom.cdx.json'), '{"bomFormat":"CycloneDX","specVersion":"1.6"}');
     await sign();
-    expect(told(await verify())).toEqual(['sbom: broken.spdx.json is neither CycloneDX nor SPDX', 'sbom: sbom.cdx.json is neither CycloneDX nor SPDX']);
+    expect(told(await verify())).toEqual(['a.spdx.json', 'b.spdx.json', 'c.spdx.json', 'd.cdx.json', 'e.cdx.json', 'sbom.cdx.json'].map((file) => `sbom: ${file} is neither CycloneDX nor SPDX`));
+  });
+
+  it('that requires a bill of materials does not look at those of dependencies', async () => {
+    await mkdir(at('application/node_modules/dep'), { recursive: true });
+    await writeFile(at('application/node_modules/dep/test.spdx.json'), '{"fixture":1}');
+    await sign();
+    expect(told(await verify())).toEqual([]);
+    await rm(at('sbom.cdx.json'));
+    await writeFile(at('application/node_modules/dep/bom.cdx.json'), PACKAGE['sbom.cdx.json'] ?? '');
+    await sign();
+    expect(told(await verify())).toEqual(['sbom: there is no file *.cdx.json or *.spdx.json in the folder itself']);
   });
 
   it('is one that its page shows', async () => {

@@ -5,6 +5,7 @@ import type { Evidence } from './evidence.js';
 import { linkProblems, type Link } from './links.js';
 import { BUNDLE, CHECKSUMS, LINKS, SIGNATURE_FILES, STATEMENT } from './names.js';
 import type { VerificationPolicy } from './policy.js';
+import { isRecord } from '../reading.js';
 import { readStatement, type Statement } from './statement.js';
 
 export interface Finding {
@@ -38,7 +39,7 @@ export async function filesRule({ folder, checksums, unreadable, present, links 
 }
 
 function linkFindings(links: readonly Link[], present: Evidence['present']): readonly Finding[] {
-  const found = new Map(present.map(({ path, target }) => [path, target]));
+  const found = new Map(present.filter(({ problem }) => problem === undefined).map(({ path, target }) => [path, target]));
   return [...linkProblems(links), ...links.flatMap(({ path: file, target }) => {
     if (!found.has(file)) return [{ file, problem: 'is missing' }];
     const now = found.get(file);
@@ -51,7 +52,8 @@ export function unlistedRule({ present, checksums, links }: Evidence): Judgement
   if (checksums === undefined) return skipped(`there is no ${CHECKSUMS}`);
   const listed = new Set([...checksums.entries.map(({ path }) => path), ...SIGNATURE_FILES]);
   const linked = new Set(typeof links === 'string' ? [] : links.map(({ path }) => path));
-  const findings = present.filter(({ path }) => !listed.has(path) && !linked.has(path)).map(({ path: file, target }) => ({ file, problem: `is not in ${target === undefined ? CHECKSUMS : LINKS}` }));
+  const findings = present.filter(({ path, problem }) => problem !== undefined || (!listed.has(path) && !linked.has(path)))
+    .map(({ path: file, target, problem }) => ({ file, problem: problem ?? `is not in ${target === undefined ? CHECKSUMS : LINKS}` }));
   return { asked: true, detail: `nothing lies beside the files of ${CHECKSUMS}`, findings };
 }
 
@@ -129,27 +131,31 @@ export function identityRule({ signed }: Evidence, { identities = [] }: Verifica
   return { asked: true, detail: `${builder}, by the key ${signed.key.name}`, findings: fits ? [] : [{ file: STATEMENT, problem }] };
 }
 
-const SBOM = /\.(?:cdx|spdx)\.json$/;
+/** In the folder itself: further down lie the files of others, a dependency's test data say. */
+const SBOM = /^[^/]*\.(?:cdx|spdx)\.json$/;
 
-/** A bill of materials is among the files of checksums.txt. */
+/** A bill of materials is among the files of checksums.txt that lie in the folder itself. */
 export async function sbomRule({ folder, checksums }: Evidence, { requireSbom = false }: VerificationPolicy): Promise<Judgement> {
   if (!requireSbom) return skipped('the policy does not ask for it');
   const paths = (checksums?.entries ?? []).map(({ path }) => path).filter((path) => SBOM.test(path));
-  if (paths.length === 0) return { asked: true, detail: '', findings: [{ problem: 'there is no file *.cdx.json or *.spdx.json' }] };
+  if (paths.length === 0) return { asked: true, detail: '', findings: [{ problem: 'there is no file *.cdx.json or *.spdx.json in the folder itself' }] };
   const findings: Finding[] = [];
   for (const file of paths) {
-    const kind = sbomKind(await bytesOf(folder, file).catch(() => undefined));
-    if (kind === undefined) findings.push({ file, problem: 'is neither CycloneDX nor SPDX' });
+    if (!isSbom(await bytesOf(folder, file).catch(() => undefined))) findings.push({ file, problem: 'is neither CycloneDX nor SPDX' });
   }
   return { asked: true, detail: paths.join(', '), findings };
 }
 
-function sbomKind(bytes: Buffer | undefined): 'CycloneDX' | 'SPDX' | undefined {
+/** By the fields that the formats require (CycloneDX 1.6, SPDX 2.3), and the list of what is in it. */
+function isSbom(bytes: Buffer | undefined): boolean {
+  let document: unknown;
   try {
-    const document = JSON.parse(bytes?.toString('utf8') ?? '') as { readonly bomFormat?: unknown; readonly spdxVersion?: unknown };
-    if (document.bomFormat === 'CycloneDX') return 'CycloneDX';
-    return typeof document.spdxVersion === 'string' ? 'SPDX' : undefined;
+    document = JSON.parse(bytes?.toString('utf8') ?? '');
   } catch {
-    return undefined;
+    return false;
   }
+  if (!isRecord(document)) return false;
+  const { bomFormat, specVersion, components, spdxVersion, SPDXID, packages } = document;
+  if (bomFormat === 'CycloneDX') return typeof specVersion === 'string' && Array.isArray(components);
+  return typeof spdxVersion === 'string' && SPDXID === 'SPDXRef-DOCUMENT' && Array.isArray(packages);
 }

@@ -31,12 +31,14 @@ export interface SignQuery {
  */
 export async function signPackage({ folder, files, build, key }: SignQuery): Promise<readonly string[]> {
   const root = resolve(folder);
-  const present = await entriesBelow(root);
+  const entries = await entriesBelow(root);
+  const unnamed = files === undefined ? entries.flatMap(({ path, problem }) => (problem === undefined ? [] : [`${path} ${problem}`])) : [];
+  const present = entries.filter(({ problem }) => problem === undefined);
   const wanted = new Set(files ?? present.map(({ path }) => path));
   const links = present.flatMap(({ path, target }) => (target !== undefined && wanted.has(path) ? [{ path, target }] : []));
   const listed = links.length === 0 ? [] : [[LINKS, formatLinks(links)] as const];
   const own = new Set([...SIGNATURE_FILES, LINKS, ...links.map(({ path }) => path)]);
-  const checksums = [...listed.map(([path, text]) => ({ path, sha256: digestOf(text) })), ...await checksumsOf(root, [...wanted].filter((path) => !own.has(path)), links)];
+  const checksums = [...listed.map(([path, text]) => ({ path, sha256: digestOf(text) })), ...await checksumsOf(root, [...wanted].filter((path) => !own.has(path)), links, unnamed)];
   const list = Buffer.from(formatChecksums(checksums), 'utf8');
   const subjects = [{ path: CHECKSUMS, sha256: digestOf(list) }, ...checksums.filter(({ path }) => !path.includes('/'))];
   const statement = statementBytes(statementOf(build, subjects));
@@ -56,14 +58,14 @@ function digestOf(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-async function checksumsOf(root: string, paths: readonly string[], links: readonly Link[]): Promise<readonly Checksum[]> {
+async function checksumsOf(root: string, paths: readonly string[], links: readonly Link[], unnamed: readonly string[]): Promise<readonly Checksum[]> {
   const unsafe = paths.flatMap((path) => {
     const why = unsafePath(path);
     return why === undefined ? [] : [`${path} ${why}`];
   });
   const found = await digestsOf(root, unsafe.length > 0 ? [] : paths);
-  const problems = [...unsafe, ...found.flatMap(({ path, why }) => (why === undefined ? [] : [`${path} ${why}`])), ...linkProblems(links).map(({ file, problem }) => `${file} ${problem}`)];
-  if (paths.length + links.length === 0) problems.push('there is no file to sign');
+  const problems = [...unnamed, ...unsafe, ...found.flatMap(({ path, why }) => (why === undefined ? [] : [`${path} ${why}`])), ...linkProblems(links).map(({ file, problem }) => `${file} ${problem}`)];
+  if (paths.length + links.length + unnamed.length === 0) problems.push('there is no file to sign');
   if (problems.length > 0) throw new Error(problems.join('; '));
   return found.map(({ path, sha256 = '' }) => ({ path, sha256 }));
 }

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes, scryptSync, type KeyObject } from 'no
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { p256 } from '@noble/curves/nist.js';
 import type { TrustedKey } from './keys.js';
 
 export interface TestKey {
@@ -43,6 +44,12 @@ export function minisignKey(name = 'release', passphrase?: string): TestKey {
   };
 }
 
+/** (r, n - s) of (r, s), DER: of the same data, and made without the key. */
+export function mirrored(signature: Buffer): Buffer {
+  const { r, s } = p256.Signature.fromBytes(signature, 'der');
+  return Buffer.from(new p256.Signature(r, p256.Point.CURVE().n - s).toBytes('der'));
+}
+
 /** A folder with these files. */
 export async function folderWith(files: Readonly<Record<string, string | Buffer>>): Promise<{ readonly folder: string; readonly remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'signing-'));
@@ -53,7 +60,7 @@ export async function folderWith(files: Readonly<Record<string, string | Buffer>
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-export const SBOM = '{"bomFormat":"CycloneDX","specVersion":"1.6"}';
+export const SBOM = '{"bomFormat":"CycloneDX","specVersion":"1.6","components":[]}';
 
 /** What a package of a service holds, small. */
 export const PACKAGE: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ecdsaKey, folderWith, minisignKey, PACKAGE } from '../../signing/signing.spec-support.js';
 import verify, { type VerifyOptions } from '../verify/verify.js';
@@ -133,6 +133,26 @@ describe('executors sign and verify', () => {
     expect(printed).toContain(`error: not signed: ${message}`);
     expect(printed).toMatch(/^[\x20-\x7e\n]+$/);
     expect((await readdir(join(root, 'dist/packages/apps/api'))).includes('checksums.txt')).toBe(false);
+  });
+
+  it.each<[string, string, () => Promise<void>]>([
+    ['lies in it', 'keys/release.pem', async () => undefined],
+    ['is a link into it', 'secret/release.pem', async () => { await mkdir(join(root, 'secret')); await symlink('../keys/release.pem', join(root, 'secret/release.pem')); }],
+    ['lies in what leads to it', 'other/release.pem', async () => symlink('keys', join(root, 'other'))],
+  ])('do not sign a folder whose key %s', async (_, key, place) => {
+    await place();
+    expect(await run({ folder: 'keys', key })).toBe(false);
+    expect(printed).toBe(`error: not signed: the secret key ${key} lies in the folder keys, and would be signed and handed on with it; move it out of the folder\n`);
+    expect(await readdir(join(root, 'keys'))).toEqual(['release.pem', 'release.pub']);
+  });
+
+  it('take a key from a place beside the folder whose name begins with two points, and from a pipe', async () => {
+    await mkdir(join(root, 'dist/packages/apps/..keys'));
+    await rename(join(root, 'keys/release.pem'), join(root, 'dist/packages/apps/..keys/release.pem'));
+    expect(await run({ ...OPTIONS, key: 'dist/packages/apps/..keys/release.pem' })).toBe(true);
+    execFileSync('mkfifo', [join(root, 'keys/pipe')]);
+    const [signed] = await Promise.all([run({ ...OPTIONS, key: 'keys/pipe' }), writeFile(join(root, 'keys/pipe'), KEY.secret)]);
+    expect(signed).toBe(true);
   });
 
   it.each<[Partial<VerifyOptions>, string]>([

@@ -1,6 +1,7 @@
 import type { ExecutorContext } from '@nx/devkit';
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { buildFacts } from '../../build-facts.js';
 import { printable } from '../../printable.js';
 import { messageOf } from '../../problems.js';
@@ -8,7 +9,7 @@ import { buildSubject, type StatedOrigin } from '../../signing/build-subject.js'
 import { keyName, parseSigningKey, readSigningKey, type SigningKey } from '../../signing/keys.js';
 import { signPackage } from '../../signing/sign-package.js';
 import { tellMissingGit } from '../missing-git.js';
-import { pathInWorkspace, shown } from '../paths.js';
+import { pathInWorkspace, shown, type ProjectPlace } from '../paths.js';
 
 export interface SignOptions extends StatedOrigin {
   /** Relative to the workspace. */
@@ -29,6 +30,7 @@ export default async function sign(options: SignOptions, context: SignContext): 
   try {
     const folder = pathInWorkspace('folder', options.folder, place);
     if (!existsSync(folder)) throw new Error(`the folder ${shown(folder, place)} does not exist: build first`);
+    if (options.key !== undefined) await refuseWithin(folder, options.key, place);
     const [key, facts] = await Promise.all([keyOf(options, place.root), buildFacts({ workspaceRoot: place.root, projectRoot: place.projectRoot, projectName })]);
     const build = await buildSubject(facts, place.root, options);
     await tellMissingGit(place.root);
@@ -39,6 +41,15 @@ export default async function sign(options: SignOptions, context: SignContext): 
     process.stdout.write(`error: not signed: ${printable(messageOf(error), 500)}\n`);
     return { success: false };
   }
+}
+
+/** Whoever gets the folder would get the key. By real paths: either may be reached by a link. */
+async function refuseWithin(folder: string, key: string, place: ProjectPlace): Promise<void> {
+  const file = resolve(place.root, key);
+  const [real, root] = [await realpath(file).catch(() => file), await realpath(folder)];
+  const inside = relative(root, real);
+  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return;
+  throw new Error(`the secret key ${key} lies in the folder ${shown(folder, place)}, and would be signed and handed on with it; move it out of the folder`);
 }
 
 async function keyOf({ key, keyVariable, passphraseVariable }: SignOptions, root: string): Promise<SigningKey> {
