@@ -58,7 +58,7 @@ describe('package', () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     workspace.write('release.pem', privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
     workspace.write('release.pub', publicKey.export({ format: 'pem', type: 'spki' }).toString());
-    const deploy = workspace.json('apps/api/deploy.json') as { artifact: object; environments: { staging: object } };
+    const deploy = workspace.json<{ artifact: object; environments: { staging: object } }>('apps/api/deploy.json');
     workspace.write('apps/api/deploy.json', { ...deploy, artifact: { ...deploy.artifact, sbom: 'cyclonedx' }, environments: { ...deploy.environments, staging: { ...deploy.environments.staging, verify: { keys: ['{workspaceRoot}/release.pub'], provenance: true, requireSbom: true } } } });
     exited(await workspace.bin('package', 'api', '--key', 'release.pem'), 0);
     const [name = ''] = archives();

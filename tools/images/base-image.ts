@@ -32,18 +32,23 @@ export const OWN_PLATFORM = `linux/${ARCHITECTURES[process.arch] ?? process.arch
  * Writes `<folder>/layout`, or reads it where it was made before; nothing outside `folder` is kept.
  * `platforms`: images of other platforms have this machine's files all the same, enough for what only handles them.
  */
-export async function makeBaseImage(folder: string, platforms: readonly string[] = [OWN_PLATFORM]): Promise<BaseImage> {
+export function makeBaseImage(folder: string, platforms: readonly string[] = [OWN_PLATFORM]): Promise<BaseImage> {
+  return makeImage(folder, platforms, entries, { Env: ['PATH=/usr/local/bin:/usr/bin:/bin', `NODE_VERSION=${process.versions.node}`], Cmd: ['node'] });
+}
+
+/** The same of any programs; `config` is the image's, as the specification has it. */
+export async function makeImage(folder: string, platforms: readonly string[], files: () => Entry[], config: Readonly<Record<string, unknown>>): Promise<BaseImage> {
   const store = openBlobs(join(folder, 'blobs'));
   const target = join(folder, 'layout');
   if (!existsSync(join(target, 'index.json'))) {
     // Not compressed: the image is made often and sent nowhere far. Several processes with one folder make it once.
-    const layers = [await storeTar(store, [writableFolders()]), await store.once('programs', () => storeLayer(store, entries(), { mtime: MTIME, level: 0 }))];
+    const layers = [await storeTar(store, [writableFolders()]), await store.once('programs', () => storeLayer(store, files(), { mtime: MTIME, level: 0 }))];
     await writeLayout(target, platforms.map((platform) => {
       const [os = '', architecture = '', variant] = platform.split('/');
       return {
         config: {
           os, architecture, ...(variant === undefined ? {} : { variant }),
-          config: { Env: ['PATH=/usr/local/bin:/usr/bin:/bin', `NODE_VERSION=${process.versions.node}`], Cmd: ['node'] },
+          config,
           rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
         },
         layers,
@@ -87,15 +92,20 @@ function writableFolders(): Buffer {
 }
 
 function entries(): Entry[] {
+  return programEntries([{ path: 'usr/local/bin/node', source: process.execPath }], APPLETS);
+}
+
+/** Programs of this machine with their libraries, a shell with `applets` where there is busybox, and what names users and authorities. */
+export function programEntries(wanted: readonly { readonly path: string; readonly source: string }[], applets: readonly string[]): Entry[] {
   const busybox = find('busybox');
   const shell = busybox ?? find('dash');
-  const programs = [{ path: 'usr/local/bin/node', source: process.execPath }, ...(shell === undefined ? [] : [{ path: busybox === undefined ? 'bin/sh' : 'bin/busybox', source: shell }])];
+  const programs = [...wanted, ...(shell === undefined ? [] : [{ path: busybox === undefined ? 'bin/sh' : 'bin/busybox', source: shell }])];
   const libraries = [...new Set(programs.flatMap(({ source }) => linked(source)))];
   const texts: [string, string | Uint8Array][] = [['etc/passwd', PASSWD], ['etc/group', GROUP], ...(existsSync(AUTHORITIES) ? [['etc/ssl/certs/ca-certificates.crt', readFileSync(AUTHORITIES)] as [string, Uint8Array]] : [])];
   return [
     ...programs.map(({ path, source }): Entry => ({ path, type: 'file', mode: 0o755, source: realpathSync(source) })),
     ...libraries.map((file): Entry => ({ path: file.slice(1), type: 'file', mode: 0o755, source: realpathSync(file) })),
-    ...(busybox === undefined ? [] : APPLETS.map((name): Entry => ({ path: `bin/${name}`, type: 'symlink', target: 'busybox' }))),
+    ...(busybox === undefined ? [] : applets.map((name): Entry => ({ path: `bin/${name}`, type: 'symlink', target: 'busybox' }))),
     ...texts.map(([path, text]): Entry => ({ path, type: 'file', mode: 0o644, source: typeof text === 'string' ? Buffer.from(text) : text })),
   ];
 }

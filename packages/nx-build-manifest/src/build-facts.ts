@@ -35,18 +35,25 @@ function buildIdOf(service: string, version: string, commitTime: string): string
 }
 
 /**
- * Facts of a project's build, the same for the same commit and tools.
+ * Those of the facts that depend on neither commit nor machine.
  * @throws Error when a package.json exists and cannot be read
  */
+export async function projectFacts({ workspaceRoot, projectRoot, projectName }: BuildQuery): Promise<Pick<BuildFacts, 'service' | 'version'>> {
+  return { service: serviceName(projectName), version: await statedVersion([resolve(workspaceRoot, projectRoot), workspaceRoot]) };
+}
+
+/**
+ * Facts of a project's build, the same for the same commit and tools.
+ * @throws Error when a package.json exists and cannot be read
+ * @throws GitError when git does not tell the commit; see {@link gitFacts}
+ */
 export async function buildFacts(query: BuildQuery): Promise<BuildFacts> {
-  const projectRoot = resolve(query.workspaceRoot, query.projectRoot);
-  const [version, git, npm, nx] = await Promise.all([
-    statedVersion([projectRoot, query.workspaceRoot]),
+  const [{ service, version }, git, npm, nx] = await Promise.all([
+    projectFacts(query),
     gitFacts(query.workspaceRoot),
     npmVersion(),
     nxVersion(query.workspaceRoot),
   ]);
-  const service = serviceName(query.projectName);
   return {
     service,
     version,

@@ -1,4 +1,4 @@
-import { git } from './git.js';
+import { askGit } from './git.js';
 import { printable } from './printable.js';
 
 export interface CommitLine {
@@ -25,8 +25,8 @@ export async function commitsBetween(from: string, to: string, projectRoot: stri
     if (!/^[0-9a-f]{7,64}$/.test(id)) throw new TypeError('a commit id has 7 to 64 hexadecimal digits');
   }
   const format = ['log', '--no-show-signature', '--no-color', `--max-count=${MOST_COMMITS}`, '--format=%H %s', '-z'];
-  const output = await git(projectRoot, [...format, `${from}..${to}`, '--']);
-  return output?.split('\0').filter((line) => line !== '').map((line) => {
+  const answer = await askGit(projectRoot, [...format, `${from}..${to}`, '--']);
+  return answer?.exitCode !== 0 ? undefined : answer.output.split('\0').filter((line) => line !== '').map((line) => {
     const [hash = '', ...words] = line.split(' ');
     return { hash: hash.slice(0, 12), subject: printable(words.join(' ')) };
   });

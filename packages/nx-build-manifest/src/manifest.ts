@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { artifactFacts, type Artifact, type ArtifactQuery } from './artifacts.js';
-import { buildFacts, type BuildFacts, type BuildQuery } from './build-facts.js';
+import { buildFacts, projectFacts, type BuildFacts, type BuildQuery } from './build-facts.js';
 import { componentFacts, type Components, type GraphView } from './components/index.js';
 import { allOf } from './problems.js';
 import { qualityFacts, type Quality, type ReportPlaces } from './quality/index.js';
@@ -57,17 +57,19 @@ export async function buildManifest(query: ManifestQuery): Promise<BuildManifest
   if (kind === 'inputs' && environment !== undefined) throw new Error('environment: facts "inputs" hold for every environment; leave it out');
   const workspaceRoot = resolve(query.workspaceRoot);
   const projectRoot = resolve(workspaceRoot, query.projectRoot);
-  const reading = [buildFacts(query), artifactsOf(query), qualityFacts({ workspaceRoot, projectRoot, ...(query.reports === undefined ? {} : { reports: query.reports }) })] as const;
+  const facts: Promise<Pick<BuildFacts, 'service' | 'version'> & Partial<BuildFacts>> = kind === 'inputs' ? projectFacts(query) : buildFacts(query);
+  const reading = [facts, artifactsOf(query), qualityFacts({ workspaceRoot, projectRoot, ...(query.reports === undefined ? {} : { reports: query.reports }) })] as const;
   // Also without the artifacts: what else is wrong is told too.
   const finding = reading[1].catch(() => undefined).then(async (artifacts) => componentFacts({ ...query, workspaceRoot, projectRoot, artifacts: artifacts ?? [] }));
   await allOf<unknown>([...reading, finding]);
-  const [{ service, version, ...facts }, artifacts, quality] = await Promise.all(reading);
-  const readiness = rules === undefined ? undefined : judge(rules, { ...facts, quality, ...(artifacts === undefined ? {} : { artifacts }) });
+  const [{ service, version, ...others }, artifacts, quality] = await Promise.all(reading);
+  const readiness = rules === undefined ? undefined : judge(rules, { ...others, quality, ...(artifacts === undefined ? {} : { artifacts }) });
   return {
     manifestVersion: 1,
     service,
     version,
-    ...(kind === 'inputs' ? {} : { ...facts, ...(environment === undefined ? {} : { environment }) }),
+    ...others,
+    ...(environment === undefined ? {} : { environment }),
     components: await finding,
     ...(artifacts === undefined ? {} : { artifacts }),
     quality,

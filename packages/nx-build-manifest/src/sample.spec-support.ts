@@ -24,7 +24,7 @@ export const manifest: BuildManifest = {
   quality: {
     coverage: { lines: { covered: 842, total: 1000, percent: 84.2 }, branches: { covered: 90, total: 100, percent: 90 }, reports: ['coverage/apps/api/coverage-summary.json'] },
     tests: { total: 215, passed: 212, failed: 0, skipped: 3, durationMs: 12_340, reports: ['apps/api/reports/junit.xml'] },
-    findings: { total: 3, levels: { error: 1, warning: 2, note: 0, none: 0 }, severities: { critical: 0, high: 1, medium: 0, low: 0 }, suppressed: 0, reports: ['apps/api/reports/semgrep.sarif'] },
+    findings: { total: 3, levels: { error: 1, warning: 2, note: 0, none: 0 }, severities: { critical: 0, high: 1, medium: 2, low: 0 }, unrated: 0, suppressed: 0, reports: ['apps/api/reports/semgrep.sarif'] },
     absent: [{ kind: 'performance', lookedIn: ['apps/api/reports/k6.json', 'apps/api/reports/k6-summary.json', 'apps/api/reports/autocannon.json'] }],
   },
   readiness: { ready: false, rules: [{ rule: 'coverage < 90%', blocks: true, found: '84.2%' }, { rule: 'critical findings > 0', blocks: false, found: '0' }] },

@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   'ND-REGISTRY-UNREACHABLE': 'failed',
   'ND-REJECTED': 'failed',
   'ND-RELEASE-UNKNOWN': 'refused',
+  'ND-ROUTER-FAILED': 'failed',
   'ND-STAGE-INVALID': 'refused',
   'ND-STATE-DAMAGED': 'refused',
   'ND-STATE-NEWER': 'refused',

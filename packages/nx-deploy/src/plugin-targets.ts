@@ -44,7 +44,14 @@ const KINDS: Readonly<Record<DeployKey, Kind>> = {
   prune: { executor: 'nx-deploy:prune', description: 'Removes stored releases that nothing needs any more', example: { keep: 2, dryRun: true } },
   destroy: { executor: 'nx-deploy:destroy', description: 'Ends the service for good; its ledger stays', example: { confirm: 'api' } },
   envValidate: { executor: 'nx-env-sync:validate', description: 'Checks the values of an environment against their schema', example: {} },
+  envDiff: { executor: 'nx-env-sync:diff', description: 'Says which keys differ from another environment, or from what runs, without showing a value', example: { running: true } },
+  envSync: { executor: 'nx-env-sync:sync', description: 'Takes over what changed in another environment since the last time', example: { from: 'staging', dryRun: true } },
+  envBackup: { executor: 'nx-env-sync:backup', description: 'Encrypts the files of an environment into a backup; lists and verifies backups', example: { list: true } },
+  envRestore: { executor: 'nx-env-sync:restore', description: 'Brings the files of an environment back from a backup', example: { dryRun: true } },
 };
+
+/** Found from the workspace, as one of its dependencies. */
+const RUNNING_MODULE = 'nx-deploy/running-environment';
 
 /** The inferred targets by name. A file with problems gives targets without configurations: running one shows the problems. */
 export function inferTargets(finding: Finding, options: PluginOptions): Record<string, TargetConfiguration> {
@@ -57,8 +64,7 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
-      // What deploy.json calls an environment is one, whether or not it has variables of its own.
-      options: key === 'envValidate' && usable ? { known: finding.environments } : {},
+      options: optionsOf(key, finding),
       ...configurations,
       ...dependsOn,
       cache: false,
@@ -69,6 +75,12 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
   const image = finding.image === undefined ? {} : imageTargets(finding.image, options);
   const packaged = finding.packaged === undefined ? {} : packageTargets(finding.packaged, configurationsOf(finding.environments ?? []), options);
   return { ...Object.fromEntries(targets), ...manifest, ...image, ...packaged };
+}
+
+function optionsOf(key: DeployKey, { environments }: Finding): Record<string, unknown> {
+  // What deploy.json calls an environment is one, whether or not it has variables of its own.
+  if (key === 'envValidate' && environments !== undefined) return { known: environments };
+  return key === 'envDiff' || key === 'envSync' ? { runningModule: RUNNING_MODULE } : {};
 }
 
 function needs({ packaged }: Finding, options: PluginOptions): readonly string[] {
@@ -89,7 +101,7 @@ function configurationsOf(environments: readonly string[]): Record<string, { env
 const GROUPS: Readonly<Record<string, readonly TargetKey[]>> = {
   Deploy: ['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'phases'],
   'Deploy: build': ['buildImage', 'pushImage', 'loadImage', 'inspectImage', 'stage', 'compile', 'package', 'buildManifest'],
-  'Deploy: environment': ['envValidate'],
+  'Deploy: environment': ['envValidate', 'envDiff', 'envSync', 'envBackup', 'envRestore'],
   'Deploy: operate': ['maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy'],
 };
 

@@ -18,35 +18,56 @@ export interface CheckedEnvironment {
 /** What schemas say is compiled once for a process: the projects of a workspace describe their keys much alike. */
 const compiler = new RuleCompiler();
 
+/** A key of a schema, with what does not depend on any value. */
+interface PreparedKey {
+  readonly key: string;
+  readonly rule: KeyRule;
+  readonly compiled: CompiledRule;
+  /** The default as text. */
+  readonly preset: string | undefined;
+  readonly problems: readonly EnvProblem[];
+}
+
+/** By schema: the environments of a project mostly have the same. */
+const prepared = new WeakMap<EnvSchema, readonly PreparedKey[]>();
+
+function prepare(schema: EnvSchema): readonly PreparedKey[] {
+  const known = prepared.get(schema);
+  if (known !== undefined) return known;
+  const keys = [...schema.rules].map(([key, rule]): PreparedKey => {
+    const compiled = compiler.compile(rule);
+    const { value, flaws } = presetOf(key, rule, compiled, schema.expand === true);
+    return { key, rule, compiled, preset: value, problems: flawsOf(compiled, flaws).map((what) => ({ file: rule.file, line: rule.line, key, what, rule: 'schema' })) };
+  });
+  prepared.set(schema, keys);
+  return keys;
+}
+
 /** Finds all that is wrong with the merged values, the workspace's layer first and the project's last. */
 export function checkEnvironment(layers: readonly Layer[], schema: EnvSchema, set: ReadonlyMap<string, PlacedValue>): CheckedEnvironment {
-  const rules = [...schema.rules].map(([key, rule]) => ({ key, rule, compiled: compiler.compile(rule) }));
-  const presets = rules.map(({ key, rule, compiled }) => ({ key, rule, preset: presetOf(key, rule, compiled, schema.expand === true) }));
-  const defaults = presets.flatMap(({ key, rule: { file, line }, preset: { value } }) => (value === undefined || set.has(key) ? [] : [[key, { value, file, line }] as const]));
-  const complete = new Map([...set, ...defaults]);
+  const keys = prepare(schema);
+  const complete = new Map(set);
+  for (const { key, rule: { file, line }, preset } of keys) if (preset !== undefined && !set.has(key)) complete.set(key, { value: preset, file, line });
   const { values, holds, problems } = schema.expand === true ? expandReferences(complete) : { values: complete, holds: new Map<string, never>(), problems: [] };
   const flawed = new Set(problems.map(({ key }) => key));
   const file = layers.at(-1)?.file ?? '';
-  return {
-    values, holds,
-    problems: [
-      ...reservedKeys(layers), ...unknownKeys(layers, schema), ...missingKeys(schema, set, file), ...problems,
-      ...presets.flatMap(({ key, rule, preset }, index) => [
-        ...flawsOf(rules[index]?.compiled, preset.flaws).map((what): EnvProblem => ({ file: rule.file, line: rule.line, key, what, rule: 'schema' })),
-        // A default is checked where it is described; one with references is as good as what it refers to.
-        ...((set.has(key) || holds.has(key)) && !flawed.has(key) ? checkValue(key, values.get(key), rules[index]?.compiled) : []),
-      ]),
-    ],
-  };
+  const found = [...reservedKeys(layers), ...unknownKeys(layers, schema), ...missingKeys(schema, set, file), ...problems];
+  for (const { key, compiled, problems: flaws } of keys) {
+    if (flaws.length > 0) found.push(...flaws);
+    // A default is checked where it is described; one with references is as good as what it refers to.
+    const problem = (set.has(key) || holds.has(key)) && !flawed.has(key) ? checkValue(key, values.get(key), compiled) : undefined;
+    if (problem !== undefined) found.push(problem);
+  }
+  return { values, holds, problems: found };
 }
 
-function flawsOf(compiled: CompiledRule | undefined, flaws: readonly string[]): readonly string[] {
-  return compiled !== undefined && 'flaw' in compiled ? [compiled.flaw, ...flaws] : flaws;
+function flawsOf(compiled: CompiledRule, flaws: readonly string[]): readonly string[] {
+  return 'flaw' in compiled ? [compiled.flaw, ...flaws] : flaws;
 }
 
-function checkValue(key: string, found: PlacedValue | undefined, compiled: CompiledRule | undefined): EnvProblem[] {
-  const what = found !== undefined && compiled !== undefined && 'check' in compiled ? compiled.check(found.value) : undefined;
-  return found === undefined || what === undefined ? [] : [{ file: found.file, line: found.line, key, what, rule: 'value' }];
+function checkValue(key: string, found: PlacedValue | undefined, compiled: CompiledRule): EnvProblem | undefined {
+  const what = found !== undefined && 'check' in compiled ? compiled.check(found.value) : undefined;
+  return found === undefined || what === undefined ? undefined : { file: found.file, line: found.line, key, what, rule: 'value' };
 }
 
 function reservedKeys(layers: readonly Layer[]): EnvProblem[] {

@@ -37,7 +37,7 @@ export class RuleCompiler {
 
   /** `flaw` says why the definition itself cannot be used. */
   compile(rule: KeyRule): CompiledRule {
-    const text = JSON.stringify(rule.definition);
+    const text = textOf(rule.definition);
     const known = this.compiled.get(text);
     if (known !== undefined) return known;
     if (this.compiled.size >= KEPT) {
@@ -46,10 +46,22 @@ export class RuleCompiler {
       this.ajv = newAjv();
     }
     // An $id is known to one instance for good, whatever it stands in.
-    const made = compileNew(rule, text.includes('"$id"') ? newAjv() : this.ajv);
+    const made = compileNew({ ...rule, definition: JSON.parse(text) as KeyRule['definition'] }, text.includes('"$id"') ? newAjv() : this.ajv);
     this.compiled.set(text, made);
     return made;
   }
+}
+
+const NOTES = ['title', 'description', '$comment'];
+
+/** As JSON. Keys that differ only in what is told about them are checked alike; a note that is no text is a flaw, and stays. */
+function textOf(definition: KeyRule['definition']): string {
+  const parts: string[] = [];
+  for (const [keyword, value] of Object.entries(definition)) {
+    const told = keyword === 'default' || (typeof value === 'string' && NOTES.includes(keyword)) || (keyword.startsWith('x-') && (TRAITS as readonly string[]).includes(keyword));
+    if (!told) parts.push(`${JSON.stringify(keyword)}:${JSON.stringify(value)}`);
+  }
+  return `{${parts.join(',')}}`;
 }
 
 function compileNew(rule: KeyRule, ajv: Ajv): CompiledRule {

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Folder of environment files, in the workspace and in each project. */
@@ -18,8 +18,21 @@ export function isEnvironmentName(name: string): boolean {
 
 /** Names of all environments that have a file in the workspace or the project, sorted. */
 export async function knownEnvironments(folders: { workspaceRoot: string; projectRoot: string }): Promise<string[]> {
-  const roots = [folders.workspaceRoot, resolve(folders.workspaceRoot, folders.projectRoot)];
-  const listings = await Promise.all(roots.map(async (root) => readdir(join(root, ENVIRONMENTS_FOLDER)).catch(() => [])));
-  const names = listings.flat().filter((file) => file.endsWith(ENVIRONMENT_EXTENSION)).map((file) => file.slice(0, -(file.endsWith(SECRETS_EXTENSION) ? SECRETS_EXTENSION : ENVIRONMENT_EXTENSION).length));
-  return [...new Set(names)].filter(isEnvironmentName).sort();
+  const roots = new Set([folders.workspaceRoot, resolve(folders.workspaceRoot, folders.projectRoot)]);
+  return [...new Set([...roots].flatMap(environmentsIn))].sort();
+}
+
+/** Those that have a file in one folder, the workspace's or a project's, in no order. */
+export function environmentsIn(root: string): string[] {
+  const files = namesIn(join(root, ENVIRONMENTS_FOLDER));
+  const names = files.filter((file) => file.endsWith(ENVIRONMENT_EXTENSION)).map((file) => file.slice(0, -(file.endsWith(SECRETS_EXTENSION) ? SECRETS_EXTENSION : ENVIRONMENT_EXTENSION).length));
+  return [...new Set(names)].filter(isEnvironmentName);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

@@ -4,7 +4,7 @@ import type { EnvProblem } from './problem.js';
 import type { Expanded, PlacedValue } from './references.js';
 import { EnvironmentReader } from './reader.js';
 import { isReservedName } from './reserved-names.js';
-import { isSecret, mergeSchemas, NO_SCHEMA, schemaForTier, type EnvSchema } from './schema.js';
+import { isSecret, NO_SCHEMA, schemaForTier, type EnvSchema } from './schema.js';
 import type { IdentityOptions } from './secrets/identities.js';
 
 /** Which environment, and where. */
@@ -63,16 +63,25 @@ function inOrder(folders: readonly FolderLayers[]): readonly Layer[] {
 
 /** What the files of an environment set, unchecked. */
 export async function readSet(reader: EnvironmentReader, { environment, projectRoot }: Pick<EnvironmentQuery, 'environment' | 'projectRoot'>): Promise<ReadonlyMap<string, PlacedValue>> {
-  return mergeValues(inOrder(await reader.folders(environment, projectRoot)));
+  return setIn(await reader.folders(environment, projectRoot));
+}
+
+/** Merged once, for the environment itself and for the others that are compared with it. */
+const merged = new WeakMap<readonly FolderLayers[], ReadonlyMap<string, PlacedValue>>();
+
+function setIn(folders: readonly FolderLayers[]): ReadonlyMap<string, PlacedValue> {
+  const set = merged.get(folders) ?? mergeValues(inOrder(folders));
+  merged.set(folders, set);
+  return set;
 }
 
 /** Reads and checks the files of an environment. Its name is one that can be a file name. Never throws for what the files hold. */
 export async function examineEnvironment(query: EnvironmentQuery, reader = new EnvironmentReader(query)): Promise<ExaminedEnvironment> {
   const folders = await reader.folders(query.environment, query.projectRoot);
   const layers = inOrder(folders);
-  const described = folders.reduce((merged, { plain }) => mergeSchemas(merged, plain.schema ?? NO_SCHEMA), NO_SCHEMA);
+  const { schema: described } = await reader.describedSchema(query.projectRoot);
   const schema = schemaForTier(described, query.environment);
-  const set = mergeValues(layers);
+  const set = setIn(folders);
   const unread = layers.some(({ encrypted, entries, problems: found }) => encrypted && entries === undefined && found.length > 0);
   const { values, holds, problems } = checkEnvironment(layers, unread ? withoutSecrets(schema) : schema, set);
   return {

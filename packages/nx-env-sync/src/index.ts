@@ -4,7 +4,10 @@ export { loadEnvironment, type EnvironmentQuery, type LoadedEnvironment } from '
 export { parseEnvDocument, type EnvDocument, type EnvDocumentEntry } from './edit/document.js';
 export { isVariableName, parseEnvFile, type EnvEntry, type ParsedEnvFile } from './parse-env-file.js';
 export { formatProblem, type EnvProblem } from './problem.js';
+export { fillIn, neededVariables, type FilledIn } from './rendering/template.js';
 export { isReservedName } from './reserved-names.js';
 export { validateEnvironment, type Finding, type Severity, type ValidatedEnvironment } from './validation/validate-environment.js';
 export { EnvSyncError, errorLines, type ErrorParts } from './errors.js';
 export { mergeSchemas, parseSchema, schemaForTier, isSecret, type EnvSchema, type KeyRule, type SchemaReading } from './schema.js';
+export type { KeyChange } from './edit/own-edit.js';
+export type { EnvStore, OpenStore, Place, StoreContent, StoreQuery } from './stores/store.js';

@@ -59,9 +59,16 @@ function cutStatement(text: string, start: number, valueAt: number): Statement {
   return { text: text.slice(start, end), end, flaw: 'the quoted value does not end, or text follows its closing quote' };
 }
 
+/** Printable ASCII that begins with no quote: dotenv takes what stands before the first #, without the white space around it. */
+const PLAIN_VALUE = /^[\t ]*(?:[!$-&(-_a-~][\t -~]*)?$/;
+
 /** dotenv decides the value; the name is handed over apart, since dotenv accepts names that no process does. */
 function valueOf(statement: Statement, valueAt: number): string {
   const text = statement.text.slice(valueAt);
+  if (PLAIN_VALUE.test(text)) {
+    const hash = text.indexOf('#');
+    return (hash === -1 ? text : text.slice(0, hash)).trim();
+  }
   // dotenv's pattern needs a stack as deep as the value is long; what is too long for any process is told by its length alone.
   return text.length > 2 * LONGEST_ENTRY ? text : parse(`V=${text}`)['V'] ?? '';
 }

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { errorCode } from './errors.js';
 
 /** An environment must fit into a process's start (about 2 MiB on Linux), so a larger file is a mistake. */
@@ -37,19 +36,22 @@ export async function readTextFile(path: string): Promise<FileText> {
   return file.state === 'read' ? decodeText(file.bytes) : file;
 }
 
-/** Reads a file whole. Never waits on a pipe or device, and never reads more than `largest` bytes. */
+/**
+ * Reads a file whole. Never waits on a pipe or device, and never reads more than `largest` bytes. In one go: these files are small, and each step of an
+ * asynchronous read takes longer than the whole of it, which counts where a workspace has a thousand of them.
+ */
 export async function readWholeFile(path: string, largest: number): Promise<FileBytes> {
   try {
     // Non-blocking, because opening a named pipe for reading waits for a writer.
-    const handle = await open(path, constants.O_RDONLY | NONBLOCK);
+    const handle = openSync(path, constants.O_RDONLY | NONBLOCK);
     try {
-      const stats = await handle.stat();
+      const stats = fstatSync(handle);
       if (stats.isDirectory()) return { state: 'unreadable', what: 'is a folder, not a file' };
       if (!stats.isFile()) return { state: 'unreadable', what: 'is not a regular file' };
       if (stats.size > largest) return { state: 'unreadable', what: `is ${stats.size} bytes large; at most ${largest} are accepted` };
-      return { state: 'read', bytes: await handle.readFile() };
+      return { state: 'read', bytes: readFileSync(handle) };
     } finally {
-      await handle.close();
+      closeSync(handle);
     }
   } catch (error) {
     const code = errorCode(error);

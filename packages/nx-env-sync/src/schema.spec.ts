@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { formatProblem } from './problem.js';
 import { isSecret, mergeSchemas, parseSchema } from './schema.js';
+import { TRAITS } from './traits.js';
 
 const problems = (text: string): string[] => parseSchema(text, 's.json').problems.map(formatProblem);
 const schemaOf = (content: object) => parseSchema(JSON.stringify(content), 's.json').schema;
@@ -55,5 +58,21 @@ describe('mergeSchemas', () => {
   it('takes a slip in x-secret for a secret', () => {
     const { rules } = schemaOf({ properties: { A: { 'x-secret': 'true' }, B: {} } });
     expect([...rules.values()].map(isSecret)).toEqual([true, false]);
+  });
+});
+
+describe('the page about schemas', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/env-sync/schema.md'), 'utf8');
+
+  it('shows one that is valid, and names every keyword of ours', () => {
+    const [, example = ''] = /```jsonc\n([\s\S]*?)```/.exec(page) ?? [];
+    const { schema, problems: found } = parseSchema(example, 's.json');
+    expect([found, schema.rules.size, schema.expand]).toEqual([[], 5, true]);
+    for (const keyword of ['x-secret', 'x-expand', 'x-protected', ...TRAITS]) expect(page).toContain(`| \`${keyword}\` |`);
+  });
+
+  it('shows single environments as they are read', () => {
+    const [, example = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+    expect(problems(`{"properties":${example}}`)).toEqual([]);
   });
 });

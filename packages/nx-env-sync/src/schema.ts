@@ -73,8 +73,13 @@ class SchemaReader {
   }
 
   private lineAt(offset: number): number {
-    const after = this.lineStarts.findIndex((start) => start > offset);
-    return after === -1 ? this.lineStarts.length : after;
+    let [low, high] = [0, this.lineStarts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.lineStarts[middle] ?? 0) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Names and values of an object; a name that stands twice is reported, and the last one counts as in JSON. */
@@ -168,9 +173,11 @@ export function mergeSchemas(workspace: EnvSchema, project: EnvSchema): EnvSchem
 
 /** The schema as it is for one environment: what `x-tiers` says about it laid over what is said for all. */
 export function schemaForTier(schema: EnvSchema, environment: string): EnvSchema {
+  const told = [...schema.rules].filter(([, { definition }]) => definition['x-tiers'] !== undefined);
+  if (told.length === 0) return schema;
   const rules = new Map(schema.rules);
   const required = new Map(schema.required);
-  for (const [key, rule] of schema.rules) {
+  for (const [key, rule] of told) {
     const tier = tiersOf(rule.definition).get(environment);
     if (tier === undefined) continue;
     const { required: must, ...definition } = tier;

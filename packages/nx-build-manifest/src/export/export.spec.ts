@@ -74,13 +74,14 @@ describe('exports', () => {
     const { tests: _tests, ...quality } = manifest.quality;
     const odd: BuildManifest = {
       ...manifest,
-      quality: { ...quality, coverage: { reports: [] }, findings: { total: 0, levels: { error: 0, warning: 0, note: 0, none: 0 }, severities: { critical: 0, high: 0, medium: 0, low: 0 }, suppressed: 2, reports: [] }, performance: [{ tool: 'k6', requests: 9, requestsPerSecond: 3, latencyMs: { p95: 12 }, report: 'k6.json' }] },
+      quality: { ...quality, coverage: { reports: [] }, findings: { total: 0, levels: { error: 0, warning: 0, note: 0, none: 0 }, severities: { critical: 0, high: 0, medium: 0, low: 0 }, unrated: 3, suppressed: 2, reports: [] }, performance: [{ tool: 'k6', requests: 9, requestsPerSecond: 3, latencyMs: { p95: 12 }, report: 'k6.json' }] },
       readiness: { ready: true, rules: [] },
       components: { packages: { count: 600, list: Array.from({ length: 600 }, (_, index) => ({ name: `p${index}`, version: '1' })), missing: ['gone'] } },
     };
     const shown = await exportManifest(odd, 'html', { ...run, tasks: [{ task: 'a:b', status: 'failure', cached: false }] });
-    for (const part of ['nothing to cover', '2 more are suppressed', 'k6 (k6.json): 9 requests, 3.0/s, an unknown number failed', 'Ready: nothing blocks', '100 more are in the manifest', 'Not installed: gone', '>failure<']) expect(shown).toContain(part);
+    for (const part of ['nothing to cover', '2 more are suppressed', '3 state no severity', 'k6 (k6.json): 9 requests, 3.0/s, an unknown number failed', 'Ready: nothing blocks', '100 more are in the manifest', 'Not installed: gone', '>failure<']) expect(shown).toContain(part);
     expect(await exportManifest(odd, 'summary')).toContain('load       k6: 3.0 requests/s, p95 12 ms\n');
+    expect(await exportManifest(odd, 'summary')).toContain('0 low\n           3 state no severity\n');
   });
 });
 

@@ -26,6 +26,7 @@ function findings({ findings: found }: Quality): readonly Block[] {
   return [
     chart(`Findings by level: ${found.total}`, LEVELS.map((level) => ({ label: level, value: found.levels[level], text: String(found.levels[level]), tone: TONES[level] }))),
     ...(rated ? [chart('Findings by severity', SEVERITIES.map((severity) => ({ label: severity, value: found.severities[severity], text: String(found.severities[severity]), tone: TONES[severity] })))] : []),
+    ...(found.unrated === undefined || found.unrated === 0 ? [] : [{ kind: 'note', text: `${found.unrated} state no severity.`, tone: 'warning' } as const]),
     ...(found.suppressed === 0 ? [] : [{ kind: 'note', text: `${found.suppressed} more are suppressed.`, tone: 'plain' } as const]),
   ];
 }

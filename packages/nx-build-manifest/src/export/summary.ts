@@ -46,6 +46,7 @@ function qualityLines({ quality: { coverage, tests, findings, performance = [], 
     ...(coverage === undefined ? [] : [['coverage', shares.join(', ') || 'nothing to cover'] as const]),
     ...(tests === undefined ? [] : [['tests', `${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped${tests.durationMs === undefined ? '' : ` in ${timeOf(tests.durationMs)}`}`] as const]),
     ...(findings === undefined ? [] : [['findings', `${findings.total}: ${findings.levels.error} errors, ${findings.levels.warning} warnings; ${SEVERITIES.map((severity) => `${findings.severities[severity]} ${severity}`).join(', ')}`] as const]),
+    ...((findings?.unrated ?? 0) === 0 ? [] : [['findings', `${findings?.unrated ?? 0} state no severity`] as const]),
     ...each('load', performance, ({ tool, requestsPerSecond, latencyMs, failed }) => `${tool}: ${requestsPerSecond.toFixed(1)} requests/s, ${Object.entries(latencyMs).map(([name, value]) => `${name} ${value} ms`).join(', ')}${failed === undefined ? '' : `, ${failed} failed`}`),
     ...(absent.length === 0 ? [] : [['no report', absent.map(({ kind }) => kind).join(', ')] as const]),
   ];

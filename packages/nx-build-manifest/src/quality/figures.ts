@@ -23,6 +23,7 @@ export function figuresOf({ coverage, tests, findings, performance = [] }: Quali
     ] as const),
     ...(findings === undefined ? [] : [
       ...SEVERITIES.map((severity): Figure => ({ name: `${severity} findings`, unit: '', value: findings.severities[severity], good: 'less' })),
+      ...(findings.unrated === undefined ? [] : [{ name: 'unrated findings', unit: '', value: findings.unrated, good: 'less' } as const]),
       ...LEVELS.filter((level) => level !== 'none').map((level): Figure => ({ name: `${level} findings`, unit: '', value: findings.levels[level], good: 'less' })),
     ]),
     ...performance.flatMap(({ report, requestsPerSecond, failed, latencyMs }): Figure[] => [

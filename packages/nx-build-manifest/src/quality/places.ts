@@ -59,3 +59,9 @@ export async function findReports(workspaceRoot: string, projectRoot: string, ki
   const found = await Promise.all(places.map(async (place) => reportsAt(workspaceRoot, kind, place)));
   return { places, files: named === undefined ? found.find((files) => files.length > 0) ?? [] : [...new Set(found.flat())] };
 }
+
+/** The reports of every kind that are found where nothing else is named: absolute paths, sorted. */
+export async function reportFiles(workspaceRoot: string, projectRoot: string): Promise<readonly string[]> {
+  const found = await Promise.all(QUALITIES.map(async (kind) => (await findReports(workspaceRoot, projectRoot, kind, undefined)).files));
+  return [...new Set(found.flat())].sort();
+}

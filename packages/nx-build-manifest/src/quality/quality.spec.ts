@@ -34,7 +34,7 @@ describe('quality', () => {
       findings: { total: 2, levels: { error: 1, note: 1 } }, performance: [{ tool: 'autocannon', report: 'apps/api/reports/autocannon.json' }], absent: [],
     });
     expect(figuresOf(found).map(({ name, value }) => `${name} ${value}`)).toEqual([
-      'line coverage 90', 'tests 5', 'failed tests 0', 'skipped tests 0', 'critical findings 0', 'high findings 0', 'medium findings 0', 'low findings 0', 'error findings 1', 'warning findings 0', 'note findings 1',
+      'line coverage 90', 'tests 5', 'failed tests 0', 'skipped tests 0', 'critical findings 0', 'high findings 0', 'medium findings 0', 'low findings 0', 'unrated findings 2', 'error findings 1', 'warning findings 0', 'note findings 1',
       'requests/s of apps/api/reports/autocannon.json 5', 'failed requests of apps/api/reports/autocannon.json 0', 'p99 latency of apps/api/reports/autocannon.json 7',
     ]);
   });

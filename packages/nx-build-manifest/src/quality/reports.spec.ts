@@ -1,7 +1,7 @@
 import { coberturaCoverage, lcovCoverage, summaryCoverage } from './coverage.js';
 import { junitTotals } from './junit.js';
 import { performanceOf } from './performance.js';
-import { sarifFindings } from './sarif.js';
+import { findingsTogether, sarifFindings } from './sarif.js';
 
 describe('coverage', () => {
   it('of istanbul', () => {
@@ -60,8 +60,18 @@ describe('findings', () => {
       { ruleIndex: 0 }, { ruleId: 'b' }, { ruleId: 'c/sub' }, { ruleId: 'unknown', level: 'none' }, { kind: 'pass' }, { rule: { index: 0, toolComponent: { index: 0 } } },
       { level: 'error', properties: { 'security-severity': 5 } }, { ruleIndex: 0, suppressions: [{ kind: 'inSource' }] }, { ruleIndex: 0, suppressions: [{ kind: 'external', status: 'rejected' }] }, { ruleId: 'x', properties: { 'security-severity': '0' } },
     ];
-    expect(sarifFindings(log(results))).toEqual({ total: 9, levels: { error: 3, warning: 3, note: 1, none: 2 }, severities: { critical: 2, high: 1, medium: 1, low: 1 }, suppressed: 1 });
+    expect(sarifFindings(log(results))).toEqual({ total: 9, levels: { error: 3, warning: 3, note: 1, none: 2 }, severities: { critical: 2, high: 1, medium: 1, low: 1 }, unrated: 1, suppressed: 1 });
     expect(sarifFindings('{"version":"2.1.0","runs":[{}]}').total).toBe(0);
+  });
+
+  it('that are gone do not count, those that state no severity are counted, and those that are no failure have none', () => {
+    const results = [
+      { level: 'error' }, { ruleId: 'c' }, { ruleIndex: 0, baselineState: 'absent' }, { baselineState: 'absent', suppressions: [{ kind: 'inSource' }] }, { ruleIndex: 0, baselineState: 'unchanged' },
+      { kind: 'pass' }, { level: 'none' }, { ruleId: 'x', properties: { 'security-severity': 0 } }, { ruleIndex: 0, suppressions: [{ kind: 'external', status: 'underReview' }] }, { ruleIndex: 0, suppressions: [] },
+    ];
+    const found = sarifFindings(log(results));
+    expect(found).toEqual({ total: 8, levels: { error: 4, warning: 1, note: 1, none: 2 }, severities: { critical: 3, high: 0, medium: 0, low: 0 }, unrated: 2, suppressed: 0 });
+    expect(findingsTogether([found, { ...found, total: 1 }, { ...sarifFindings(log([])) }])).toMatchObject({ total: 9, unrated: 4 });
   });
 
   it.each([

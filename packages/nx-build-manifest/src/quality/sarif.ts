@@ -10,6 +10,8 @@ export interface Findings {
   readonly levels: Readonly<Record<Level, number>>;
   /** Of the findings whose rule has a `security-severity`, a number as of CVSS: critical from 9.0, high from 7.0, medium from 4.0, low above 0. */
   readonly severities: Readonly<Record<Severity, number>>;
+  /** Findings whose severity nobody states, in result or rule, so that they may be critical. Absent in manifests that were written before it was counted. */
+  readonly unrated?: number;
   /** Findings that somebody suppressed; they count nowhere else. */
   readonly suppressed: number;
 }
@@ -44,7 +46,8 @@ function levelOf(result: Fields, rule: Fields): Level {
   return level;
 }
 
-function severityOf(result: Fields, rule: Fields): Severity | undefined {
+/** `none` is what is stated as 0; undefined: nothing is stated. */
+function severityOf(result: Fields, rule: Fields): Severity | 'none' | undefined {
   const stated = child(result, 'properties')['security-severity'] ?? child(rule, 'properties')['security-severity'];
   if (stated === undefined) return undefined;
   const score = Number(stated);
@@ -52,7 +55,7 @@ function severityOf(result: Fields, rule: Fields): Severity | undefined {
   if (score >= 9) return 'critical';
   if (score >= 7) return 'high';
   if (score >= 4) return 'medium';
-  return score > 0 ? 'low' : undefined;
+  return score > 0 ? 'low' : 'none';
 }
 
 /** SARIF 2.1.0, 3.27.23 and 3.35: suppressed when there is a suppression, and none of them is under review or rejected. */
@@ -68,7 +71,7 @@ export function sarifFindings(text: string): Findings {
   if (log['version'] !== '2.1.0') throw new Error(`version: must be "2.1.0", got ${JSON.stringify(log['version'])}`);
   const levels = { error: 0, warning: 0, note: 0, none: 0 };
   const severities = { critical: 0, high: 0, medium: 0, low: 0 };
-  const counts = { total: 0, suppressed: 0 };
+  const counts = { total: 0, unrated: 0, suppressed: 0 };
   log['runs'].forEach((run: unknown, at) => {
     if (!isRecord(run)) throw new Error(`runs[${at}]: must be an object`);
     const { results = [] } = run;
@@ -76,6 +79,8 @@ export function sarifFindings(text: string): Findings {
     if (!Array.isArray(results)) throw new Error(`runs[${at}].results: must be a list${results === null ? '; null says that the tool failed' : ''}`);
     results.forEach((result: unknown, index) => {
       if (!isRecord(result)) throw new Error(`runs[${at}].results[${index}]: must be an object`);
+      // 3.27.24: it was in the run before, and is no longer there.
+      if (result['baselineState'] === 'absent') return;
       if (isSuppressed(result)) {
         counts.suppressed += 1;
         return;
@@ -83,11 +88,14 @@ export function sarifFindings(text: string): Findings {
       const rule = ruleOf(run, result);
       const severity = severityOf(result, rule);
       counts.total += 1;
-      levels[levelOf(result, rule)] += 1;
-      if (severity !== undefined) severities[severity] += 1;
+      const level = levelOf(result, rule);
+      levels[level] += 1;
+      // What is no failure (level none) has no severity that could be missing.
+      if (severity === undefined && level !== 'none') counts.unrated += 1;
+      if (severity !== undefined && severity !== 'none') severities[severity] += 1;
     });
   });
-  return { total: counts.total, levels, severities, suppressed: counts.suppressed };
+  return { total: counts.total, levels, severities, unrated: counts.unrated, suppressed: counts.suppressed };
 }
 
 export function findingsTogether(parts: readonly Findings[]): Findings {
@@ -96,6 +104,7 @@ export function findingsTogether(parts: readonly Findings[]): Findings {
     total: sum(({ total }) => total),
     levels: { error: sum(({ levels }) => levels.error), warning: sum(({ levels }) => levels.warning), note: sum(({ levels }) => levels.note), none: sum(({ levels }) => levels.none) },
     severities: { critical: sum(({ severities }) => severities.critical), high: sum(({ severities }) => severities.high), medium: sum(({ severities }) => severities.medium), low: sum(({ severities }) => severities.low) },
+    unrated: sum(({ unrated = 0 }) => unrated),
     suppressed: sum(({ suppressed }) => suppressed),
   };
 }

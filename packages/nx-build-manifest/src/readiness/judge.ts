@@ -1,8 +1,9 @@
 import type { Artifact } from '../artifacts.js';
 import type { GitFacts } from '../git.js';
 import { messageOf, Problems } from '../problems.js';
-import type { Quality } from '../quality/index.js';
-import { parseRule, type Comparison, type Measure, type Rule } from './policy.js';
+import { SEVERITIES, type Quality } from '../quality/index.js';
+import type { Findings } from '../quality/sarif.js';
+import { parseRule, type Comparison, type FindingLevel, type Measure, type Rule } from './policy.js';
 
 export interface Verdict {
   /** The rule as it was written. */
@@ -45,6 +46,13 @@ export function parsePolicy(texts: readonly string[]): readonly Rule[] {
   return rules;
 }
 
+/** Any of the findings that state no severity may have the one that is asked about. */
+function countOf(level: FindingLevel, { total, levels, severities, unrated = 0 }: Findings): number | string {
+  const count = { ...levels, ...severities, unrated, total }[level];
+  if (unrated === 0 || !SEVERITIES.some((severity) => severity === level)) return count;
+  return `not known: ${unrated} ${unrated === 1 ? 'finding states' : 'findings state'} no severity${count === 0 ? '' : `, beside ${count} ${level}`}`;
+}
+
 /** What was measured, in the unit of the rule's limit; or why that is not known. */
 function valueOf(measure: Measure, { quality, artifacts }: JudgedFacts): number | string {
   const noReport = (kind: string): string => `not known: there is no report of ${kind}`;
@@ -56,8 +64,7 @@ function valueOf(measure: Measure, { quality, artifacts }: JudgedFacts): number 
     }
     case 'findings': {
       if (quality?.findings === undefined) return noReport('findings');
-      const { total, levels, severities } = quality.findings;
-      return { ...levels, ...severities, total }[measure.level];
+      return countOf(measure.level, quality.findings);
     }
     case 'tests':
       return quality?.tests?.[measure.outcome] ?? noReport('tests');

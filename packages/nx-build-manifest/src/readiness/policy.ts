@@ -4,7 +4,7 @@
  *   rule      = "dirty tree" | "no commit" | measure comparison number [ unit ]
  *   measure   = [ kind ] "coverage" | [ level ] "findings" | [ outcome ] "tests" | figure "latency" | "requests/s" | "failed requests" | "artifact size"
  *   kind      = "line" | "branch" | "function" | "statement"
- *   level     = "critical" | "high" | "medium" | "low" | "error" | "warning" | "note"
+ *   level     = "critical" | "high" | "medium" | "low" | "unrated" | "error" | "warning" | "note"
  *   outcome   = "failed" | "skipped" | "passed"
  *   figure    = "average" | "p50" | "p90" | "p95" | "p99" | "max"
  *   comparison = "<" | "<=" | ">" | ">=" | "=="
@@ -30,7 +30,7 @@ export type Rule =
   /** `limit` in percent, ms, bytes or as a plain number. */
   | { readonly rule: string; readonly measure: Measure; readonly comparison: Comparison; readonly limit: number };
 
-export const FINDING_LEVELS = ['critical', 'high', 'medium', 'low', 'error', 'warning', 'note', 'total'] as const;
+export const FINDING_LEVELS = ['critical', 'high', 'medium', 'low', 'unrated', 'error', 'warning', 'note', 'total'] as const;
 export type FindingLevel = (typeof FINDING_LEVELS)[number];
 const KINDS: Readonly<Record<string, Covered>> = { line: 'lines', branch: 'branches', function: 'functions', statement: 'statements' };
 const OUTCOMES = ['failed', 'skipped', 'passed'] as const;

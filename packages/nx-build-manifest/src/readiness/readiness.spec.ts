@@ -3,10 +3,11 @@ import type { Quality } from '../quality/index.js';
 import { judge, parsePolicy, type JudgedFacts, type Verdict } from './judge.js';
 import { parseRule, SUBJECTS } from './policy.js';
 
+const findings: NonNullable<Quality['findings']> = { total: 6, levels: { error: 3, warning: 2, note: 1, none: 0 }, severities: { critical: 1, high: 0, medium: 0, low: 0 }, unrated: 0, suppressed: 4, reports: ['c'] };
 const quality: Quality = {
   coverage: { lines: { covered: 899, total: 1000, percent: 89.9 }, branches: { covered: 0, total: 0 }, reports: ['a'] },
   tests: { total: 10, passed: 7, failed: 2, skipped: 1, reports: ['b'] },
-  findings: { total: 6, levels: { error: 3, warning: 2, note: 1, none: 0 }, severities: { critical: 1, high: 0, medium: 0, low: 0 }, suppressed: 4, reports: ['c'] },
+  findings,
   performance: [
     { tool: 'k6', requests: 1, requestsPerSecond: 50, failed: 1, latencyMs: { p95: 30, p99: 90 }, report: 'd' }, { tool: 'autocannon', requests: 1, requestsPerSecond: 40, failed: 2, latencyMs: { p99: 120 }, report: 'e' },
   ],
@@ -40,6 +41,14 @@ describe('a policy', () => {
     expect(verdict('dirty tree', { git: { dirty: true } })).toMatchObject({ blocks: true, found: 'dirty tree' });
     expect(verdict('failed requests > 9', { quality: { absent: [], performance: [{ tool: 'k6', requests: 1, requestsPerSecond: 1, latencyMs: {}, report: 'x' }] } }).found).toContain('does not count failed requests');
     expect(judge([], facts)).toEqual({ ready: true, rules: [] });
+  });
+
+  it.each([
+    ['critical findings > 0', true, 'not known: 2 findings state no severity, beside 1 critical'], ['high findings > 0', true, 'not known: 2 findings state no severity'], ['low findings == 7', true, 'not known: 2 findings state no severity'],
+    ['unrated findings > 2', false, '2'], ['error findings > 3', false, '3'], ['findings > 6', false, '6'],
+  ])('where findings state no severity, %s: %s, since %s', (rule, blocks, found) => {
+    expect(verdict(rule, { quality: { ...quality, findings: { ...findings, unrated: 2 } } })).toEqual({ rule, blocks, found });
+    expect(verdict('high findings > 0', { quality: { ...quality, findings: { ...findings, unrated: 1 } } }).found).toBe('not known: 1 finding states no severity');
   });
 
   it.each([

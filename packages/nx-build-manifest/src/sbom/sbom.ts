@@ -5,7 +5,7 @@ import { statedVersion } from '../versions.js';
 import { gitFacts } from '../git.js';
 import { cycloneDx } from './cyclonedx.js';
 import type { ProjectGraphFacts } from './graph.js';
-import { documentTime } from './identity.js';
+import { documentTime, isTimeStated } from './identity.js';
 import { inventoryOf, type Inventory } from './inventory.js';
 import { judgeLicenses, type LicensePolicy, type LicenseReport } from './license-policy.js';
 import { spdx } from './spdx.js';
@@ -57,16 +57,18 @@ async function graphOf(workspaceRoot: string): Promise<ProjectGraphFacts> {
 /**
  * Lists the production dependencies of a project with their transitive closure, and judges their licenses.
  * @throws Error when the lock file does not hold what package.json declares, the license policy is wrong, or SPDX has no time
+ * @throws GitError when git does not tell the time of the commit, and SOURCE_DATE_EPOCH does not either
  */
 export async function sbom(query: SbomQuery): Promise<Sbom> {
   const { workspaceRoot, projectRoot, projectName, format } = query;
+  const variables = query.variables ?? process.env;
   const [version, git, graph] = await Promise.all([
     statedVersion([join(workspaceRoot, projectRoot), workspaceRoot]),
-    gitFacts(workspaceRoot),
+    isTimeStated(variables) ? undefined : gitFacts(workspaceRoot),
     query.graph ?? graphOf(workspaceRoot),
   ]);
   const inventory = inventoryOf({ workspaceRoot, projectName, version, graph });
-  const time = documentTime(git?.commitTime, query.variables ?? process.env);
+  const time = documentTime(git?.commitTime, variables);
   const tool = toolFacts();
   return {
     document: format === 'cyclonedx' ? await cycloneDx(inventory, tool, time) : spdx(inventory, tool, time),

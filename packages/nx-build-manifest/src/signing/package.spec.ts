@@ -194,6 +194,14 @@ describe('a policy', () => {
     expect(told(await verify({ provenance }))).toEqual(problems);
   });
 
+  it('may require a branch of a package whose repository is not named', async () => {
+    await sign('ecdsa', { ...BUILD, source: { commit: BUILD.source.commit, branch: 'main', dirty: false } });
+    expect(told(await verify({ provenance: { branches: ['main'] } }))).toEqual([]);
+    expect(told(await verify({ provenance: { branches: ['next'], repositories: ['r'] } }))).toEqual([
+      'provenance: provenance.intoto.json its repository is not named, and must be r', 'provenance: provenance.intoto.json its branch is main, and must be next',
+    ]);
+  });
+
   it('may require a repository and a commit without changes where neither is known', async () => {
     await sign('ecdsa', { name: 'shop' });
     expect(told(await verify({ provenance: { repositories: ['a'], cleanTree: true }, requireSbom: false }))).toEqual([

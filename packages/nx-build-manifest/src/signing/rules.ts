@@ -102,8 +102,10 @@ function subjectFindings({ checksums }: Evidence, { subject }: Statement): Findi
 function requirementFindings({ predicate }: Statement, provenance: VerificationPolicy['provenance']): Finding[] {
   if (typeof provenance !== 'object') return [];
   const { internalParameters, resolvedDependencies } = predicate.buildDefinition;
-  const uri = resolvedDependencies.find(({ digest }) => digest['gitCommit'] !== undefined)?.uri;
-  const [, repository, branch] = /^(.*?)(?:@refs\/heads\/(.*))?$/.exec(uri ?? '') ?? [];
+  const source = resolvedDependencies.find(({ digest }) => digest['gitCommit'] !== undefined);
+  const [, repository, inUri] = /^(.*?)(?:@refs\/heads\/(.*))?$/.exec(source?.uri ?? '') ?? [];
+  const annotated = source?.uri === undefined ? source?.annotations?.['branch'] : undefined;
+  const branch = typeof annotated === 'string' ? annotated : inUri;
   const findings: Finding[] = [];
   const must = (allowed: readonly string[] | undefined, what: string, value: string | undefined): void => {
     if (allowed === undefined || (value !== undefined && allowed.includes(value))) return;

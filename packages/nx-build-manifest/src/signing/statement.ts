@@ -25,6 +25,7 @@ export interface BuildSubject {
     /** As SPDX spells it: `git+https://example.com/shop.git`. Without it the commit has no place to be found in. */
     readonly repository?: string;
     readonly commit: string;
+    /** Without `refs/heads/`. */
     readonly branch?: string;
     /** true when tracked files differ from the commit. */
     readonly dirty: boolean;
@@ -39,6 +40,8 @@ interface Resource {
   readonly name?: string;
   readonly uri?: string;
   readonly digest: Readonly<Record<string, string>>;
+  /** Of the source without a repository: `branch`. */
+  readonly annotations?: Readonly<Record<string, unknown>>;
 }
 
 export interface Statement {
@@ -59,13 +62,17 @@ export interface Statement {
   };
 }
 
+/** With a repository as SLSA's own build types spell it: `{repository}@refs/heads/{branch}`. */
+function sourceOf({ repository, branch, commit }: NonNullable<BuildSubject['source']>): Resource {
+  const digest = { gitCommit: commit };
+  if (repository !== undefined) return { uri: `${repository}${branch === undefined ? '' : `@refs/heads/${branch}`}`, digest };
+  return { name: 'source', digest, ...(branch === undefined ? {} : { annotations: { branch } }) };
+}
+
 /** Resources and parameters in a fixed order: the same facts give the same bytes. */
 export function statementOf(build: BuildSubject, subjects: readonly { readonly path: string; readonly sha256: string }[]): Statement {
   const { source, inputs = [] } = build;
-  const commit: readonly Resource[] = source === undefined ? [] : [{
-    ...(source.repository === undefined ? { name: 'source' } : { uri: `${source.repository}${source.branch === undefined ? '' : `@refs/heads/${source.branch}`}` }),
-    digest: { gitCommit: source.commit },
-  }];
+  const commit = source === undefined ? [] : [sourceOf(source)];
   return {
     _type: STATEMENT_TYPE,
     subject: subjects.map(({ path, sha256 }) => ({ name: path, digest: { sha256 } })),

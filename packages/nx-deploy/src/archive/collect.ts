@@ -98,7 +98,7 @@ function collected(root: string, path: string, { size, sha256, executable }: Sou
 
 function leftOut({ files }: Found): string[] {
   const paths = files.filter(isLeftOut).sort().map(quoted);
-  return paths.length === 0 ? [] : [`left out of the artifact, as variables reach an instance by its environment: ${paths.join(', ')}`];
+  return paths.length === 0 ? [] : [`left out of the artifact, as variables and secrets reach an instance by its environment: ${paths.join(', ')}`];
 }
 
 /** The real path of the build's output; the entry is known to be there. */

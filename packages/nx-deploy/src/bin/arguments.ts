@@ -41,7 +41,7 @@ export const COMMANDS = {
   'inspect-image': REPORT,
   package: { ...REPORT, key: { type: 'string' } },
   stage: COMMON,
-  phases: { ...COMMON, until: { type: 'string' } },
+  phases: { ...COMMON, until: { type: 'string' }, key: { type: 'string' } },
   images: { ...REPORT, max: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   agent: { ...REPORT, 'keep-instances': { type: 'boolean' } },
 } as const satisfies Record<string, Options>;
@@ -110,7 +110,7 @@ Commands:
   inspect-image <project>  its layers, sizes and biggest packages
   package <project>    make the package of the built project (--key <file>: sign it)
   stage <project>      check what a build needs before it begins
-  phases <project>     run stage, compile, package and deploy, until one fails (--until <phase>)
+  phases <project>     run stage, compile, package and deploy, until one fails (--until <phase>; --key <file>: sign the package)
   images prune         make the store of image blobs smaller (--max 20GB)
   agent <action>       status, start, stop or restart the background agent (stop: --keep-instances)
 

@@ -85,7 +85,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
     }
     case 'package': return (await import('../commands/package.js')).makePackage(context, { ...optional({ key: text('key') }), graph: projectGraph });
     case 'stage': return (await import('../commands/stage.js')).stage(context, {}, findRoots);
-    case 'phases': return (await import('../commands/phases.js')).phases(context, optional({ until: text('until') }), () => findTargets(project.name));
+    case 'phases': return (await import('../commands/phases.js')).phases(context, optional({ until: text('until'), key: text('key') }), () => findTargets(project.name));
     case 'inspect-image': return (await import('../commands/inspect-image.js')).inspectImage(context, {});
     case 'logs': return (await import('../commands/logs.js')).logs(context, {
       follow: flag('follow'), json: flag('json'),

@@ -1,5 +1,5 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
-import { buildFacts, buildManifest, type BuildFacts, type GraphView, type ProjectGraphFacts, type SigningKey } from 'nx-build-manifest';
+import { buildFacts, buildManifest, type BuildFacts, type GraphView, type ProjectGraphFacts } from 'nx-build-manifest';
 import { realpath } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { quoted } from '../archive/manifest.js';
@@ -24,10 +24,10 @@ import { listenTo } from './image/progress.js';
 import { withImages } from './image/session.js';
 import { compatibilityOf } from './package/compatibility.js';
 import { materialsOf } from './package/materials.js';
-import { packagePlace, RECORD } from './package/place.js';
+import { packagePlace, RECORD, recordedNames } from './package/place.js';
 import { recordOf, type PackageRecord } from './package/record.js';
 import { resolveProjectPackage, type ProjectPackage } from './package/resolve.js';
-import { signatures, signingKey } from './package/signing.js';
+import { assertKeyStaysOut, signatures, signer, type Signer } from './package/signing.js';
 import { smokePackage } from './package/smoke.js';
 import { steps, type Steps } from './package/steps.js';
 import { packageLines } from './package/text.js';
@@ -56,10 +56,10 @@ export function makePackage(context: CommandContext, options: PackageOptions): P
     const began = performance.now();
     const started = new Date().toISOString();
     const resolved = await resolveProjectPackage(context);
-    const key = options.key === undefined ? undefined : await signingKey(context, options.key);
+    const signing = await signer(context, options.key);
     const graph = await options.graph?.();
     const timed = steps(context.output);
-    const made = await withImages(context, [], (session) => inItsFolder(context, session.store, () => make({ context, resolved, key, graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } })))
+    const made = await withImages(context, [], (session) => inItsFolder(context, session.store, () => make({ context, resolved, signing, graph, timed, signal, site: { ...session, ...context, signal, onEvent: listenTo(context.output).onEvent } })))
       .catch((thrown: unknown) => { throw ofPackage(thrown, resolved.artifact.path); });
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
@@ -86,7 +86,7 @@ async function inItsFolder(context: CommandContext, store: BlobStore, work: () =
 interface Making {
   readonly context: CommandContext;
   readonly resolved: ProjectPackage;
-  readonly key: SigningKey | undefined;
+  readonly signing: Signer | undefined;
   readonly graph: Graph | undefined;
   readonly timed: Steps;
   readonly signal: AbortSignal;
@@ -97,21 +97,29 @@ interface Making {
 async function make(making: Making): Promise<Made> {
   const { context, resolved: { artifact, service }, timed: { step }, signal, site } = making;
   const { folder } = packagePlace(context);
-  await emptyFolder(folder, service, [RECORD]);
+  await emptyFolder(folder, service, [RECORD, ...await recordedNames(folder)]);
   const facts = { ...await buildFacts(context), service };
   const written = await withApplication(artifact, site, (work) => step('application', work), async (application) => {
     const { contents, compatibility } = await step('collect', () => collect(making, application, facts));
     signal.throwIfAborted();
-    const files = await step('sign', async () => [...contents.files, ...await signatures(contents.files, folder, facts, making.key)]);
+    assertKeyStaysOut(contents.files, making.signing);
+    const files = await step('sign', async () => [...contents.files, ...await signatures(contents.files, folder, { context, facts }, making.signing)]);
     const archive = await step('write', () => writeArchive(folder, archiveName(service, facts.version, facts.git?.commitTime), entriesOf(files), timeOf(facts, context.variables)));
     return { contents, files, archive, compatibility, warnings: application.warnings };
   });
   const { contents, files, archive, compatibility, warnings } = written;
-  const healthyMs = await validate(making, archive);
-  const sizes = await step('compare', () => sizeReport({ ...context, files, sources: contents.sources, excluded: matcher(artifact.exclude), archive: archive.size, signal }));
-  const record = recordOf(archive, files, facts, compatibility);
-  await replace(folder, RECORD, documentText(record));
-  return { archive, record, sizes, warnings, ...(healthyMs === undefined ? {} : { healthyMs }) };
+  try {
+    const healthyMs = await validate(making, archive);
+    const sizes = await step('compare', () => sizeReport({ ...context, files, sources: contents.sources, excluded: matcher(artifact.exclude), archive: archive.size, signal }));
+    const record = recordOf(archive, files, facts, compatibility);
+    signal.throwIfAborted();
+    await replace(folder, RECORD, documentText(record));
+    return { archive, record, sizes, warnings, ...(healthyMs === undefined ? {} : { healthyMs }) };
+  } catch (thrown) {
+    // What cannot be taken apart, does not run, or was not finished, is no package: it does not stay.
+    await emptyFolder(folder, service, [RECORD]);
+    throw thrown;
+  }
 }
 
 async function collect({ context, resolved, graph, site }: Making, application: Application, facts: BuildFacts): Promise<{ readonly contents: Contents; readonly compatibility: VersionCompatibility }> {
@@ -137,17 +145,11 @@ function timeOf({ git }: BuildFacts, variables: NodeJS.ProcessEnv): number {
   return layerTime(variables['SOURCE_DATE_EPOCH'] || time === undefined ? variables : { SOURCE_DATE_EPOCH: String(time) });
 }
 
-/** What cannot be taken apart, or does not run, is no package: it does not stay. */
+/** Takes it apart again, and starts the service from it. */
 async function validate({ context, resolved, timed: { step }, signal }: Making, { file }: WrittenArchive): Promise<Ms | undefined> {
   const { smoke } = resolved.artifact;
-  try {
-    return await withTemporary(join(context.home.folder, 'packages'), async (temporary) => {
-      const opened = await step('verify', () => openPackage(file, temporary, { signal }));
-      return smoke === undefined ? undefined : step('start', () => smokePackage(context, opened, smoke, resolved.defaults, signal));
-    });
-  } catch (thrown) {
-    await emptyFolder(packagePlace(context).folder, resolved.service, [RECORD]);
-    throw thrown;
-  }
+  return withTemporary(join(context.home.folder, 'packages'), async (temporary) => {
+    const opened = await step('verify', () => openPackage(file, temporary, { signal }));
+    return smoke === undefined ? undefined : step('start', () => smokePackage(context, opened, smoke, resolved.defaults, signal));
+  });
 }
-

@@ -6,6 +6,7 @@ import { suggest } from '../config/suggest.js';
 import { DeployError } from '../errors.js';
 import { formatDuration, type Ms } from '../model/index.js';
 import { documentText } from '../package/documents.js';
+import { KEY_VARIABLE } from '../package/variables.js';
 import { killGroup, run } from '../shell/run.js';
 import { table } from '../terminal/index.js';
 import { readNxJson, type CommandContext } from './context.js';
@@ -21,6 +22,8 @@ export type Phase = (typeof PHASES)[number];
 export interface PhasesOptions extends ReportOptions {
   /** The last phase that is run. */
   readonly until?: string;
+  /** File of the secret key that signs the package, relative to the workspace. */
+  readonly key?: string;
 }
 
 export interface PhaseReport {
@@ -47,7 +50,7 @@ export function phases(context: CommandContext, options: PhasesOptions, findTarg
         done.push({ phase, target, state: failure === undefined ? 'skipped' : 'not run' });
         continue;
       }
-      failure = await timed.step(phase, () => runPhase(context, phase, target, signal)).then(() => undefined, failureOf);
+      failure = await timed.step(phase, () => runPhase(options.key === undefined ? context : { ...context, variables: { ...context.variables, [KEY_VARIABLE]: options.key } }, phase, target, signal)).then(() => undefined, failureOf);
       done.push({ phase, target, state: failure === undefined ? 'done' : 'failed', ms: timed.took[phase] ?? 0 });
     }
     context.output.end();

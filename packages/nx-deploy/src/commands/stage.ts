@@ -7,7 +7,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import { majorVersion, managerOf } from '../image/dependencies/installed/package-program.js';
 import { assertFresh } from '../image/dependencies/installed/stale.js';
 import { isObject, text } from '../package/compatibility/json.js';
-import { satisfies } from '../package/compatibility/versions.js';
+import { nodeSatisfies } from '../package/compatibility/versions.js';
 import { formatDuration } from '../model/index.js';
 import { projectFolder, resolveProject, type CommandContext } from './context.js';
 import { resolveProjectPackage } from './package/resolve.js';
@@ -82,7 +82,7 @@ async function checkTools(context: CommandContext): Promise<readonly string[]> {
   for (const folder of new Set([workspaceRoot, projectFolder(context)])) {
     const manifest: unknown = await readFile(join(folder, 'package.json'), 'utf8').then(JSON.parse).catch(() => undefined);
     const range = isObject(manifest) && isObject(manifest['engines']) ? text(manifest['engines']['node']) : '';
-    if (range !== '' && satisfies(process.versions.node, range) !== true) found.push(`Node is ${process.versions.node}, and ${JSON.stringify(join(folder, 'package.json'))} asks for ${range} (engines.node)`);
+    if (range !== '' && nodeSatisfies(process.versions.node, range) !== true) found.push(`Node is ${process.versions.node}, and ${JSON.stringify(join(folder, 'package.json'))} asks for ${range} (engines.node)`);
   }
   const manager = await managerOf(workspaceRoot).catch(() => undefined);
   if (manager !== undefined) await majorVersion(manager, workspaceRoot, variables).catch((thrown: unknown) => void found.push(...problemsOf(thrown)));

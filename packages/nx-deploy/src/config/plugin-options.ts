@@ -4,7 +4,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. `prune` is what @nx/js calls the pruning of a lock file, in every Node application that its generators make with a Dockerfile. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', buildManifest: 'build-manifest',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', envDiff: 'env-diff', envSync: 'env-sync', envBackup: 'env-backup', envRestore: 'env-restore', buildManifest: 'build-manifest',
   buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image',
   package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
 } as const;
@@ -44,6 +44,10 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     prune: given.prune || TARGETS.prune,
     destroy: given.destroy || TARGETS.destroy,
     envValidate: given.envValidate || TARGETS.envValidate,
+    envDiff: given.envDiff || TARGETS.envDiff,
+    envSync: given.envSync || TARGETS.envSync,
+    envBackup: given.envBackup || TARGETS.envBackup,
+    envRestore: given.envRestore || TARGETS.envRestore,
     buildManifest: given.buildManifest || TARGETS.buildManifest,
     buildImage: given.buildImage || TARGETS.buildImage,
     pushImage: given.pushImage || TARGETS.pushImage,

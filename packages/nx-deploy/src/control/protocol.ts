@@ -4,7 +4,7 @@ import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import type { TaskRequest, TaskResult } from '../engine/task.js';
 import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
 import type { Steering } from '../platforms/local/record.js';
-import type { LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
+import type { ConfigValues, LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 import type { ClosureAnswer, ClosureRequest, ClosureStatus } from './closures.js';
 
 /** Grows when an older command could no longer talk to the agent. */
@@ -174,11 +174,17 @@ export interface ServiceSummary {
   readonly instances: number;
 }
 
+/** What the release with the traffic runs with; nothing where none has. */
+export interface RunningConfiguration {
+  readonly running?: ConfigValues & { readonly release: ReleaseId };
+}
+
 /** Path of each call and what goes in and out. Streams answer with one JSON object a line. */
 export interface Calls {
   readonly hello: { readonly in: Record<string, never>; readonly out: Hello };
   readonly services: { readonly in: Record<string, never>; readonly out: readonly ServiceSummary[] };
   readonly status: { readonly in: ServiceTarget; readonly out: ServiceStatus };
+  readonly configuration: { readonly in: ServiceTarget; readonly out: RunningConfiguration };
   /** Closes a service to its public, or opens it again. */
   readonly closure: { readonly in: ClosureRequest; readonly out: ClosureAnswer };
   readonly cancel: { readonly in: { readonly run: string }; readonly out: { readonly cancelled: boolean } };

@@ -16,6 +16,7 @@ import { neverDeployed, Sessions, type RunningChange } from './platform-calls.js
 import type { Calls, Hello, LogsRequest, RunRequest, ServiceTarget, SessionRequest, Streams, TaskStreamRequest, UnlockRequest } from './protocol.js';
 import { agentActor } from './recovery.js';
 import type { Registry } from './registry.js';
+import { runningConfiguration } from './configuration.js';
 import { emptyStatus, serviceStatus, summaryOf } from './status.js';
 import { wantedSteering } from './steering.js';
 import { Tasks } from './tasks.js';
@@ -93,6 +94,10 @@ function handlers({ hello, registry, takeover, watches }: ControlOptions, runs: 
       if (service === undefined) return emptyStatus(target.key);
       const { closed } = service.record;
       return { ...await serviceStatus(service), ...optional('watch', watches.of(service)), ...optional('closed', closed && closureStatus(closed)) };
+    },
+    async configuration(target) {
+      const service = await registry.find(target);
+      return service === undefined ? {} : runningConfiguration(service);
     },
     cancel({ run }) {
       runs.get(run)?.cancel.abort();

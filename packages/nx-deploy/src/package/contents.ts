@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { formatLinks, LINKS } from 'nx-build-manifest';
+import { neededVariables } from 'nx-env-sync';
 import type { CollectedFile } from '../archive/index.js';
 import { unsafe } from '../archive/manifest.js';
 import type { PackageArtifact } from '../config/resolved.js';
@@ -14,7 +15,6 @@ import type { Application, PackedFile } from './application.js';
 import { documentText, type DeploymentInfo, type VersionCompatibility } from './documents.js';
 import { COMPATIBILITY, FOLDERS, INFO, TEMPLATE } from './layout.js';
 import { matcher, packedFiles, projectFiles, type Wanted } from './patterns.js';
-import { neededVariables } from './templates.js';
 
 /** What is known of the service beside its files. */
 export interface Facts {

@@ -1,8 +1,9 @@
 /** Files of the project by patterns, and where they go in the package. */
-import { join, posix } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { join, posix, relative, sep } from 'node:path';
 import { Minimatch } from 'minimatch';
 import type { CollectedFile } from '../archive/index.js';
-import { unsafe } from '../archive/manifest.js';
+import { quoted, unsafe } from '../archive/manifest.js';
 import { FILES_AT_ONCE, mapLimited } from '../archive/parallel.js';
 import { hashSource } from '../archive/source-file.js';
 import { walk } from '../archive/walk.js';
@@ -39,17 +40,25 @@ export interface Wanted {
   readonly whole?: true;
 }
 
-/** Relative paths of all that may be meant, with `/`; modules are never. */
-export async function projectFiles(projectFolder: string): Promise<readonly string[]> {
-  const { files } = await walk(projectFolder, new Set(['node_modules']));
-  return files;
+/** What may be meant; modules are never. */
+export interface ProjectFiles {
+  /** Relative to the project, with `/`. */
+  readonly files: readonly string[];
+  /** Symbolic links, in the same form. */
+  readonly links: ReadonlySet<string>;
+}
+
+export async function projectFiles(projectFolder: string): Promise<ProjectFiles> {
+  const { files, links } = await walk(projectFolder, new Set(['node_modules']));
+  const paths = links.map(({ path }) => path);
+  return { files: [...files, ...paths], links: new Set(paths) };
 }
 
 /**
- * @param files what {@link projectFiles} found
- * @throws DeployError ND-ARTIFACT-UNSAFE for two files that would have one place
+ * A link that a pattern names is packed as the file that it leads to.
+ * @throws DeployError ND-ARTIFACT-UNSAFE for two files that would have one place, and for links that lead to no file of the project
  */
-export async function packedFiles(projectFolder: string, files: readonly string[], wanted: readonly Wanted[], excluded: (path: string) => boolean): Promise<readonly CollectedFile[]> {
+export async function packedFiles(projectFolder: string, { files, links }: ProjectFiles, wanted: readonly Wanted[], excluded: (path: string) => boolean): Promise<readonly CollectedFile[]> {
   const places = new Map<string, string>();
   const problems: string[] = [];
   for (const { to, patterns, whole } of wanted) {
@@ -65,10 +74,24 @@ export async function packedFiles(projectFolder: string, files: readonly string[
       }
     }
   }
+  const followed = new Map<string, string>();
+  for (const from of new Set(places.values())) {
+    if (!links.has(from)) continue;
+    const target = await fileBehind(projectFolder, from);
+    if (target === undefined) problems.push(`${quoted(from)}: it is a link that leads to no file of the project`);
+    else followed.set(from, target);
+  }
   if (problems.length > 0) throw unsafe(problems, projectFolder);
   return mapLimited([...places], FILES_AT_ONCE, async ([path, from]): Promise<CollectedFile> => {
-    const source = join(projectFolder, from);
+    const source = followed.get(from) ?? join(projectFolder, from);
     const { size, sha256, executable } = await hashSource(source);
     return { path, source, mode: executable ? 0o755 : 0o644, size, sha256 };
   });
+}
+
+async function fileBehind(projectFolder: string, path: string): Promise<string | undefined> {
+  const [root, target] = await Promise.all([projectFolder, join(projectFolder, path)].map((one) => realpath(one).catch(() => undefined)));
+  if (root === undefined || target === undefined || !(await stat(target)).isFile()) return undefined;
+  const inside = relative(root, target).split(sep).join('/');
+  return inside.startsWith('../') || inside === '..' || neverPacked(inside) !== undefined ? undefined : target;
 }

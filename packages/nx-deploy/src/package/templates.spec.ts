@@ -1,5 +1,5 @@
 import { DeployError } from '../errors.js';
-import { neededVariables, renderTemplates } from './templates.js';
+import { renderTemplates } from './templates.js';
 
 const rendered = (text: string, values: Record<string, string> = {}, path = 'config/app.txt.template', secrets: string[] = []): string => renderTemplates([{ path, text }], { values, secrets }, 'staging')[0] ?? '';
 
@@ -16,7 +16,6 @@ function refusal(work: () => unknown): readonly string[] {
 test('names are replaced by values, by what stands for a value that is missing, and not where they are meant', () => {
   expect(rendered('a=${A} b=${B:-b c} e=${E:-} $A $${A} ${} ${1} ${a-b}', { A: '1$&2' })).toBe('a=1$&2 b=b c e= $A ${A} ${} ${1} ${a-b}');
   expect(rendered('${A}', { A: '' })).toBe('');
-  expect(neededVariables('${B} ${A} ${B} ${C:-x} $${D}')).toEqual(['A', 'B']);
 });
 
 test('every variable that is missing or secret is told with its file, and no value', () => {

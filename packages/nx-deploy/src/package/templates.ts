@@ -1,35 +1,7 @@
-/** Files that are filled in at deploy time: `${NAME}`, `${NAME:-otherwise}`, and `$${` for a `${` that is meant. */
+/** Files that are filled in at deploy time, in the language of nx-env-sync's templates. */
+import { fillIn } from 'nx-env-sync';
 import { quoted } from '../archive/manifest.js';
 import { DeployError } from '../errors.js';
-
-const PLACE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}/g;
-
-/** Names that the text needs, sorted; those with a value of their own are not among them. */
-export function neededVariables(text: string): readonly string[] {
-  const names = [...text.matchAll(PLACE)].flatMap(([, name, otherwise]) => (name === undefined || otherwise !== undefined ? [] : [name]));
-  return [...new Set(names)].sort();
-}
-
-export interface FilledIn {
-  readonly text: string;
-  /** Names of all variables in it, also of those with a text that stands for them. */
-  readonly used: readonly string[];
-  /** Names of those that have neither a value nor such a text; they stay as they are. Sorted. */
-  readonly missing: readonly string[];
-}
-
-export function fillIn(template: string, values: Readonly<Record<string, string>>): FilledIn {
-  const used = new Set<string>();
-  const missing = new Set<string>();
-  const text = template.replace(PLACE, (all, name: string | undefined, otherwise: string | undefined) => {
-    if (name === undefined) return '${';
-    used.add(name);
-    const value = Object.hasOwn(values, name) ? values[name] : otherwise;
-    if (value === undefined) missing.add(name);
-    return value ?? all;
-  });
-  return { text, used: [...used], missing: [...missing].sort() };
-}
 
 export interface Values {
   readonly values: Readonly<Record<string, string>>;

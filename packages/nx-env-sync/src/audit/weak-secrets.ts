@@ -36,8 +36,9 @@ function isPlaceholder(value: string): boolean {
 
 /** `12345678`, `abcdefgh`. */
 function isRun(value: string): boolean {
-  const steps = new Set(Array.from(value.slice(1), (_, index) => value.charCodeAt(index + 1) - value.charCodeAt(index)));
-  return steps.size === 1;
+  const step = value.charCodeAt(1) - value.charCodeAt(0);
+  for (let at = 2; at < value.length; at += 1) if (value.charCodeAt(at) - value.charCodeAt(at - 1) !== step) return false;
+  return value.length > 1;
 }
 
 

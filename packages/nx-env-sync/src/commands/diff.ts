@@ -15,6 +15,8 @@ export interface DiffRequest {
   readonly reveal?: boolean;
   readonly failOnDifference?: boolean;
   readonly json?: boolean;
+  /** Module of the store `running`. */
+  readonly runningModule?: string;
   /** The output goes to a person's screen. */
   readonly terminal: boolean;
 }
@@ -25,7 +27,7 @@ const LONGEST_SHOWN = 2_000;
 /** Compares two environments key by key. */
 export async function diff(request: DiffRequest, place: Place): Promise<Answer> {
   refuseReveal(request);
-  const [left, right] = await openStores([request.from, request.to], place);
+  const [left, right] = await openStores([request.from, request.to], place, request);
   const [from, to] = await Promise.all([left.read(), right.read()]);
   const differences = compareContents(from, to);
   const counts = countsOf(differences);

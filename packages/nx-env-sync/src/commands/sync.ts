@@ -23,12 +23,14 @@ export interface SyncCommand extends Consent {
   readonly take: readonly string[];
   readonly keep: readonly string[];
   readonly dryRun?: boolean;
+  /** Module of the store `running`. */
+  readonly runningModule?: string;
 }
 
 /** Makes one environment like another, as far as both agree about what changed since the last time. */
 export async function sync(command: SyncCommand, place: Place): Promise<Answer> {
   if (command.from === command.to) throw new EnvSyncError('refused', { what: `source and destination are both ${printable(command.from, 64)}`, next: 'write --from=<environment> --to=<environment>' });
-  const [source, destination] = await Promise.all([openOwn(command.from, place), openOwn(command.to, place)]);
+  const [source, destination] = await Promise.all([openOwn(command.from, place, command), openOwn(command.to, place, command)]);
   const { store: { write } } = destination;
   if (write === undefined) throw new EnvSyncError('refused', { what: `${destination.store.name} cannot be written to`, next: 'name an environment, or a store that takes changes' });
   const work = async (): Promise<Answer> => run(command, { source, destination, write }, place);

@@ -27,7 +27,8 @@ export function compareContents(from: StoreContent, to: StoreContent): KeyDiffer
   const secret = randomBytes(KEY_BYTES);
   const markOf = (content: StoreContent, key: string): ValueMark | undefined => {
     const [value, source] = [content.values.get(key), content.sources.get(key)];
-    return value === undefined ? undefined : { fingerprint: fingerprint(secret, key, value).slice(0, SHOWN_DIGITS), ...(source === undefined ? {} : { source }) };
+    // Made when it is shown: of the keys that are the same it mostly is not.
+    return value === undefined ? undefined : { get fingerprint() { return fingerprint(secret, key, value).slice(0, SHOWN_DIGITS); }, ...(source === undefined ? {} : { source }) };
   };
   return [...new Set([...from.values.keys(), ...to.values.keys()])].sort().map((key) => {
     const [before, after] = [markOf(from, key), markOf(to, key)];

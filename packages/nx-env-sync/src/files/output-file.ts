@@ -18,12 +18,20 @@ export interface OutputPlace {
  * Absolute path of an option that names a file to write. Nx replaces the tokens of options in project.json, but not those of the command line.
  * @throws EnvSyncError when it leaves the workspace, or is an environment file or a schema
  */
-export function outputPath(option: string, text: string, { workspaceRoot, projectRoot, projectName }: OutputPlace): string {
+export function outputPath(option: string, text: string, place: OutputPlace): string {
+  const path = inputPath(option, text, place);
+  if (READ_HERE.test(path)) throw new EnvSyncError('refused', { what: `${option} must be neither an environment file nor a schema`, where: printable(text), next: 'give another name' });
+  return path;
+}
+
+/**
+ * The same for one that names a file to read.
+ * @throws EnvSyncError when it leaves the workspace
+ */
+export function inputPath(option: string, text: string, { workspaceRoot, projectRoot, projectName }: OutputPlace): string {
   const path = resolve(workspaceRoot, text.replaceAll('{projectRoot}', projectRoot).replaceAll('{projectName}', projectName).replace(/^\{workspaceRoot\}\/?/, ''));
   const inside = relative(workspaceRoot, path);
-  const said = printable(text);
-  if (inside === '' || inside === '..' || /^\.\.[\\/]/.test(inside) || isAbsolute(inside)) throw new EnvSyncError('refused', { what: `${option} must be a file in the workspace`, where: said, next: 'give a path relative to the workspace' });
-  if (READ_HERE.test(inside)) throw new EnvSyncError('refused', { what: `${option} must be neither an environment file nor a schema`, where: said, next: 'give another name' });
+  if (inside === '' || inside === '..' || /^\.\.[\\/]/.test(inside) || isAbsolute(inside)) throw new EnvSyncError('refused', { what: `${option} must be a file in the workspace`, where: printable(text), next: 'give a path relative to the workspace' });
   return path;
 }
 

@@ -15,6 +15,7 @@ export interface Recipients {
   /** Relative to the workspace. */
   readonly file: string;
   readonly keys: readonly string[];
+  readonly text: string;
 }
 
 /** The recipients of a folder (the workspace's or a project's): those of its own file, else those of the workspace. undefined when there is neither. */
@@ -34,7 +35,7 @@ export async function recipientsOf(root: string, workspaceRoot: string): Promise
   if (found !== undefined) return found;
   throw new EnvSyncError('refused', {
     what: 'there is nobody to encrypt secrets for', where: shownPath(join(workspaceRoot, ENVIRONMENTS_FOLDER, RECIPIENTS_FILE), workspaceRoot), why: 'the file of recipients does not exist',
-    next: 'write one public key of age a line into it; age-keygen makes a key and shows its public part',
+    next: 'run "nx-env-sync secrets keygen --add", or write one public key of age a line into it',
   });
 }
 
@@ -65,11 +66,11 @@ async function parse(text: string, path: string, workspaceRoot: string): Promise
   const problems = keys.filter((_, index) => valid[index] === false).map(({ key, line }) => `${file}:${line}: ${flawOf(key)}`);
   if (problems.length > 0) throw new EnvSyncError('refused', { what: 'the file of recipients is not valid', where: file, problems, next: 'correct it; nothing was encrypted or changed' });
   if (keys.length === 0) throw new EnvSyncError('refused', { what: 'there is nobody to encrypt for', where: file, why: 'the file of recipients names no key', next: 'add one public key of age a line' });
-  return { path, file, keys: [...new Set(keys.map(({ key }) => key))] };
+  return { path, file, keys: [...new Set(keys.map(({ key }) => key))], text };
 }
 
 /** A secret key that stands among the public ones is told, and not shown. */
-function flawOf(key: string): string {
+export function flawOf(key: string): string {
   if (key.toUpperCase().startsWith('AGE-SECRET-KEY-')) return 'is a SECRET key: it must not be in the repository. Remove it, make a new key, and rotate';
   if (key.startsWith('ssh-')) return 'keys of ssh are not supported; use one of age';
   return 'is no public key of age, which begins with age1';

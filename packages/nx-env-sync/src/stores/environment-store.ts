@@ -10,6 +10,7 @@ import { revisionOf, type EnvStore, type Place } from './store.js';
 export function environmentStore(environment: string, place: Place): EnvStore {
   return {
     name: environment,
+    resolved: true,
     async read() {
       const { found, values, secrets, problems } = await examineEnvironment({ environment, ...place });
       if (!found) throw await unknownEnvironment(environment, place);

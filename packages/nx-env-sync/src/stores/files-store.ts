@@ -9,7 +9,7 @@ import { unknownEnvironment } from './environment-store.js';
 import { revisionOf, type EnvStore, type Place } from './store.js';
 
 /** An environment as the files of the project's own folder say it: nothing is inherited, nothing replaced. */
-export function filesStore(environment: string, place: Place): Required<EnvStore> {
+export function filesStore(environment: string, place: Place): EnvStore & Required<Pick<EnvStore, 'write'>> {
   const files = ownFiles(environment, place);
   const texts = async () => readOwnTexts(files, identitiesOnce({}, place));
   return {

@@ -19,6 +19,8 @@ export interface StoreContent {
 export interface EnvStore {
   /** As shown to people: `staging`, `vault:staging`, `running:staging`. Plain ASCII. */
   readonly name: string;
+  /** true where the values are what a process gets, with nothing left to inherit or to replace. */
+  readonly resolved?: true;
   /** @throws EnvSyncError with all that is wrong at once. */
   read(): Promise<StoreContent>;
   /**
@@ -45,4 +47,11 @@ export interface Place {
 /** A revision of what was read, for stores that have none of their own. */
 export function revisionOf(read: unknown): string {
   return createHash('sha256').update(JSON.stringify(read)).digest('hex');
+}
+
+/** What a module that is named as a store exports as `openStore`: it opens the store for one environment, and reads nothing yet. */
+export type OpenStore = (query: StoreQuery) => Promise<EnvStore>;
+
+export interface StoreQuery extends Place {
+  readonly environment: string;
 }

@@ -3,6 +3,7 @@ import { buildManifest, writeManifest, type BuildManifest, type ManifestQuery } 
 import { printable } from '../../printable.js';
 import { problemsOf } from '../../problems.js';
 import { QUALITIES, type ReportPlaces } from '../../quality/index.js';
+import { tellMissingGit } from '../missing-git.js';
 import { defaultManifest, pathInWorkspace, placeOf, shown, type ProjectPlace } from '../paths.js';
 
 export interface GenerateOptions {
@@ -71,6 +72,7 @@ export default async function generate(options: GenerateOptions, context: Genera
     refuseStale(options, context);
     const query = queryOf(options, context, place);
     const manifest = await buildManifest(query);
+    if (query.facts !== 'inputs') await tellMissingGit(place.root);
     await writeManifest(query.outputFile, manifest);
     process.stdout.write(`wrote ${printable(shown(query.outputFile, place))}: ${printable(summary(manifest))}\n`);
     for (const line of blockerLines(manifest)) process.stdout.write(line);

@@ -2,9 +2,11 @@ import type { ExecutorContext } from '@nx/devkit';
 import { join, resolve } from 'node:path';
 import { printable } from '../../printable.js';
 import { messageOf } from '../../problems.js';
+import { isTimeStated } from '../../sbom/identity.js';
 import type { LicensePolicy, LicenseReport, LicenseVerdict } from '../../sbom/license-policy.js';
 import { sbom, sbomFileName, type Sbom, type SbomFormat } from '../../sbom/sbom.js';
 import { replaceFile } from '../../replace-file.js';
+import { tellMissingGit } from '../missing-git.js';
 import { pathInWorkspace, shown, type ProjectPlace } from '../paths.js';
 
 export interface SbomOptions {
@@ -26,6 +28,7 @@ export default async function sbomExecutor(options: SbomOptions, context: SbomCo
   const place = { root: resolve(context.root), projectName, projectRoot: context.projectsConfigurations.projects[projectName]?.root ?? '.' };
   try {
     const folder = pathInWorkspace('outputPath', options.outputPath ?? 'dist/manifests/{projectRoot}', place);
+    if (!isTimeStated(process.env)) await tellMissingGit(place.root);
     let last: Sbom | undefined;
     for (const format of new Set<SbomFormat>(options.formats ?? ['cyclonedx'])) {
       last = await made(format, options, context, place);

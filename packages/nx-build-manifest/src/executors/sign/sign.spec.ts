@@ -95,8 +95,13 @@ describe('executors sign and verify', () => {
       { name: 'package-lock.json', digest: { sha256: '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a' } },
     ]);
     expect(said.predicate.runDetails).toEqual({ builder: { id: 'https://ci.example.com/builders/1' }, metadata: { invocationId: 'https://ci.example.com/runs/7' } });
-    await run(OPTIONS);
+    git('checkout', '-q', '--detach');
+    expect(await run({ ...OPTIONS, branch: 'release/1' })).toBe(true);
+    expect(await statement()).toContain('{"annotations":{"branch":"release/1"},"digest":{"gitCommit":"');
+    expect(await judge({ provenance: { branches: ['release/1'] } })).toBe(true);
+    expect(await run(OPTIONS)).toBe(true);
     expect(await statement()).toContain('"name":"source"');
+    expect(await judge({ provenance: { branches: ['release/1'] } })).toBe(false);
   });
 
   it('take key and passphrase from variables that are named, and print neither', async () => {
@@ -120,6 +125,7 @@ describe('executors sign and verify', () => {
     [{ folder: 'none' }, 'the folder none does not exist: build first'],
     [{ folder: 'empty' }, 'there is no file to sign'],
     [{ builder: 'me' }, 'builder must be a URI, got me'],
+    [{ branch: 'main' }, 'branch says where the commit can be found, and the workspace stands on no commit'],
     [{ invocation: 'https://me:secret@example.com' }, 'invocation must hold no password'],
   ])('do not sign with %j', async (options, message) => {
     await mkdir(join(root, 'empty'));

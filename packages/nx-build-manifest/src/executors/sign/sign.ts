@@ -1,16 +1,16 @@
 import type { ExecutorContext } from '@nx/devkit';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { buildFacts } from '../../build-facts.js';
-import { hashFile } from '../../hash-file.js';
 import { printable } from '../../printable.js';
 import { messageOf } from '../../problems.js';
+import { buildSubject, type StatedOrigin } from '../../signing/build-subject.js';
 import { keyName, parseSigningKey, readSigningKey, type SigningKey } from '../../signing/keys.js';
 import { signPackage } from '../../signing/sign-package.js';
-import type { BuildSubject } from '../../signing/statement.js';
-import { pathInWorkspace, shown, type ProjectPlace } from '../paths.js';
+import { tellMissingGit } from '../missing-git.js';
+import { pathInWorkspace, shown } from '../paths.js';
 
-export interface SignOptions {
+export interface SignOptions extends StatedOrigin {
   /** Relative to the workspace. */
   readonly folder: string;
   /** Relative to the workspace, or absolute. */
@@ -18,14 +18,9 @@ export interface SignOptions {
   /** Names of environment variables. */
   readonly keyVariable?: string;
   readonly passphraseVariable?: string;
-  readonly builder?: string;
-  readonly invocation?: string;
-  readonly repository?: string;
 }
 
 export type SignContext = Pick<ExecutorContext, 'root' | 'projectName' | 'projectsConfigurations'>;
-
-const LOCK_FILES = ['package-lock.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb'];
 
 /** Executor `nx-build-manifest:sign`. */
 export default async function sign(options: SignOptions, context: SignContext): Promise<{ success: boolean }> {
@@ -34,7 +29,9 @@ export default async function sign(options: SignOptions, context: SignContext): 
   try {
     const folder = pathInWorkspace('folder', options.folder, place);
     if (!existsSync(folder)) throw new Error(`the folder ${shown(folder, place)} does not exist: build first`);
-    const [key, build] = await Promise.all([keyOf(options, place.root), subjectOf(options, place)]);
+    const [key, facts] = await Promise.all([keyOf(options, place.root), buildFacts({ workspaceRoot: place.root, projectRoot: place.projectRoot, projectName })]);
+    const build = await buildSubject(facts, place.root, options);
+    await tellMissingGit(place.root);
     const files = await signPackage({ folder, build, key });
     process.stdout.write(`signed ${printable(shown(folder, place))} with ${keyName(key)}: ${files.join(', ')}\n`);
     return { success: true };
@@ -58,29 +55,4 @@ function valueOf(option: string, name: string): string {
   const value = process.env[name];
   if (value === undefined || value === '') throw new Error(`${option}: the variable ${name} is not set`);
   return value;
-}
-
-async function subjectOf(options: SignOptions, place: ProjectPlace): Promise<BuildSubject> {
-  const { service, version, buildId, git } = await buildFacts({ workspaceRoot: place.root, projectRoot: place.projectRoot, projectName: place.projectName });
-  const inputs = await Promise.all(LOCK_FILES.filter((name) => existsSync(join(place.root, name))).map(async (name) => ({ name, sha256: (await hashFile(join(place.root, name))).sha256 })));
-  return {
-    name: service, version, inputs,
-    ...(buildId === undefined ? {} : { buildId }),
-    ...(options.builder === undefined ? {} : { builder: uri('builder', options.builder) }),
-    ...(options.invocation === undefined ? {} : { invocation: uri('invocation', options.invocation) }),
-    ...(git === undefined ? {} : {
-      source: {
-        commit: git.commit, dirty: git.dirty,
-        ...(git.branch === undefined ? {} : { branch: git.branch }),
-        ...(options.repository === undefined ? {} : { repository: uri('repository', options.repository) }),
-      },
-    }),
-  };
-}
-
-function uri(option: string, text: string): string {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (parsed === undefined) throw new Error(`${option} must be a URI, got ${text}`);
-  if (parsed.password !== '') throw new Error(`${option} must hold no password`);
-  return text;
 }

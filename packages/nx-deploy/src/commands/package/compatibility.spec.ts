@@ -70,7 +70,7 @@ describe('an OpenAPI document in YAML', () => {
 
   test.each([
     ['a tab for indentation', 'paths:\n\t/a: {}\n', /./], ['a key twice', 'paths: {}\npaths: {}\n', /unique/i], ['two documents', 'paths: {}\n---\npaths: {}\n', /document/i], ['an alias to nothing', 'paths: *none\n', /alias/i],
-    ['a bomb of aliases', BOMB, /alias/i], ['text', 'just text', /it has no "paths"/], ['nothing', '', /it has no "paths"/], ['paths that are a list', 'paths: [1]', /it has no "paths"/],
+    ['a bomb of aliases', BOMB, /alias/i], ['another document in it', 'paths: { /a: { $ref: "orders.yaml#/a" } }', /refers to other documents.*"orders.yaml#\/a".*bundle them/], ['text', 'just text', /it has no "paths"/], ['nothing', '', /it has no "paths"/], ['paths that are a list', 'paths: [1]', /it has no "paths"/],
   ])('with %s is refused by its name', async (_, text, why) => {
     write({ 'new.yaml': text });
     await expect(of('new.yaml')).rejects.toMatchObject({ code: 'ND-CONFIG-INVALID', parts: { what: 'an OpenAPI document cannot be read', where: JSON.stringify(join(folder, 'new.yaml')), why: expect.stringMatching(why) } });

@@ -10,7 +10,7 @@ import { thisMachine } from '../../image/dependencies/machine.js';
 import { breakingChanges } from '../../package/compatibility/openapi.js';
 import { isObject, text, type Json } from '../../package/compatibility/json.js';
 import { requirementProblems } from '../../package/compatibility/requirements.js';
-import { satisfies } from '../../package/compatibility/versions.js';
+import { nodeSatisfies } from '../../package/compatibility/versions.js';
 import type { VersionCompatibility } from '../../package/documents.js';
 import { API_DOCUMENT } from '../../package/layout.js';
 import { openPackage, type OpenPackage } from '../../package/open.js';
@@ -86,8 +86,27 @@ async function parsed(name: string, bytes: Buffer): Promise<Json> {
   } catch (thrown) {
     throw badApi(name, thrown);
   }
-  if (isObject(value) && isObject(value['paths'])) return value;
-  throw badApi(name, 'it has no "paths"');
+  if (!isObject(value) || !isObject(value['paths'])) throw badApi(name, 'it has no "paths"');
+  const elsewhere = [...new Set(outward(value))];
+  if (elsewhere.length > 0) throw badApi(name, `it refers to other documents, which cannot be compared: ${elsewhere.slice(0, 5).map(quoted).join(', ')}; bundle them into one`);
+  return value;
+}
+
+/** What a `$ref` leads to outside of the document. Only what is read as a reference: a property of that name has another type. */
+function outward(document: unknown): readonly string[] {
+  const found: string[] = [];
+  // By an alias a document of YAML may hold itself.
+  const seen = new Set<unknown>();
+  const todo = [document];
+  for (let value = todo.pop(); value !== undefined; value = todo.pop()) {
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    for (const [key, inner] of Object.entries(value)) {
+      if (key === '$ref' && typeof inner === 'string') found.push(...(inner.startsWith('#') ? [] : [inner]));
+      else if (key !== 'example' && key !== 'examples') todo.push(inner);
+    }
+  }
+  return found;
 }
 
 function versionOf(document: Json): { readonly version?: string } {
@@ -103,7 +122,7 @@ function badApi(file: string, why: unknown): DeployError {
 /** What stands against running it here. */
 export function misfits({ compatibility, info }: Pick<OpenPackage, 'compatibility' | 'info'>, node = process.versions.node, here: Machine = thisMachine()): readonly string[] {
   const problems: string[] = [];
-  if (compatibility.node !== undefined && satisfies(node, compatibility.node) !== true) problems.push(`Node: it needs ${ascii(compatibility.node)}, and the target has ${node}`);
+  if (compatibility.node !== undefined && nodeSatisfies(node, compatibility.node) !== true) problems.push(`Node: it needs ${ascii(compatibility.node)}, and the target has ${node}`);
   const { machine } = info;
   if (machine !== undefined && (machine.os !== here.os || machine.architecture !== here.architecture || machine.libc !== here.libc)) {
     const name = (one: Machine): string => ascii([one.os, one.architecture, ...(one.libc === undefined ? [] : [one.libc])].join(', '));

@@ -5,7 +5,7 @@ import { parseConfig, resolveEnvironment } from '../../config/index.js';
 import { EXTRACT_LIMITS } from '../../package/extract.js';
 import { renderTemplates } from '../../package/templates.js';
 import { phaseLines } from '../phases.js';
-import { PASSPHRASE_VARIABLE } from './signing.js';
+import { PASSPHRASE_VARIABLE } from '../../package/variables.js';
 import { packageLines, type PackageShown } from './text.js';
 
 const page = (name: string): string => readFileSync(join(__dirname, '../../../../../docs', name), 'utf8');

@@ -1,6 +1,6 @@
 /** Where the package of a project lies: below `dist` of the workspace, so that Nx caches it for every project in the same way. */
-import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { DeployError } from '../../errors.js';
 import { outputName } from '../image/place.js';
 import type { ProjectContext } from '../context.js';
@@ -25,6 +25,16 @@ export async function namedArchive({ workspaceRoot }: ProjectContext, name: stri
   const file = resolve(workspaceRoot, name);
   if ((await stat(file).catch(() => undefined))?.isFile() === true) return file;
   throw new DeployError('ND-PACKAGE-MISSING', { what: 'there is no such package', where: JSON.stringify(file), next: 'name the file of a package (.tar.gz) with --package; a relative path is taken from the folder of the workspace' });
+}
+
+/** The archive that the record in a folder tells of, and the file with its digest: those of a service that has another name by now, too. */
+export async function recordedNames(folder: string): Promise<readonly string[]> {
+  try {
+    const { archive } = JSON.parse(await readFile(join(folder, RECORD), 'utf8')) as { archive?: unknown };
+    return typeof archive === 'string' && basename(archive) === archive && archive.endsWith('.tar.gz') ? [archive, `${archive}.sha256`] : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Absolute path of the one archive of the project. @throws DeployError ND-PACKAGE-MISSING when there is none, or several */

@@ -1,4 +1,5 @@
 /** Is there what a package needs beside itself? Asked of the target's own records, and of whatever answers at an address. */
+import { fillIn } from 'nx-env-sync';
 import { checkHttp, checkTcp, waitUntilHealthy } from 'nx-health';
 import { suggest } from '../../config/suggest.js';
 import { connectAgent } from '../../control/launch.js';
@@ -10,7 +11,6 @@ import { WEB, type Ms } from '../../model/index.js';
 import { parseAddress, type Address } from '../../package/compatibility/address.js';
 import { satisfies } from '../../package/compatibility/versions.js';
 import type { VersionCompatibility } from '../../package/documents.js';
-import { fillIn } from '../../package/templates.js';
 import type { ConfigValues } from '../../releases/index.js';
 import { ascii } from '../../terminal/sanitize.js';
 import { serviceTarget, type CommandContext } from '../context.js';

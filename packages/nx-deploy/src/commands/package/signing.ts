@@ -1,41 +1,79 @@
 /** The list of digests of a package, and the signatures over it when there is a key to sign with. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { formatChecksums, readSigningKey, signPackage, SIGNATURE_FILES, type BuildFacts, type SigningKey } from 'nx-build-manifest';
+import { formatChecksums, hashFile, readSigningKey, signPackage, SIGNATURE_FILES, type BuildFacts, type SigningKey } from 'nx-build-manifest';
+import { quoted, unsafe } from '../../archive/manifest.js';
 import { DeployError, errorCode } from '../../errors.js';
+import { LOCK_FILES } from '../../image/dependencies/installed/package-program.js';
 import type { PackedFile } from '../../package/application.js';
 import { inMemory } from '../../package/contents.js';
 import { CHECKSUMS } from '../../package/layout.js';
+import { KEY_VARIABLE, PASSPHRASE_VARIABLE, PROVENANCE_VARIABLES } from '../../package/variables.js';
 import { layOut, withTemporary } from '../../package/store.js';
 import type { ProjectContext } from '../context.js';
 
-/** Variable of the command's own environment with the passphrase of an encrypted key. */
-export const PASSPHRASE_VARIABLE = 'NX_DEPLOY_KEY_PASSPHRASE';
+export interface Signer {
+  readonly key: SigningKey;
+  /** Of the file of the key, where it is one. */
+  readonly sha256?: string;
+}
 
-/** @throws DeployError ND-OPTION-INVALID for a file that is no secret key, or is encrypted with another passphrase */
-export async function signingKey({ workspaceRoot, variables }: ProjectContext, file: string): Promise<SigningKey> {
+/**
+ * The key that was named, or that of {@link KEY_VARIABLE}, if any.
+ * @throws DeployError ND-OPTION-INVALID for a file that is no secret key, or is encrypted with another passphrase
+ */
+export async function signer({ workspaceRoot, variables }: ProjectContext, option: string | undefined): Promise<Signer | undefined> {
+  const file = option ?? (variables[KEY_VARIABLE] || undefined);
+  if (file === undefined) return undefined;
+  const path = resolve(workspaceRoot, file);
   try {
-    return await readSigningKey(resolve(workspaceRoot, file), variables[PASSPHRASE_VARIABLE]);
+    const key = await readSigningKey(path, variables[PASSPHRASE_VARIABLE]);
+    return { key, ...((await stat(path)).isFile() ? { sha256: (await hashFile(path)).sha256 } : {}) };
   } catch (thrown) {
     const why = errorCode(thrown) ?? (thrown instanceof Error ? thrown.message : String(thrown));
-    throw new DeployError('ND-OPTION-INVALID', { what: 'the package cannot be signed with this key', where: JSON.stringify(file), why, next: `name the file of a secret key (ECDSA P-256 as PEM, or minisign) with --key; its passphrase stands in the variable ${PASSPHRASE_VARIABLE}` });
+    throw new DeployError('ND-OPTION-INVALID', { what: 'the package cannot be signed with this key', where: JSON.stringify(file), why, next: `name the file of a secret key (ECDSA P-256 as PEM, or minisign) with --key or in ${KEY_VARIABLE}; its passphrase stands in the variable ${PASSPHRASE_VARIABLE}` });
   }
 }
 
+/** @throws DeployError ND-ARTIFACT-UNSAFE when the key itself would be packed */
+export function assertKeyStaysOut(files: readonly PackedFile[], signing: Signer | undefined): void {
+  if (signing?.sha256 === undefined) return;
+  const problems = files.flatMap((file) => ('sha256' in file && file.sha256 === signing.sha256 ? [`${quoted(file.path)}: it is the secret key that the package is signed with`] : []));
+  if (problems.length > 0) throw unsafe(problems, 'the package');
+}
+
 /** What is added to the files: checksums.txt, and with a key the signatures and the provenance. `folder`: where files may be laid out for that. */
-export async function signatures(files: readonly PackedFile[], folder: string, facts: BuildFacts, key: SigningKey | undefined): Promise<readonly PackedFile[]> {
+export async function signatures(files: readonly PackedFile[], folder: string, site: Site, signing: Signer | undefined): Promise<readonly PackedFile[]> {
   const real = files.flatMap((file) => ('link' in file ? [] : [file]));
-  if (key === undefined) return [inMemory(CHECKSUMS, formatChecksums(real))];
+  if (signing === undefined) return [inMemory(CHECKSUMS, formatChecksums(real))];
+  const build = await subjectOf(site);
   return withTemporary(folder, async (temporary) => {
     await layOut(files, temporary);
-    const names = await signPackage({ folder: temporary, files: files.map(({ path }) => path), build: subjectOf(facts), key });
+    const names = await signPackage({ folder: temporary, files: files.map(({ path }) => path), build, key: signing.key });
     return Promise.all(names.filter((name) => SIGNATURE_FILES.includes(name)).map(async (name) => inMemory(name, await readFile(join(temporary, name)))));
   });
 }
 
-function subjectOf({ service, version, buildId, git }: BuildFacts): Parameters<typeof signPackage>[0]['build'] {
+/** Where the package is made, and what is known of its build. */
+export interface Site {
+  readonly context: ProjectContext;
+  readonly facts: BuildFacts;
+}
+
+async function subjectOf({ context, facts: { service, version, buildId, git } }: Site): Promise<Parameters<typeof signPackage>[0]['build']> {
+  const { builder, invocation, repository, branch = git?.branch } = provenance(context);
+  const locks = await Promise.all(Object.keys(LOCK_FILES).map((name) => hashFile(join(context.workspaceRoot, name)).then(({ sha256 }) => ({ name, sha256 }), () => undefined)));
   return {
-    name: service, version, ...(buildId === undefined ? {} : { buildId }),
-    ...(git === undefined ? {} : { source: { commit: git.commit, dirty: git.dirty, ...(git.branch === undefined ? {} : { branch: git.branch }) } }),
+    name: service, version, ...(buildId === undefined ? {} : { buildId }), ...(builder === undefined ? {} : { builder }), ...(invocation === undefined ? {} : { invocation }),
+    ...(git === undefined ? {} : { source: { commit: git.commit, dirty: git.dirty, ...(branch === undefined ? {} : { branch }), ...(repository === undefined ? {} : { repository }) } }),
+    inputs: locks.filter((lock) => lock !== undefined),
   };
+}
+
+/** @throws DeployError ND-OPTION-INVALID for what is no single line of printable ASCII */
+function provenance({ variables }: ProjectContext): Partial<Readonly<Record<keyof typeof PROVENANCE_VARIABLES, string>>> {
+  const given = Object.entries(PROVENANCE_VARIABLES).flatMap(([name, variable]) => (variables[variable] ? [[name, variable, variables[variable]] as const] : []));
+  const problems = given.flatMap(([, variable, value]) => (/^[!-~]{1,500}$/.test(value) ? [] : [`${variable}: it must be printable ASCII without spaces, at most 500 characters`]));
+  if (problems.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: 'the provenance of the package cannot be written', problems, next: 'correct these variables, or take them away' });
+  return Object.fromEntries(given.map(([name, , value]) => [name, value]));
 }

@@ -1,7 +1,7 @@
 /** A package on its way to a target: found, taken apart, checked by what the environment asks for, and filled in with its values. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { basename, join, posix, relative } from 'node:path';
+import { basename, join, posix, relative, sep } from 'node:path';
 import { policyProblems, verifyPackage, type VerificationPolicy, type Verdicts } from 'nx-build-manifest';
 import type { CollectedFile, CollectedFiles } from '../../archive/index.js';
 import { assertSafe, manifestDigest, sorted, type ManifestLink } from '../../archive/manifest.js';
@@ -59,7 +59,7 @@ function tell({ output, workspaceRoot }: CommandContext, { info, compatibility, 
 /** What the environment asks of the package. */
 async function verify(context: CommandContext, opened: OpenPackage, { verify: option, file }: ResolvedEnvironment, archive: string): Promise<void> {
   if (option.mode === 'off') return;
-  const policy = await policyOf(option, file);
+  const policy = await policyOf(option, file, context.workspaceRoot);
   await placeLinks(opened);
   const { accepted, rules }: Verdicts = await verifyPackage({ folder: opened.folder, policy });
   for (const { rule, outcome, detail } of rules) {
@@ -74,12 +74,18 @@ async function verify(context: CommandContext, opened: OpenPackage, { verify: op
   });
 }
 
-async function policyOf({ mode, keys, identities, provenance, requireSbom }: VerifyOption, file: string): Promise<VerificationPolicy> {
-  const trusted = await Promise.all(keys.map(async (key) => ({ name: basename(key), publicKey: await readFile(key, 'utf8').catch((thrown: unknown) => { throw badPolicy(file, [`verify.keys: ${JSON.stringify(key)} cannot be read (${errorCode(thrown) ?? 'unknown'})`]); }) })));
+async function policyOf({ mode, keys, identities, provenance, requireSbom }: VerifyOption, file: string, workspaceRoot: string): Promise<VerificationPolicy> {
+  const trusted = await Promise.all(keys.map(async (key) => ({ name: namesOf(keys, key, workspaceRoot), publicKey: await readFile(key, 'utf8').catch((thrown: unknown) => { throw badPolicy(file, [`verify.keys: ${JSON.stringify(key)} cannot be read (${errorCode(thrown) ?? 'unknown'})`]); }) })));
   const policy: VerificationPolicy = { mode, keys: trusted, identities: identities.map((builder) => ({ builder })), provenance, requireSbom };
   const problems = policyProblems(policy, 'verify');
   if (problems.length > 0) throw badPolicy(file, problems);
   return policy;
+}
+
+/** Short, unless two keys have the same name in different folders. */
+function namesOf(keys: readonly string[], key: string, workspaceRoot: string): string {
+  const name = basename(key);
+  return keys.filter((other) => basename(other) === name).length === 1 ? name : relative(workspaceRoot, key).split(sep).join('/');
 }
 
 function badPolicy(where: string, problems: readonly string[]): DeployError {

@@ -1,5 +1,5 @@
 /** Where a service is that is none of the workspace: `host:port`, or a URL. */
-import { fillIn } from '../templates.js';
+import { fillIn } from 'nx-env-sync';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }

@@ -27,6 +27,7 @@ test('what is added, renamed in a path, made optional or documented otherwise br
 });
 
 test.each<[string, Record<string, unknown>, string[]]>([
+  ['the type of what stands in a path', api({ paths: { '/orders/{id}': undefined, '/orders/{order}': { get: { parameters: [{ name: 'order', in: 'path', required: true, schema: { type: 'integer' } }], responses: { 200: json({ $ref: '#/components/schemas/Order' }), 404: {} } } } } }), ['GET /orders/{id}: the path parameter 1 may no longer be of type string']],
   ['a path', api({ paths: { '/orders': undefined } }), ['/orders: the path is gone']],
   ['an operation', api({ paths: { '/orders': { get: { responses: { 200: json({ type: 'array', items: { $ref: '#/components/schemas/Node' } }) } } } } }), ['POST /orders: the operation is gone']],
   ['a parameter that is required', api({ get: { parameters: [{ name: 'full', in: 'query', required: true, schema: { type: 'boolean' } }] } }), ['GET /orders/{id}: the query parameter full is now required']],

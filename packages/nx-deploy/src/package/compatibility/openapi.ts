@@ -11,10 +11,10 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 /** One line each, sorted; none when nothing is missing. */
 export function breakingChanges(before: Json, after: Json): readonly string[] {
   const found: string[] = [];
-  const now = new Map(Object.entries(sorted(after['paths'])).map(([path, item]) => [shape(path), resolved(after, item)]));
+  const now = new Map(Object.entries(sorted(after['paths'])).map(([path, item]) => [shape(path), { path, item: resolved(after, item) }]));
   for (const [path, item] of Object.entries(sorted(before['paths']))) {
     const old = resolved(before, item);
-    const next = now.get(shape(path));
+    const { path: nextPath = '', item: next } = now.get(shape(path)) ?? {};
     if (next === undefined) {
       found.push(`${path}: the path is gone`);
       continue;
@@ -22,7 +22,7 @@ export function breakingChanges(before: Json, after: Json): readonly string[] {
     for (const method of METHODS) {
       if (!isObject(old[method])) continue;
       const name = `${method.toUpperCase()} ${path}`;
-      if (isObject(next[method])) found.push(...operationChanges({ document: before, item: old, operation: old[method] }, { document: after, item: next, operation: next[method] }).map((change) => `${name}: ${change}`));
+      if (isObject(next[method])) found.push(...operationChanges({ document: before, path, item: old, operation: old[method] }, { document: after, path: nextPath, item: next, operation: next[method] }).map((change) => `${name}: ${change}`));
       else found.push(`${name}: the operation is gone`);
     }
   }
@@ -36,6 +36,7 @@ function shape(path: string): string {
 
 interface Side {
   readonly document: Json;
+  readonly path: string;
   readonly item: Json;
   readonly operation: Json;
 }
@@ -44,9 +45,11 @@ function operationChanges(before: Side, after: Side): readonly string[] {
   return [...parameterChanges(before, after), ...bodyChanges(before, after), ...answerChanges(before, after)];
 }
 
-function parameters({ document, item, operation }: Side): ReadonlyMap<string, Json> {
+/** By kind and name; those in the path by their place, as their names say nothing to a client. */
+function parameters({ document, path, item, operation }: Side): ReadonlyMap<string, Json> {
+  const places = [...path.matchAll(/\{([^/}]*)\}/g)].map(([, name = '']) => name);
   const all = [item['parameters'], operation['parameters']].flatMap((list) => (Array.isArray(list) ? list as unknown[] : [])).map((one) => resolved(document, one));
-  return new Map(all.filter((one) => one['in'] !== 'path').map((one) => [`${text(one['in'])} ${text(one['name'])}`, one]));
+  return new Map(all.map((one) => [`${text(one['in'])} ${one['in'] === 'path' ? String(places.indexOf(text(one['name'])) + 1) : text(one['name'])}`, one]));
 }
 
 function parameterChanges(before: Side, after: Side): readonly string[] {
@@ -54,7 +57,7 @@ function parameterChanges(before: Side, after: Side): readonly string[] {
   return [...parameters(after)].flatMap(([key, parameter]) => {
     const was = old.get(key);
     const name = key.startsWith('body ') ? 'the request body' : `the ${key.replace(' ', ' parameter ')}`;
-    if (parameter['required'] === true && was?.['required'] !== true) return [`${name} is now required`];
+    if (parameter['required'] === true && was?.['required'] !== true && parameter['in'] !== 'path') return [`${name} is now required`];
     if (was === undefined) return [];
     // Swagger 2.0 has the type of a parameter beside its name.
     const schema = (one: Json): unknown => one['schema'] ?? one;

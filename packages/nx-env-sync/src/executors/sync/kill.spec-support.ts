@@ -1,4 +1,4 @@
-/** The sync as a program of its own that ends itself by SIGKILL at a write. The product has no switch for it. */
+/** An executor as a program of its own that ends itself by SIGKILL at a write. The product has no switch for it. */
 import { spawn } from 'node:child_process';
 import { build } from 'esbuild';
 import { writeFileSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 const VERBS = ['rename', 'link', 'rm'];
 
 export interface KillProgram {
-  /** Runs the sync in the workspace; killed before the n-th write, counted from 1, where it has so many. What was there after a write is there before the next one. */
+  /** Runs it in the workspace; killed before the n-th write, counted from 1, where it has so many. What was there after a write is there before the next one. */
   readonly run: (root: string, write: number) => Promise<'killed' | 'done' | 'failed'>;
 }
 
-export async function killProgram(folder: string, options: object, variables: NodeJS.ProcessEnv): Promise<KillProgram> {
-  const [bundle, program] = [join(folder, 'sync.cjs'), join(folder, 'program.cjs')];
-  await build({ entryPoints: [join(__dirname, 'sync.ts')], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], logLevel: 'error' });
+export async function killProgram(folder: string, options: object, variables: NodeJS.ProcessEnv, executor = join(__dirname, 'executor.ts')): Promise<KillProgram> {
+  const [bundle, program] = [join(folder, 'executor.cjs'), join(folder, 'program.cjs')];
+  await build({ entryPoints: [executor], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], logLevel: 'error' });
   writeFileSync(program, `
     const files = require('node:fs/promises');
     const [, , root, write] = process.argv;

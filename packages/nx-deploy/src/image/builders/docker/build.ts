@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CLIENT_VARIABLES } from '../../../shell/engine/index.js';
 import { baseEnvironment, pick } from '../../../shell/environment.js';
 import type { Build, BuildPhase, BuildSite, BuiltImage, DockerBuilder, LayerReport } from '../../builder.js';
 import { isDigest } from '../../digest.js';
@@ -10,7 +11,7 @@ import { platformName } from '../../layout/index.js';
 import type { Digest } from '../../oci.js';
 import { assertAble } from './abilities.js';
 import { openArchive } from './archive-file.js';
-import { buildCommand, CLIENT_VARIABLES, methodVariables, saveCommand, type Method, type Outputs } from './commands.js';
+import { buildCommand, methodVariables, saveCommand, type Method, type Outputs } from './commands.js';
 import { detect } from './detect.js';
 import { badArchive, cancelledBuild, failedBuild } from './failures.js';
 import { readExported } from './exported.js';

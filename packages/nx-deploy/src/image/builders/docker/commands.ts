@@ -63,13 +63,6 @@ function field(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Variables by which the clients find their engine, its logins and its builders. */
-export const CLIENT_VARIABLES = [
-  'DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'DOCKER_CERT_PATH', 'DOCKER_TLS_VERIFY', 'DOCKER_API_VERSION', 'BUILDX_BUILDER', 'BUILDX_CONFIG', 'SSH_AUTH_SOCK',
-  'CONTAINER_HOST', 'CONTAINER_CONNECTION', 'CONTAINERS_CONF', 'CONTAINERS_STORAGE_CONF', 'REGISTRY_AUTH_FILE', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME',
-  'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy',
-] as const;
-
 /** What the client is told by variables. `time`: s since 1970, which BuildKit then gives to what it writes. */
 export function methodVariables({ builder }: Method, time: number): Record<string, string> {
   if (builder === 'podman') return {};

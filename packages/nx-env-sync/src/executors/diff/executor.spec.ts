@@ -1,7 +1,7 @@
 import { encryptArmored } from '../../secrets/age.js';
 import { keyPairs } from '../../secrets/keys.spec-support.js';
 import { testProject } from '../project.spec-support.js';
-import diff, { type DiffOptions } from './diff.js';
+import diff, { type DiffOptions } from './executor.js';
 
 const place = testProject();
 const keys = keyPairs();

@@ -6,9 +6,9 @@ import { decryptText } from '../../secrets/secrets-file.js';
 import { encryptArmored } from '../../secrets/age.js';
 import { keyPairs } from '../../secrets/keys.spec-support.js';
 import { testProject } from '../project.spec-support.js';
-import restore, { type RestoreOptions } from '../restore/restore.js';
+import restore, { type RestoreOptions } from '../restore/executor.js';
 import { killProgram } from './kill.spec-support.js';
-import sync, { type SyncOptions } from './sync.js';
+import sync, { type SyncOptions } from './executor.js';
 
 const place = testProject();
 const keys = keyPairs();

@@ -12,6 +12,7 @@ export interface SyncOptions {
   readonly keep?: readonly string[];
   readonly dryRun?: boolean;
   readonly yes?: boolean;
+  readonly runningModule?: string;
   readonly json?: boolean;
 }
 

@@ -6,8 +6,8 @@ import { pruneBackups, type BackupRecord } from '../../backup/backups.js';
 import { encrypt, encryptArmored } from '../../secrets/age.js';
 import { keyPairs } from '../../secrets/keys.spec-support.js';
 import { testProject } from '../project.spec-support.js';
-import restore, { type RestoreOptions } from '../restore/restore.js';
-import backup, { type BackupOptions } from './backup.js';
+import restore, { type RestoreOptions } from '../restore/executor.js';
+import backup, { type BackupOptions } from './executor.js';
 
 const place = testProject();
 const keys = keyPairs();

@@ -1,0 +1,82 @@
+/** Where a HAProxy runs, and what reaches it there. A platform gives the way in; nothing here knows whether that is a container. */
+import { DeployError } from '../../errors.js';
+import { EXIT, MARK, script } from './scripts.js';
+
+export interface Ran {
+  readonly exitCode: number;
+  readonly output: string;
+  /** Standard error. */
+  readonly complaints: string;
+}
+
+export interface RouterPlace {
+  /** Absolute path of HAProxy's folder, where it runs. Nobody but HAProxy's user may enter it: it holds private keys. */
+  readonly folder: string;
+  /** For messages: `router nx-deploy-router on prod`. */
+  readonly name: string;
+  /** Runs a program there, as HAProxy's user, with this on its standard input. Rejects only when it could not be run at all. */
+  exec(argv: readonly string[], input: string): Promise<Ran>;
+}
+
+/** The file, and the answers to the commands. They belong together: nobody changed anything in between. */
+export async function read(place: RouterPlace, commands: readonly string[]): Promise<{ readonly file: string; readonly answers: readonly string[] }> {
+  const ran = await place.exec(script('read', place.folder), lines(commands));
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the router could not be asked', ran);
+  const [file = '', ...answers] = split(ran.output);
+  return { file, answers };
+}
+
+/** How {@link replace} went. `commands`: what HAProxy answered to each. */
+export type Replaced = { readonly type: 'done'; readonly answers: readonly string[] } | { readonly type: 'changed' };
+
+export interface Replacement {
+  /** First line of the file as it was read. */
+  readonly expected: string;
+  readonly file: string;
+  readonly structure: string;
+  /** What HAProxy is told, or `load` for the file as a whole. */
+  readonly how: readonly string[] | 'load';
+}
+
+/** Compare and swap. Rejects, with the earlier file in force, when HAProxy refuses the new one or cannot load it. */
+export async function replace(place: RouterPlace, { expected, file, structure, how }: Replacement): Promise<Replaced> {
+  const commands = how === 'load' ? [] : how;
+  const ran = await place.exec(script('replace', place.folder, expected, how === 'load' ? 'load' : 'run', structure), `${file}\n${MARK}\n${lines(commands)}`);
+  if (ran.exitCode === EXIT.changed) return { type: 'changed' };
+  if (ran.exitCode === EXIT.done) return { type: 'done', answers: split(ran.output) };
+  throw failure(place, 'the router did not take the change', ran);
+}
+
+/** Writes a file of certificate and key, 0600. */
+export async function store(place: RouterPlace, name: string, text: string): Promise<void> {
+  const ran = await place.exec(script('store', place.folder, name), text);
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the certificate could not be stored', ran);
+}
+
+export async function prepare(place: RouterPlace, file: string): Promise<void> {
+  const ran = await place.exec(script('prepare', place.folder), file);
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the folder of the router could not be set up', ran);
+}
+
+function lines(commands: readonly string[]): string {
+  return commands.map((command) => `${command}\n`).join('');
+}
+
+function split(output: string): readonly string[] {
+  const parts = output.split(`\n${MARK}\n`).map((part) => part.trim());
+  return parts.at(-1) === '' ? parts.slice(0, -1) : parts;
+}
+
+const WHY: Readonly<Record<number, readonly [why: string, next: string]>> = {
+  [EXIT.refused]: ['HAProxy finds the new configuration invalid', 'the earlier one is still in force; correct what HAProxy complains about (a certificate that does not fit its key, say)'],
+  [EXIT.notLoaded]: ['HAProxy could not load the new configuration and goes on with the earlier one; mostly a port is taken by another program', 'stop that program or choose another port; the log of the router names it'],
+  [EXIT.busy]: ['another command holds the lock of the router for more than a minute', 'wait for it, then run the command again'],
+  [EXIT.silent]: ['HAProxy does not answer on its socket', 'look at the log of the router, and restart it'],
+  [EXIT.unfit]: ['a program or a file is missing there', 'use the official haproxy image, or one with sh, sed, flock, and socat or perl'],
+};
+
+function failure({ name }: RouterPlace, what: string, { exitCode, complaints }: Ran): DeployError {
+  const [why, next] = WHY[exitCode] ?? [`its program ended with ${exitCode}`, 'look at the log of the router'];
+  const problems = complaints.split('\n').map((line) => line.trim()).filter((line) => line !== '').slice(0, 10);
+  return new DeployError('ND-ROUTER-FAILED', { what, where: name, why, ...(problems.length === 0 ? {} : { problems }), next });
+}

@@ -1,0 +1,57 @@
+/** HAProxy's whole configuration as text, made of every service's route and nothing else: the same routes give the same bytes. */
+import { createHash } from 'node:crypto';
+import type { Ms } from '../../model/index.js';
+import { backendFrame, backendLines } from './backend.js';
+import { frontendSections, sharedSections } from './frontend.js';
+import type { HaproxyRoute } from './route.js';
+
+/** Variable of the running process that says which structure it has loaded. */
+export const STRUCTURE = 'NXD_STRUCTURE';
+/** Longer than an idle connection of a client is kept. */
+const SHORTEST_STOP: Ms = 70_000;
+
+export interface Rendered {
+  /** Absolute path of HAProxy's folder, where it runs. */
+  readonly folder: string;
+  readonly routes: readonly HaproxyRoute[];
+}
+
+/** Everything but the routes' servers: two configurations with one structure differ by what can be changed while HAProxy runs. 32 hexadecimal digits. */
+export function structureOf(rendered: Rendered): string {
+  const text = [globals(rendered, ''), ...shared(rendered), ...sorted(rendered).map(backendFrame)];
+  return createHash('sha256').update(JSON.stringify(text)).digest('hex').slice(0, 32);
+}
+
+export function configuration(rendered: Rendered): string {
+  const sections = [globals(rendered, structureOf(rendered)), ...shared(rendered), ...sorted(rendered).map(backendLines)];
+  return sections.map(([head = '', ...rest]) => [head, ...rest.map((line) => `  ${line}`), ''].join('\n')).join('\n');
+}
+
+function sorted({ routes }: Rendered): readonly HaproxyRoute[] {
+  return [...routes].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function shared(rendered: Rendered): readonly (readonly string[])[] {
+  return [DEFAULTS, ...sharedSections(rendered.folder), ...frontendSections(sorted(rendered), rendered.folder)];
+}
+
+function globals({ folder, routes }: Rendered, structure: string): readonly string[] {
+  const stop = Math.max(SHORTEST_STOP, ...routes.map(({ drain }) => drain));
+  return [
+    'global',
+    // Without a limit HAProxy makes room for as many descriptors as it may have, a milliard in a container.
+    'fd-hard-limit 65536',
+    `stats socket ${folder}/admin.sock mode 600 level admin expose-fd listeners`,
+    `hard-stop-after ${stop}ms`,
+    // What is closed all the same is closed one by one.
+    'close-spread-time 5s',
+    `setenv ${STRUCTURE} ${structure}`,
+  ];
+}
+
+const DEFAULTS = [
+  'defaults', 'mode http', 'timeout connect 2s', 'timeout http-request 30s', 'timeout http-keep-alive 60s', 'timeout client 5m', 'timeout server 5m',
+  'timeout tunnel 1h', 'timeout queue 30s', 'retries 3', 'option redispatch 1',
+  // A worker that leaves says so in the next answer, rather than closing on a request that is on its way.
+  'option idle-close-on-response',
+] as const;

@@ -1,0 +1,169 @@
+/** A HAProxy that several services share, each changing only its own route, from any machine that can run a program beside it. */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeployError } from '../../errors.js';
+import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
+import type { Target } from '../router.js';
+import { figure, isServer, readFigures, readServers, readVariable, readWorkers, type RunningServer } from './answers.js';
+import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
+import { readDocument, writeDocument, type RouterDocument } from './document.js';
+import { Window, countersOf, SAMPLE_COMMANDS } from './metrics.js';
+import { backendName, releaseOf, serverName } from './names.js';
+import { prepare, read, replace, store, type RouterPlace } from './place.js';
+import { STRUCTURE, structureOf } from './render.js';
+import { checkConflict, checkRoute, type HaproxyRoute } from './route.js';
+import { FILE } from './scripts.js';
+
+/** How often others may come in between before it counts as a fault. */
+const TRIES = 100;
+const PAUSE: Ms = 20;
+const DRAIN_POLL: Ms = 250;
+
+/** What HAProxy says that it does now, whatever its file says. */
+export interface RunningRoute {
+  /** Percent per release that has a server, by the servers' weights; those in maintenance have none. */
+  readonly weights: Readonly<Record<ReleaseId, number>>;
+  readonly servers: readonly RunningServer[];
+}
+
+/** Of all that one reading gives. */
+interface Seen {
+  readonly document: RouterDocument;
+  readonly first: string;
+  readonly servers: readonly RunningServer[];
+  /** Undefined: HAProxy runs with something that was not written here. */
+  readonly structure: string | undefined;
+}
+
+/** Every method rejects with ND-ROUTER-FAILED when HAProxy does not answer or does not take what it is told; nothing has changed then. */
+export class HaproxyRouter {
+  private readonly window = new Window();
+  /** Of the same program; those of others are met by compare and swap. */
+  private changing: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly place: RouterPlace) {}
+
+  /** Writes the file that HAProxy starts with, where there is none; called before it is started for the first time. */
+  async prepare(routes: readonly HaproxyRoute[] = []): Promise<void> {
+    routes.forEach(checkRoute);
+    await prepare(this.place, writeDocument({ generation: 1, routes }, this.place.folder));
+  }
+
+  /** Keeps certificates and their key (one PEM text, as HAProxy's `crt` takes it); the name goes into {@link HaproxyListen.certificates}. */
+  async storeCertificate(pem: string): Promise<string> {
+    const name = createHash('sha256').update(pem).digest('hex').slice(0, 32);
+    await store(this.place, name, pem);
+    return name;
+  }
+
+  /** All routes on file. */
+  async routes(): Promise<readonly HaproxyRoute[]> {
+    return (await this.look(undefined)).document.routes;
+  }
+
+  /** What HAProxy does now for this route; undefined when it knows nothing of it. */
+  async running(key: string): Promise<RunningRoute | undefined> {
+    const { servers, structure, document } = await this.look(key);
+    if (structure === undefined || (servers.length === 0 && document.routes.every((route) => route.key !== key))) return undefined;
+    const heavy = servers.filter(({ maintenance }) => !maintenance);
+    const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
+    const weights: Record<ReleaseId, number> = {};
+    for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
+    return { weights, servers };
+  }
+
+  /**
+   * Puts the route in force. Weights and targets change while HAProxy runs; anything else, and what did not work so, by a reload, which counts anew.
+   * Rejects with ND-LISTEN-CONFLICT, with nothing changed, when another route has its requests.
+   */
+  async set(route: HaproxyRoute): Promise<void> {
+    checkRoute(route);
+    await this.serially(() => this.change(route.key, (routes) => {
+      const others = routes.filter(({ key }) => key !== route.key);
+      checkConflict(route, others);
+      return [...others, route];
+    }));
+  }
+
+  /** Takes the route away. Requests in flight finish, for as long as its drain allows. */
+  async remove(key: string): Promise<void> {
+    await this.serially(() => this.change(key, (routes) => routes.filter((route) => route.key !== key)));
+  }
+
+  /** Requests, streams and upgraded connections that the target has not finished, also those of workers that leave after a reload. */
+  async inFlight(key: string, target: Pick<Target, 'id'>): Promise<number> {
+    const { current, leaving } = readWorkers(await this.ask1('show proc'));
+    const question = `show stat ${backendName(key)} 4 -1`;
+    // One that has left meanwhile answers with nothing.
+    const { answers } = await read(this.place, [...current.slice(0, 1).map(() => toWorker(question)), ...leaving.map((worker) => toLeaving(worker, question))]);
+    const rows = answers.flatMap(readFigures).filter((row) => isServer(row) && row['svname'] === serverName(target));
+    return rows.reduce((sum, row) => sum + figure(row, 'scur') + figure(row, 'qcur'), 0);
+  }
+
+  /** Resolves true when the target, already out of the route, has nothing in flight; false when `deadline` ms passed first. */
+  async drained(key: string, target: Pick<Target, 'id'>, deadline: Ms): Promise<boolean> {
+    const end = performance.now() + deadline;
+    while (await this.inFlight(key, target) > 0) {
+      if (performance.now() >= end) return false;
+      await sleep(Math.max(0, Math.min(DRAIN_POLL, end - performance.now())));
+    }
+    return true;
+  }
+
+  /**
+   * Counted per release since HAProxy was last started or reloaded, over at most the last `window` ms that this object has seen: a window that reaches
+   * behind the first look begins there.
+   */
+  async metrics(key: string, release: ReleaseId, window: Ms): Promise<Metrics> {
+    const { answers } = await read(this.place, SAMPLE_COMMANDS.map(toWorker));
+    this.window.add(countersOf(answers, performance.now()));
+    return this.window.metrics(backendName(key), release, window);
+  }
+
+  private async ask1(command: string): Promise<string> {
+    const { answers } = await read(this.place, [command]);
+    return answers[0] ?? '';
+  }
+
+  private async look(key: string | undefined): Promise<Seen> {
+    const servers = key === undefined ? [] : [toWorker(`show servers state ${backendName(key)}`)];
+    const { file, answers } = await read(this.place, [toWorker(`show env ${STRUCTURE}`), ...servers]);
+    const document = readDocument(file, `${this.place.folder}/${FILE} of ${this.place.name}`);
+    return { document, first: firstLine(file), servers: readServers(answers[1] ?? ''), structure: readVariable(answers[0] ?? '', STRUCTURE) };
+  }
+
+  private async change(key: string, next: (routes: readonly HaproxyRoute[]) => readonly HaproxyRoute[]): Promise<void> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      if (await this.attempt(key, next)) return;
+      await sleep(Math.random() * PAUSE);
+    }
+    throw new DeployError('ND-ROUTER-FAILED', { what: 'the router could not be changed', where: this.place.name, why: `others changed it ${TRIES} times in between`, next: 'run the command again' });
+  }
+
+  /** False when somebody else came in between. */
+  private async attempt(key: string, next: (routes: readonly HaproxyRoute[]) => readonly HaproxyRoute[]): Promise<boolean> {
+    const { folder } = this.place;
+    const seen = await this.look(key);
+    const routes = next(seen.document.routes);
+    const structure = structureOf({ folder, routes });
+    const mine = routes.find((route) => route.key === key);
+    const how = seen.structure === structure && mine !== undefined ? changesOf(mine, seen.servers) : 'load';
+    const { generation } = seen.document;
+    const file = writeDocument({ generation: generation + 1, routes }, folder);
+    const replaced = await replace(this.place, { expected: seen.first, file, structure, how });
+    if (replaced.type === 'changed' || how === 'load' || refusal(how, replaced.answers) === undefined) return replaced.type === 'done';
+    // The file says already what is wanted: HAProxy takes all of it at once.
+    const whole = writeDocument({ generation: generation + 2, routes }, folder);
+    return (await replace(this.place, { expected: firstLine(file), file: whole, structure, how: 'load' })).type === 'done';
+  }
+
+  private serially<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.changing.then(work);
+    this.changing = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}

@@ -1,0 +1,103 @@
+/** What runs beside HAProxy, by a POSIX shell: texts that never change, and arguments. Needs sh, sed, flock, and socat or perl, all of which the official image has. */
+
+import { STRUCTURE } from './render.js';
+
+/** Ends the answer of each command. */
+export const MARK = '#--nx-deploy--';
+export const FILE = 'haproxy.cfg';
+
+/** How a script ended. */
+export const EXIT = { done: 0, changed: 10, refused: 11, notLoaded: 12, busy: 13, silent: 14, unfit: 15 } as const;
+
+/**
+ * One connection per command, as HAProxy's socket wants it; answers go to standard output, each with a {@link MARK} behind it. While the master loads a
+ * file it has no socket for a moment: it is asked again for five seconds.
+ */
+const TALK = `
+talk() {
+  if command -v socat >/dev/null 2>&1; then
+    while IFS= read -r line; do
+      tries=0
+      until printf '%s\\n' "$line" | socat -t 30 - UNIX-CONNECT:master.sock 2>/dev/null; do tries=$((tries + 1)); [ $tries -lt 100 ] || return 14; sleep 0.05; done
+      printf '\\n${MARK}\\n'
+    done
+  elif command -v perl >/dev/null 2>&1; then
+    perl -MIO::Socket::UNIX -e 'while (my $line = <STDIN>) { my $s; for (1..100) { $s = IO::Socket::UNIX->new(Peer => "master.sock") and last; select(undef, undef, undef, 0.05) }
+      $s or exit 14; print $s $line; shutdown($s, 1); while (my $part = <$s>) { print $part } print "\\n${MARK}\\n" }' || return 14
+  else echo 'the image has neither socat nor perl' >&2; return 15; fi
+}
+`;
+
+const LOCKED = `
+cd "$1" || exit 15
+command -v flock >/dev/null 2>&1 || { echo 'the image has no flock' >&2; exit 15; }
+exec 9>lock || exit 15
+flock -w 60 9 || exit 13
+`;
+
+/** $1 folder. Standard input: commands for HAProxy. Prints the file, then the answers. */
+const READ = `${TALK}${LOCKED}
+cat ${FILE} || exit 15
+printf '\\n${MARK}\\n'
+talk
+`;
+
+/**
+ * $1 folder, $2 the first line that the file must have, $3 `run` or `load`, $4 the new file's structure. Standard input: the new file, the mark, then commands for HAProxy. Nothing is
+ * changed unless the file is as expected and HAProxy finds the new one valid. `load`: HAProxy takes the whole file; when it cannot, it keeps the old one.
+ * A reload that a killed command began has ended by the time the master answers.
+ */
+const REPLACE = `${TALK}${LOCKED}
+trap 'rm -f next commands' EXIT
+IFS= read -r first < ${FILE} || exit 15
+[ "$first" = "$2" ] || exit 10
+cat > commands || exit 15
+sed '/^${MARK}$/,$d' commands > next && sed -i '1,/^${MARK}$/d' commands || exit 15
+haproxy -c -f next >&2 || exit 11
+master() { printf 'show proc\\n' | talk 2>/dev/null | sed -n 's/^\\([0-9][0-9]*\\)  *master  *\\([0-9][0-9]*\\).*failed: *\\([0-9][0-9]*\\).*/\\1 \\2 \\3/p'; }
+set -- "$1" "$2" "$3" "$4" $(master)
+[ $# -eq 7 ] || exit 14
+cp ${FILE} before || exit 15
+mv next ${FILE} || exit 15
+if [ "$3" = run ]; then talk < commands; exit; fi
+kill -USR2 "$5" || { mv before ${FILE}; exit 14; }
+looks=0
+while [ $looks -lt 600 ]; do
+  looks=$((looks + 1))
+  now=$(master)
+  case "$now" in
+    "$5 $6 "*|'') ;;
+    *' 0') printf '@1 show env ${STRUCTURE}\\n' | talk 2>/dev/null | grep -q "^${STRUCTURE}=$4" && exit 0 ;;
+    *) mv before ${FILE}; exit 12 ;;
+  esac
+  sleep 0.05
+done
+mv before ${FILE}
+exit 14
+`;
+
+/** $1 folder, $2 name. Standard input: the file's bytes. */
+const STORE = `
+cd "$1" || exit 15
+umask 077
+mkdir -p certs && cat > "certs/.$$" && mv "certs/.$$" "certs/$2.pem" || exit 15
+`;
+
+/** $1 folder. Standard input: the file that is written where there is none. */
+const PREPARE = `
+umask 077
+mkdir -p "$1" && cd "$1" || exit 15
+[ -f ${FILE} ] && exit 0
+cat > first && mv first ${FILE} || exit 15
+`;
+
+const SCRIPTS = { read: READ, replace: REPLACE, store: STORE, prepare: PREPARE };
+
+export function script(name: keyof typeof SCRIPTS, folder: string, ...args: readonly string[]): readonly string[] {
+  return ['sh', '-c', SCRIPTS[name], `nx-deploy-${name}`, folder, ...args];
+}
+
+/** The program that a router's container, or its process, runs. The file has to be there first. */
+export function haproxyCommand(folder: string): readonly string[] {
+  return ['haproxy', '-W', '-db', '-S', `${folder}/master.sock,mode,600`, '-f', `${folder}/${FILE}`];
+}

@@ -1,0 +1,144 @@
+/** One engine, reached by the command line that its users know: contexts, DOCKER_HOST, ssh:// and TLS are the client's business. */
+import type { Readable, Writable } from 'node:stream';
+import { tmpdir } from 'node:os';
+import { DeployError } from '../../errors.js';
+import type { Ms } from '../../model/index.js';
+import { baseEnvironment, pick } from '../environment.js';
+import { killGroup } from '../run.js';
+import { withEnvironment, type ContainerEnvironment } from './environment.js';
+import { failedCall, missingProgram, slowCall } from './failures.js';
+import { CLIENT_VARIABLES } from './variables.js';
+
+export interface EngineOptions {
+  readonly program: 'docker' | 'podman';
+  /** A context of docker, or a connection of podman; without one the client's own choice. */
+  readonly context?: string;
+  /** The caller's environment, of which the client gets what it needs. */
+  readonly variables: NodeJS.ProcessEnv;
+}
+
+export interface CallOptions {
+  readonly input?: string | Readable;
+  /** Default a minute. */
+  readonly timeout?: Ms;
+  readonly signal?: AbortSignal;
+  /** For the client's environment alone (see {@link withEnvironment}). */
+  readonly inherited?: Readonly<Record<string, string>>;
+}
+
+export interface Called {
+  /** Of the client; for `exec` and `run`, that of the program where it got so far. */
+  readonly exitCode: number;
+  readonly output: string;
+  readonly complaints: string;
+}
+
+const TIMEOUT: Ms = 60_000;
+const LONGEST_OUTPUT = 64 * 1024 * 1024;
+const LONGEST_COMPLAINTS = 64 * 1024;
+/** A child of the client (ssh) may hold the pipes for a moment longer. */
+const PIPE_GRACE: Ms = 500;
+
+export class EngineClient {
+  /** For messages: `docker, context prod`. */
+  readonly name: string;
+  private readonly env: Readonly<Record<string, string>>;
+  private readonly prefix: readonly string[];
+
+  constructor(private readonly options: EngineOptions) {
+    const { program, context, variables } = options;
+    // A context that is named wins over both, as it does on the command line.
+    const { DOCKER_HOST: host, DOCKER_CONTEXT: chosen, ...rest } = pick(variables, CLIENT_VARIABLES);
+    this.env = { ...baseEnvironment(variables), ...rest, ...(context !== undefined || host === undefined ? {} : { DOCKER_HOST: host }), ...(context !== undefined || chosen === undefined ? {} : { DOCKER_CONTEXT: chosen }) };
+    this.prefix = [program, ...(context === undefined ? [] : [program === 'docker' ? `--context=${context}` : `--connection=${context}`])];
+    const where = context === undefined ? host ?? (chosen === undefined ? undefined : `context ${chosen}`) : `context ${context}`;
+    this.name = where === undefined ? program : `${program}, ${where}`;
+  }
+
+  /** Runs the client; rejects only when it is not installed (ND-ENGINE-MISSING), does not end (ND-ENGINE-UNREACHABLE) or is cancelled (ND-CANCELLED). */
+  async call(what: string, args: readonly string[], options: CallOptions = {}): Promise<Called> {
+    const { timeout = TIMEOUT, signal, inherited } = options;
+    const ended = await execute([...this.prefix, ...args], { ...inherited, ...this.env }, { ...options, timeout });
+    if (ended.unstarted) throw missingProgram(this.options.program);
+    if (signal?.aborted === true) throw signal.reason instanceof DeployError ? signal.reason : new DeployError('ND-CANCELLED', { what: `cancelled while ${this.options.program} was to ${what}` });
+    if (ended.timedOut) throw slowCall({ program: this.options.program, engine: this.name, what }, timeout / 1_000);
+    return ended;
+  }
+
+  /** The output of a call that has to succeed; `what` ends the sentence `docker could not ...`. Rejects with the name of what went wrong. */
+  async ask(what: string, args: readonly string[], options: CallOptions = {}): Promise<string> {
+    const { exitCode, output, complaints } = await this.call(what, args, options);
+    if (exitCode === 0) return output;
+    throw failedCall({ program: this.options.program, engine: this.name, what, said: complaints });
+  }
+
+  /** Variables for a container that `use` starts. */
+  withEnvironment<T>(values: Readonly<Record<string, string>>, use: (environment: ContainerEnvironment) => Promise<T>): Promise<T> {
+    return withEnvironment(values, new Set([...Object.keys(baseEnvironment(ALL)), ...CLIENT_VARIABLES]), use);
+  }
+}
+
+/** Every name has a value, so that all that are ever handed on come out. */
+const ALL = new Proxy<NodeJS.ProcessEnv>({}, { get: () => '' });
+
+interface Ended extends Called {
+  readonly unstarted: boolean;
+  readonly timedOut: boolean;
+}
+
+/** The client leads a process group, which gets SIGKILL at the timeout and on abort. What is too long is cut off at its beginning. */
+async function execute(argv: readonly string[], env: Readonly<Record<string, string>>, { input, timeout, signal }: CallOptions & { readonly timeout: Ms }): Promise<Ended> {
+  const { execa } = await import('execa');
+  const [file = '', ...args] = argv;
+  const child = execa(file, args, { cwd: tmpdir(), env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+  let timedOut = false;
+  const end = (): void => killGroup(child.pid);
+  const timer = setTimeout(() => { timedOut = true; end(); }, timeout);
+  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted === true) end();
+  const [output, complaints] = [gather(child.stdout, LONGEST_OUTPUT), gather(child.stderr, LONGEST_COMPLAINTS)];
+  feed(child.stdin, input, end);
+  child.once('exit', () => closeWhenSilent([child.stdout, child.stderr]));
+  const { exitCode } = await child;
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', end);
+  return { exitCode: exitCode ?? -1, output: output(), complaints: complaints(), unstarted: child.pid === undefined, timedOut };
+}
+
+/** Pipes that nobody has written to for a while. On a busy machine what is in them may be read late: it comes before the pipe is closed all the same. */
+function closeWhenSilent(streams: readonly Readable[]): void {
+  for (const stream of streams) {
+    let last = performance.now();
+    const look = (): void => {
+      // What waits in the pipe is read between a timer and an immediate.
+      setImmediate(() => {
+        if (stream.closed) return;
+        if (performance.now() - last >= PIPE_GRACE) stream.destroy();
+        else setTimeout(look, PIPE_GRACE);
+      });
+    };
+    stream.on('data', () => { last = performance.now(); });
+    setTimeout(look, PIPE_GRACE).unref();
+  }
+}
+
+function gather(stream: Readable, limit: number): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    while (bytes - (chunks[0]?.length ?? 0) > limit) bytes -= chunks.shift()?.length ?? 0;
+  });
+  return () => Buffer.concat(chunks).toString('utf8');
+}
+
+/** It may end without reading all of it: its exit code then says more than the broken pipe. A source that fails ends the client. */
+function feed(stdin: Writable, input: CallOptions['input'], end: () => void): void {
+  stdin.on('error', () => undefined);
+  if (input === undefined || typeof input === 'string') {
+    stdin.end(input ?? '');
+    return;
+  }
+  input.once('error', end).pipe(stdin);
+}

@@ -1,0 +1,3 @@
+export { EngineClient, type Called, type CallOptions, type EngineOptions } from './client.js';
+export type { ContainerEnvironment } from './environment.js';
+export { CLIENT_VARIABLES } from './variables.js';

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+'use strict';
+// No output of the build: a package manager links a program only when its file is there, and a clone is installed before it is built.
+const { existsSync } = require('node:fs');
+const { enableCompileCache } = require('node:module');
+const { join } = require('node:path');
+
+const program = join(__dirname, '../dist/bin/nx-env-sync.js');
+if (existsSync(program)) {
+  // Since Node 22.8.
+  enableCompileCache?.();
+  void require(program).start();
+} else {
+  process.stderr.write('nx-env-sync is not built yet: run "npm run prepare" in the repository\n');
+  process.exitCode = 1;
+}
