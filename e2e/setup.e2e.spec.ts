@@ -107,6 +107,20 @@ describe('setup', () => {
     expect(exited(await workspace.bin('deploy', 'plain', '-c', 'qa', '--dry-run'), 0).output).toMatch(/dry run: nothing was changed/);
   });
 
+  it('is followed by an environment for all, and a Dockerfile', async () => {
+    await workspace.commit('qa');
+    exited(await workspace.nx('g', 'nx-deploy:environment', 'preview', '--from=staging', '--dry-run', '--no-interactive'), 0);
+    expect(await changed()).toEqual([]);
+    const { output } = exited(await workspace.nx('g', 'nx-deploy:environment', 'preview', '--from=staging', '--no-interactive'), 0);
+    expect(output).toMatch(/bundle: services\/bundle\/deploy\.json extended\nplain: services\/plain\/deploy\.json extended/);
+    expect(await changed()).toEqual(['bundle', 'plain'].flatMap((name) => [`services/${name}/deploy.json`, `services/${name}/environments/preview.env`]));
+    expect(exited(await workspace.bin('deploy', 'bundle', '-c', 'preview', '--dry-run'), 0).output).toMatch(/dry run: nothing was changed/);
+    await workspace.commit('preview');
+    exited(await workspace.nx('g', 'nx-deploy:dockerfile', 'bundle', '--no-interactive'), 0);
+    expect(await changed()).toEqual(['services/bundle/Dockerfile']);
+    expect(workspace.read('services/bundle/Dockerfile')).toContain('COPY dist/services/bundle ./\n');
+  });
+
   it('refuses a project that is not there', async () => {
     const ending = await workspace.nx('g', 'nx-deploy:setup', 'plian', '--no-interactive');
     expect(ending.code).not.toBe(0);

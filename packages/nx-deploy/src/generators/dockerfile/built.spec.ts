@@ -33,17 +33,17 @@ describeWithEngine('a Dockerfile that was written', (engine) => {
     try {
       const address = engine().docker(['port', id, '3000']).trim();
       let answer = '';
-      for (const end = performance.now() + 30_000; answer === '' && performance.now() < end;) answer = await fetch(`http://${address}/`).then((response) => response.text(), () => '');
+      for (const end = performance.now() + 120_000; answer === '' && performance.now() < end;) answer = await fetch(`http://${address}/`).then((response) => response.text(), () => '');
       expect(answer).toBe('1000 /app');
     } finally {
       engine().docker(['rm', '--force', id]);
     }
-  });
+  }, 300_000);
 
   it('has the files of a site and the configuration of its server in the image', () => {
     const tag = build(siteDockerfile({ about: 'x', base: BASE, port: 8080, output: 'dist', template: 'nginx.conf.template' }), { 'dist/index.html': '<p>site</p>', 'nginx.conf.template': nginxTemplate(true) });
     const shown = (file: string): string => engine().docker(['run', '--rm', tag, 'cat', file]);
     expect(shown('/usr/share/nginx/html/index.html')).toBe('<p>site</p>');
     expect(shown('/etc/nginx/templates/default.conf.template')).toBe(nginxTemplate(true));
-  });
+  }, 300_000);
 });

@@ -9,6 +9,7 @@ import { named } from '../setup/choose-projects.js';
 import type { Named } from '../setup/choose-projects.js';
 import { inferBuild } from '../setup/infer-build.js';
 import { readSource } from '../setup/infer-source.js';
+import { isSite } from '../setup/is-site.js';
 import { nginxTemplate, nodeDockerfile, siteDockerfile } from './contents.js';
 import { originOf, usualPackages } from './infer-packages.js';
 import type { Origin, Packages } from './infer-packages.js';
@@ -93,13 +94,6 @@ function fileOf({ root }: Named, name: string): string {
 function inside(folder: string, path: string): boolean {
   const way = posix.relative(folder, path);
   return way !== '..' && !way.startsWith('../');
-}
-
-/** What has a page of its own, and neither listens nor reads PORT. */
-function isSite(tree: Tree, project: Named): boolean {
-  if (!tree.exists(joinPathFragments(project.root, 'index.html'))) return false;
-  const { readsPort, fixedPort } = readSource(tree, project);
-  return !readsPort && fixedPort === undefined;
 }
 
 function refuseForSite({ entry, packages }: DockerfileOptions): void {

@@ -1,4 +1,4 @@
-import { addProjectConfiguration, logger, readJson } from '@nx/devkit';
+import { addProjectConfiguration, logger, readJson, updateNxJson } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
 import { createTreeWithEmptyWorkspace } from '@nx/devkit/testing';
 import generator, { environmentGenerator } from './generator.js';
@@ -101,6 +101,15 @@ describe('an environment', () => {
     expect(tree.read('apps/api/environments/qa.env', 'utf8')).toBe('C=1\n');
   });
 
+  it('says what comes next by the name that the target has, in one line of ASCII', async () => {
+    updateNxJson(tree, { plugins: [{ plugin: 'nx-deploy/plugin', options: { targetNames: { deploy: 'ship' } } }] });
+    project('a\u00e9', plain({ staging: {} }), 'apps/a\u00e9');
+    tree.write('apps/a\u00e9/environments/env.schema.json', '{ "required": ["B", 7] }');
+    await add({ projects: ['a\u00e9'], from: 'staging' });
+    expect(environments('apps/a\u00e9')['qa']).toEqual({});
+    expect(said).toBe('a?: apps/a?/deploy.json extended\n  - a?: still to be set in apps/a?/environments/qa.env: B\n  next: npx nx run a?:ship --configuration=qa --dry-run');
+  });
+
   it('is formatted as the workspace has it', async () => {
     jest.spyOn(console, 'warn').mockImplementation();
     await environmentGenerator(tree, { name: 'qa' });
@@ -152,6 +161,10 @@ describe('what cannot be done is refused, and nothing is written', () => {
       parts: { what: '2 files of the workspace have problems', problems: expect.arrayContaining([expect.stringMatching(/^apps\/api\/deploy\.json: unheardOf/), expect.stringMatching(/^apps\/web\/deploy\.json: /)]) as string[] },
     });
     expect(everything()).toEqual(before);
+  });
+
+  it('with the fault itself, where it is none of a person', async () => {
+    await expect(generator(tree, { name: undefined as unknown as string })).rejects.toThrow(TypeError);
   });
 
   it('by an error whose message holds all that Nx shows', async () => {

@@ -16,9 +16,9 @@ export interface Artifact {
   readonly dependencies?: 'bundled' | 'traced';
 }
 
-/** `root`: of the project, relative to the workspace. A project with a Dockerfile of whose build nothing is known is built by that. */
-export function artifactOf(tree: Tree, root: string, build: Build, choice: ArtifactChoice | undefined): Artifact {
-  const dockerfile = build.from === '' && tree.exists(joinPathFragments(root, 'Dockerfile'));
+/** A project with a Dockerfile of whose build nothing is known is built by that, and so is a site, which has nothing that Node could start. */
+export function artifactOf(tree: Tree, { root, site }: { /** Relative to the workspace. */ readonly root: string; readonly site: boolean }, build: Build, choice: ArtifactChoice | undefined): Artifact {
+  const dockerfile = (build.from === '' || site) && tree.exists(joinPathFragments(root, 'Dockerfile'));
   if (dockerfile && (choice === undefined || choice === 'image')) return { type: 'image', builder: 'docker' };
   const { entry, dependencies } = build;
   return { type: choice ?? 'files', path: artifactPath(root, build.output), entry, dependencies };

@@ -322,3 +322,17 @@ describe('names', () => {
     await expect(setup({ project: ' , ' })).rejects.toMatchObject({ code: 'ND-OPTION-INVALID' });
   });
 });
+
+describe('a static site', () => {
+  beforeEach(() => project('web', { build: { executor: '@nx/vite:build', options: { outputPath: 'dist/apps/web' } }, files: { 'index.html': '<html></html>', 'src/main.ts': 'render();' } }));
+
+  it('is told that it is no service, and what serves it', async () => {
+    expect(await setup({ project: 'web' })).toContain('nx g nx-deploy:dockerfile web writes what serves it');
+  });
+
+  it('with a Dockerfile has the image of that as its artifact', async () => {
+    tree.write('apps/web/Dockerfile', 'FROM scratch\n');
+    expect(await setup({ project: 'web' })).not.toContain('nx-deploy:dockerfile');
+    expect(readJson<{ artifact: object }>(tree, 'apps/web/deploy.json').artifact).toEqual({ type: 'image', builder: 'docker' });
+  });
+});

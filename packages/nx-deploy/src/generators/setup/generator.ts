@@ -19,6 +19,7 @@ import { writeEnvironmentFiles } from './environment-files.js';
 import { inferBuild } from './infer-build.js';
 import type { Build } from './infer-build.js';
 import { readSource } from './infer-source.js';
+import { isSite } from './is-site.js';
 import type { SourceFacts } from './infer-source.js';
 import { readLoose } from './loose-json.js';
 import { portSource } from './ports.js';
@@ -75,7 +76,8 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
   const file = joinPathFragments(project.root, 'deploy.json');
   const source = readSource(tree, project);
   const build = buildOf(tree, project, options, plugin);
-  const artifact = artifactOf(tree, project.root, build, options.artifact);
+  const site = isSite(tree, project);
+  const artifact = artifactOf(tree, { root: project.root, site }, build, options.artifact);
   const existing = tree.exists(file) ? tree.read(file, 'utf8') ?? '' : undefined;
   const written = existing === undefined
     ? newDeployFile({ project: project.name, root: project.root, artifact, source, environments: options.environments ?? USUAL }, placing)
@@ -84,7 +86,7 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
   const environments = environmentNames(parseConfig(written, file).config);
   if (written !== existing) tree.write(file, written);
   writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
-  const inferred = existing === undefined ? [...aboutArtifact(artifact, build), ...(artifact.builder === 'docker' ? [] : aboutSource(source))] : [];
+  const inferred = existing === undefined ? [...aboutArtifact(artifact, build), ...(artifact.builder === 'docker' ? [] : site ? [aboutSite(project.name)] : aboutSource(source))] : [];
   return [
     `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
     ...[...inferred, ...aboutShadows(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
@@ -104,6 +106,10 @@ function aboutArtifact({ type, builder }: Artifact, { output, entry, from }: Bui
   const image = type === 'files' ? [] : [`an artifact of the type ${type}`];
   if (from === '') return [...image, `the build's output could not be inferred: check "artifact" (now ${output} and ${entry})`];
   return [...image, `output ${output} and entry ${entry}, from ${from}`];
+}
+
+function aboutSite(project: string): string {
+  return `it has an index.html and nothing that listens: a site of files is no service that the platform local could run; nx g nx-deploy:dockerfile ${project} writes what serves it in an image, and a deploy.json that is made afterwards has that image as its artifact`;
 }
 
 function aboutSource({ readsPort, fixedPort, healthPath, answeredPath }: SourceFacts): readonly string[] {
