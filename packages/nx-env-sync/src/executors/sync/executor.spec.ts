@@ -40,6 +40,7 @@ describe('executor sync', () => {
     place.write({ [STAGING]: 'B=planted-4\nC=planted-new\n' });
     expect(await run()).toBe(false);
     const told = place.printed();
+    expect(readFileSync(join(__dirname, '../../../../../docs/env-sync/sync.md'), 'utf8').replace(/--backup=[0-9a-f]{16}/, '')).toContain(`\`\`\`\n${told.replace(/--backup=[0-9a-f]{16}/, '')}\`\`\``);
     expect(told).toContain('  A    remove    removed from staging since the last sync\n  B    CONFLICT  both changed it since the last sync\nerror: staging -> live: 1 key changed, 1 conflict left, 1 the same, 1 left as they are\n');
     expect(told).toContain('  next: decide by --take=<key> or --keep=<key>, for B\n');
     expect(await run({ keep: ['B'] })).toBe(true);
@@ -176,6 +177,9 @@ describe('executor sync', () => {
       while (!ends.includes('done')) ends.push(...await Promise.all([1, 2, 3].map(async (more) => attempt(ends.length + more))));
       expect(ends.filter((end) => end === 'killed').length).toBeGreaterThanOrEqual(8);
       expect(ends).not.toContain('failed');
+      // Of two processes one is refused.
+      await withLock(place.root, 'env-sync of live', async () => expect(await program.run(place.root, 0)).toBe('failed'));
+      expect(place.read(LIVE)).toBe(old);
     } finally {
       rmSync(base, { recursive: true, force: true });
     }
