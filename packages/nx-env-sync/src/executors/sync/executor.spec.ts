@@ -21,6 +21,8 @@ const secretsOf = async (environment: string, identity = keys.ours.identity): Pr
   return found.state === 'read' ? found.text : found.state;
 };
 
+const plantStaging = async (text: string): Promise<void> => place.write({ [`${FOLDER}/staging.secrets.env`]: await encryptArmored(text, [keys.ours.recipient]) });
+
 beforeEach(() => {
   place.variables['NX_ENV_SYNC_IDENTITY'] = keys.ours.identity;
   place.write({ [STAGING]: 'A=planted-1\nB=planted-2\n', [LIVE]: '# live\r\nB="planted-2" # the same\r\nOWN=planted-own\r\n', 'environments/.age-recipients': keys.ours.recipient });
@@ -94,6 +96,10 @@ describe('executor sync', () => {
     expect(await secretsOf('live')).toBe('A=planted-1\nSHARED=planted-shared\n');
     expect(place.read(LIVE)).not.toContain('planted-1');
     expect(statSync(join(place.root, FOLDER, 'live.secrets.env')).mode & 0o777).toBe(0o600);
+    expect(await run({ take: ['TOKEN'] })).toBe(true);
+    expect(await secretsOf('live')).toBe("A=planted-1\nSHARED=planted-shared\nTOKEN=planted-token\n");
+    schema({ TOKEN: { 'x-secret': true, 'x-sync': 'never' } });
+    await plantStaging('TOKEN=planted-other\n');
     expect(await run({ take: ['TOKEN'] })).toBe(false);
     expect(place.printed()).toContain('  - TOKEN: the schema says that it is never synchronised\n');
     expect(place.everything()).not.toContain('planted');
