@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from '../../storage/lock.js';
@@ -173,9 +173,11 @@ describe('executor sync', () => {
         const end = await program.run(root, write);
         if (end !== 'killed') return end;
         expect([old, fresh]).toContain(readFileSync(join(root, LIVE), 'utf8'));
+        const unfinished = readFileSync(join(root, LIVE), 'utf8') === old;
         const context = { root, projectName: 'api', projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' } } } };
         expect(await sync({ from: 'staging', to: 'live', yes: true }, context)).toEqual({ success: true });
         expect(readFileSync(join(root, LIVE), 'utf8')).toBe(fresh);
+        if (unfinished) expect(readdirSync(join(root, FOLDER)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
         expect(await decryptText(readFileSync(join(root, FOLDER, 'live.secrets.env')), async () => [keys.ours.identity])).toEqual({ state: 'read', text: 'SHARED=planted-shared\n' });
         return end;
       };
