@@ -42,12 +42,12 @@ interface Stores { readonly source: OpenedStore; readonly destination: OpenedSto
 async function run(command: SyncCommand, { source, destination, write }: Stores, place: Place): Promise<Answer> {
   const [from, to, base] = await Promise.all([source.store.read(), destination.store.read(), readBase(command.from, command.to, place)]);
   const prints = ({ values }: StoreContent): Prints => new Map([...values].map(([key, value]) => [key, fingerprint(base.key, key, value)]));
-  const { policy, secret } = await rulesOf(destination, from, to, place);
+  const { policy, secret, fixed } = await rulesOf(destination, from, to, place);
   const input: SyncInput = {
     from: prints(from), to: prints(to), base: base.prints, policy,
     take: new Set(command.take), keep: new Set(command.keep), names: [source.store.name, destination.store.name],
   };
-  refuseDecisions(input);
+  refuseDecisions(input, fixed);
   const planned = planSync(input);
   const steps = command.dryRun === true ? planned : await asked(planned, input, command.ask);
   const facts = { from: source.store.name, to: destination.store.name, steps, dryRun: command.dryRun === true };
@@ -66,7 +66,8 @@ async function run(command: SyncCommand, { source, destination, write }: Stores,
   return syncAnswer({ ...facts, files, notes: keyLines(backup ?? made), ...(backup === undefined ? {} : { backup: backup.id }) });
 }
 
-interface Rules { readonly policy: (key: string) => SyncPolicy; readonly secret: (key: string) => boolean }
+/** fixed: the schema itself says never, so that nobody decides otherwise. */
+interface Rules { readonly policy: (key: string) => SyncPolicy; readonly secret: (key: string) => boolean; readonly fixed: (key: string) => boolean }
 
 /** What the schema says of each key, for the destination. A secret stays where it is unless the schema says otherwise, wherever it is called one. */
 async function rulesOf({ environment }: OpenedStore, from: StoreContent, to: StoreContent, place: Place): Promise<Rules> {
@@ -76,16 +77,16 @@ async function rulesOf({ environment }: OpenedStore, from: StoreContent, to: Sto
     const rule = rules.get(key);
     return from.secrets.has(key) || to.secrets.has(key) || (rule !== undefined && isSecret(rule));
   };
-  return { secret, policy: (key) => syncPolicyOf({ ...rules.get(key)?.definition, 'x-secret': secret(key) }) };
+  return { secret, fixed: (key) => rules.get(key)?.definition['x-sync'] === 'never', policy: (key) => syncPolicyOf({ ...rules.get(key)?.definition, 'x-secret': secret(key) }) };
 }
 
-function refuseDecisions({ from, to, take, keep, policy }: SyncInput): void {
+function refuseDecisions({ from, to, take, keep }: SyncInput, fixed: Rules['fixed']): void {
   const known = [...new Set([...from.keys(), ...to.keys()])];
   const problems = [...new Set([...take, ...keep])].flatMap((key) => {
     const near = suggest(key, known);
     if (!known.includes(key)) return [`${printable(key, 64)}: neither side has it${near === undefined ? '' : `; did you mean ${near}?`}`];
     if (take.has(key) && keep.has(key)) return [`${key}: it cannot be both taken and kept`];
-    return take.has(key) && policy(key) === 'never' ? [`${key}: the schema says that it is never synchronised`] : [];
+    return take.has(key) && fixed(key) ? [`${key}: the schema says that it is never synchronised`] : [];
   });
   if (problems.length > 0) throw new EnvSyncError('refused', { what: '--take and --keep cannot be followed', problems, next: 'nothing was changed' });
 }

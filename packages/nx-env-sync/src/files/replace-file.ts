@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** What only its owner reads. */
@@ -38,6 +38,13 @@ export async function replaceFile({ path, content, mode }: Replacement): Promise
     throw error;
   }
   await syncFolder(dirname(target));
+}
+
+/** Removes what a writer that was killed left beside the file. Only for whoever alone writes it. */
+export async function removeUnfinished(path: string): Promise<void> {
+  const [folder, start] = [dirname(path), `.${basename(path)}.`];
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) if (name.startsWith(start) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) await rm(join(folder, name), { force: true });
 }
 
 /** Puts a change of names on the disk. Windows has no such thing. */

@@ -8,7 +8,7 @@ import { recipientsOf } from '../secrets/recipients.js';
 import { readSecretsFile, writeSecretsFile, type Identities } from '../secrets/secrets-file.js';
 import { refuseUnread } from '../stores/environment-store.js';
 import type { OwnFiles } from './own-files.js';
-import { replaceFile, syncFolder } from '../files/replace-file.js';
+import { removeUnfinished, replaceFile, syncFolder } from '../files/replace-file.js';
 
 /** undefined: there is no such file. Secrets are decrypted. */
 export interface OwnTexts {
@@ -45,11 +45,12 @@ export function valuesOf({ plain, secrets }: OwnTexts, { environment, shown }: P
 }
 
 /**
- * Writes what is to be different. The secrets come first: a key that moves between the two is never in neither.
+ * Writes what is to be different, for the holder of the lock. The secrets come first: a key that moves between the two is never in neither.
  * @returns the files that were changed, as shown to people.
  */
 export async function writeOwnTexts(files: OwnFiles, before: OwnTexts, after: OwnTexts, workspaceRoot: string): Promise<readonly string[]> {
   const changed: string[] = [];
+  for (const path of [files.secrets, files.plain]) await removeUnfinished(path);
   if (after.secrets !== before.secrets) {
     if (after.secrets === undefined) await removeFile(files.secrets);
     else await writeSecretsFile(files.secrets, after.secrets, (await recipientsOf(files.root, workspaceRoot)).keys);

@@ -22,7 +22,7 @@ export interface SyncInput {
   /** What the source had at the last sync, of the keys that the two have agreed upon. */
   readonly base: Prints;
   readonly policy: (key: string) => SyncPolicy;
-  /** Keys that are decided: for the source, or for the destination. */
+  /** Keys that are decided: for the source, whatever the policy, or for the destination. */
   readonly take: ReadonlySet<string>;
   readonly keep: ReadonlySet<string>;
   /** Names of the two, as shown to people. */
@@ -40,7 +40,7 @@ function stepOf(key: string, input: SyncInput): Step {
   const [source, destination] = [input.from.get(key), input.to.get(key)];
   if (source === destination) return { action: 'same', why: '' };
   const policy = input.policy(key);
-  if (policy === 'never') return { action: 'never', why: 'x-sync is never' };
+  if (policy === 'never' && !input.take.has(key)) return { action: 'never', why: 'x-sync is never' };
   if (input.keep.has(key)) return { action: 'kept', why: 'decided by --keep' };
   if (input.take.has(key)) return { action: takeOver(source, destination), why: 'decided by --take' };
   const step = compare(key, input);

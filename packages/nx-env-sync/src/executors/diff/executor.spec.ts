@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { encryptArmored } from '../../secrets/age.js';
 import { keyPairs } from '../../secrets/keys.spec-support.js';
 import { testProject } from '../project.spec-support.js';
@@ -32,7 +34,9 @@ describe('executor diff', () => {
   it('names what differs and where it is set, and no value', async () => {
     await environments();
     expect(await run({ from: 'staging', to: 'production' })).toBe(true);
-    expect(place.printed()).toBe([
+    const printed = place.printed();
+    expect(readFileSync(join(__dirname, '../../../../../docs/env-sync/diff.md'), 'utf8')).toContain(`\`\`\`\n${printed}\`\`\``);
+    expect(printed).toBe([
       '  KEY       STATE            staging                              production',
       '  GREETING  changed          apps/api/environments/staging.env:1  apps/api/environments/production.env:2',
       '  ONLY      missing          apps/api/environments/staging.env:2  -',

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from '../../storage/lock.js';
@@ -21,6 +21,8 @@ const secretsOf = async (environment: string, identity = keys.ours.identity): Pr
   return found.state === 'read' ? found.text : found.state;
 };
 
+const plantStaging = async (text: string): Promise<void> => place.write({ [`${FOLDER}/staging.secrets.env`]: await encryptArmored(text, [keys.ours.recipient]) });
+
 beforeEach(() => {
   place.variables['NX_ENV_SYNC_IDENTITY'] = keys.ours.identity;
   place.write({ [STAGING]: 'A=planted-1\nB=planted-2\n', [LIVE]: '# live\r\nB="planted-2" # the same\r\nOWN=planted-own\r\n', 'environments/.age-recipients': keys.ours.recipient });
@@ -40,6 +42,7 @@ describe('executor sync', () => {
     place.write({ [STAGING]: 'B=planted-4\nC=planted-new\n' });
     expect(await run()).toBe(false);
     const told = place.printed();
+    expect(readFileSync(join(__dirname, '../../../../../docs/env-sync/sync.md'), 'utf8').replace(/--backup=[0-9a-f]{16}/, '')).toContain(`\`\`\`\n${told.replace(/--backup=[0-9a-f]{16}/, '')}\`\`\``);
     expect(told).toContain('  A    remove    removed from staging since the last sync\n  B    CONFLICT  both changed it since the last sync\nerror: staging -> live: 1 key changed, 1 conflict left, 1 the same, 1 left as they are\n');
     expect(told).toContain('  next: decide by --take=<key> or --keep=<key>, for B\n');
     expect(await run({ keep: ['B'] })).toBe(true);
@@ -93,6 +96,10 @@ describe('executor sync', () => {
     expect(await secretsOf('live')).toBe('A=planted-1\nSHARED=planted-shared\n');
     expect(place.read(LIVE)).not.toContain('planted-1');
     expect(statSync(join(place.root, FOLDER, 'live.secrets.env')).mode & 0o777).toBe(0o600);
+    expect(await run({ take: ['TOKEN'] })).toBe(true);
+    expect(await secretsOf('live')).toBe("A=planted-1\nSHARED=planted-shared\nTOKEN=planted-token\n");
+    schema({ TOKEN: { 'x-secret': true, 'x-sync': 'never' } });
+    await plantStaging('TOKEN=planted-other\n');
     expect(await run({ take: ['TOKEN'] })).toBe(false);
     expect(place.printed()).toContain('  - TOKEN: the schema says that it is never synchronised\n');
     expect(place.everything()).not.toContain('planted');
@@ -166,9 +173,11 @@ describe('executor sync', () => {
         const end = await program.run(root, write);
         if (end !== 'killed') return end;
         expect([old, fresh]).toContain(readFileSync(join(root, LIVE), 'utf8'));
+        const unfinished = readFileSync(join(root, LIVE), 'utf8') === old;
         const context = { root, projectName: 'api', projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' } } } };
         expect(await sync({ from: 'staging', to: 'live', yes: true }, context)).toEqual({ success: true });
         expect(readFileSync(join(root, LIVE), 'utf8')).toBe(fresh);
+        if (unfinished) expect(readdirSync(join(root, FOLDER)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
         expect(await decryptText(readFileSync(join(root, FOLDER, 'live.secrets.env')), async () => [keys.ours.identity])).toEqual({ state: 'read', text: 'SHARED=planted-shared\n' });
         return end;
       };
@@ -176,6 +185,9 @@ describe('executor sync', () => {
       while (!ends.includes('done')) ends.push(...await Promise.all([1, 2, 3].map(async (more) => attempt(ends.length + more))));
       expect(ends.filter((end) => end === 'killed').length).toBeGreaterThanOrEqual(8);
       expect(ends).not.toContain('failed');
+      // Of two processes one is refused.
+      await withLock(place.root, 'env-sync of live', async () => expect(await program.run(place.root, 0)).toBe('failed'));
+      expect(place.read(LIVE)).toBe(old);
     } finally {
       rmSync(base, { recursive: true, force: true });
     }
