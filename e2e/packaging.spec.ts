@@ -30,7 +30,7 @@ interface Manifest {
 type Name = (typeof packageNames)[number];
 
 /** Bytes that an installed package may take, without its dependencies. */
-const budget: Record<Name, number> = { 'nx-health': 300_000, 'nx-env-sync': 300_000, 'nx-build-manifest': 450_000, 'nx-deploy': 5_500_000 };
+const budget: Record<Name, number> = { 'nx-health': 300_000, 'nx-env-sync': 600_000, 'nx-build-manifest': 450_000, 'nx-deploy': 5_500_000 };
 
 const manifestOf = (name: string): Manifest => JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
 const relativeTo = (path: string): string => path.replace(/^\.\//, '');
@@ -144,8 +144,8 @@ describe('the package', () => {
         copyFileSync(join(root, 'packages', name, path), join(folder, path));
         const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, path), '--help'], { encoding: 'utf8' });
         rmSync(folder, { recursive: true });
-        expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^nx-deploy is not built yet: .*\n$/) as string });
-        expect(execFileSync(process.execPath, [join(root, 'packages', name, path), '--help'], { encoding: 'utf8' })).toMatch(/^Usage: nx-deploy <command>/);
+        expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(new RegExp(`^${name} is not built yet: .*\n$`)) as string });
+        expect(execFileSync(process.execPath, [join(root, 'packages', name, path), '--help'], { encoding: 'utf8' })).toMatch(new RegExp(`^Usage: ${name} <command>`));
       }
     });
   });

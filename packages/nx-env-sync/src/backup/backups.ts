@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EnvSyncError } from '../errors.js';
+import { EnvSyncError, errorCode } from '../errors.js';
 import { ownFiles, type OwnFiles } from '../storage/own-files.js';
 import { shownPath } from '../files/paths.js';
 import { PRIVATE_FILE, replaceFile } from '../files/replace-file.js';
@@ -66,7 +66,10 @@ async function contentOf(path: string, shown: string, largest: number): Promise<
 /** The newest first. Files of other names are none of ours. */
 export async function listBackups(environment: string, place: Place): Promise<BackupRecord[]> {
   const folder = folderOf(ownFiles(environment, place), place);
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  });
   return names.sort().reverse().flatMap((name) => {
     const [, year, month, day, hour, minute, second, digest] = NAME.exec(name) ?? [];
     if (digest === undefined) return [];

@@ -11,11 +11,10 @@ export type Ask = (question: string) => Promise<string | undefined>;
 export const askOnTerminal: Ask = async (question) => {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined;
   const lines = createInterface({ input: process.stdin, output: process.stdout });
+  // Where the input ends, a question is never answered.
+  const over = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
   try {
-    return await lines.question(`${question} `);
-  } catch {
-    // The input ended: nobody answers.
-    return undefined;
+    return await Promise.race([lines.question(`${question} `), over]);
   } finally {
     lines.close();
   }
