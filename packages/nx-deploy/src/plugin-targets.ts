@@ -48,6 +48,8 @@ const KINDS: Readonly<Record<DeployKey, Kind>> = {
   envSync: { executor: 'nx-env-sync:sync', description: 'Takes over what changed in another environment since the last time', example: { from: 'staging', dryRun: true } },
   envBackup: { executor: 'nx-env-sync:backup', description: 'Encrypts the files of an environment into a backup; lists and verifies backups', example: { list: true } },
   envRestore: { executor: 'nx-env-sync:restore', description: 'Brings the files of an environment back from a backup', example: { dryRun: true } },
+  envTypes: { executor: 'nx-env-sync:types', description: 'Makes the types of process.env from the schema, for TypeScript', example: { check: true } },
+  envMigrate: { executor: 'nx-env-sync:migrate', description: 'Renames keys in environment files to the names that the schema gives them now', example: { dryRun: true } },
 };
 
 /** Found from the workspace, as one of its dependencies. */
@@ -61,7 +63,8 @@ export function inferTargets(finding: Finding, options: PluginOptions): Record<s
     const usable = finding.environments !== undefined;
     // With an unusable file nothing runs before deploy: a task that fails first would hide what is wrong with the file.
     const dependsOn = key === 'deploy' && usable ? { dependsOn: [...needs(finding, options), ...order(finding, options)] } : {};
-    const configurations = usable ? { configurations: configurationsOf(finding.environments) } : {};
+    // The types are the same for every environment.
+    const configurations = usable && key !== 'envTypes' ? { configurations: configurationsOf(finding.environments) } : {};
     return [names[key], {
       executor,
       options: optionsOf(key, finding),
@@ -101,7 +104,7 @@ function configurationsOf(environments: readonly string[]): Record<string, { env
 const GROUPS: Readonly<Record<string, readonly TargetKey[]>> = {
   Deploy: ['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'phases'],
   'Deploy: build': ['buildImage', 'pushImage', 'loadImage', 'inspectImage', 'stage', 'compile', 'package', 'buildManifest'],
-  'Deploy: environment': ['envValidate', 'envDiff', 'envSync', 'envBackup', 'envRestore'],
+  'Deploy: environment': ['envValidate', 'envDiff', 'envSync', 'envBackup', 'envRestore', 'envTypes', 'envMigrate'],
   'Deploy: operate': ['maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune', 'destroy'],
 };
 

@@ -51,8 +51,9 @@ describe('inference', () => {
     write('apps/api/project.json', '{ "name": "api" }');
     write('apps/api/deploy.json', GOOD);
     const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
-    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'env-validate', 'env-diff', 'env-sync', 'env-backup', 'env-restore', 'build-manifest']);
-    for (const target of Object.values(project?.targets ?? {})) {
+    expect(Object.keys(project?.targets ?? {})).toEqual(['deploy', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'env-validate', 'env-diff', 'env-sync', 'env-backup', 'env-restore', 'env-types', 'env-migrate', 'build-manifest']);
+    expect(project?.targets?.['env-types']).not.toHaveProperty('configurations');
+    for (const target of Object.values(project?.targets ?? {}).filter(({ executor }) => executor !== 'nx-env-sync:types')) {
       expect(target).toMatchObject({ cache: false, options: expect.any(Object) as object, configurations: { staging: { environment: 'staging' }, production: { environment: 'production' } } });
       expect(target).not.toHaveProperty('defaultConfiguration');
       expect(target.metadata).toMatchObject({ technologies: ['nx-deploy'], help: { command: expect.stringMatching(/^npx nx /) } });
@@ -87,7 +88,7 @@ describe('inference', () => {
       return (await infer([file], options))[dirname(file)]?.targets ?? {};
     };
     const targets = await inferred({});
-    expect(Object.keys(targets).slice(-6)).toEqual(['env-restore', 'build-manifest', 'build-image', 'push-image', 'load-image', 'inspect-image']);
+    expect(Object.keys(targets).slice(-6)).toEqual(['env-migrate', 'build-manifest', 'build-image', 'push-image', 'load-image', 'inspect-image']);
     expect(targets['build-image']).toEqual({
       executor: 'nx-deploy:build-image', options: {}, cache: true, dependsOn: ['build'],
       inputs: [
@@ -198,7 +199,7 @@ describe('inference', () => {
     write('api/deploy.json', GOOD);
     const options = { targetNames: { deploy: 'ship', envValidate: 'check-env', logs: '' }, buildTargetName: 'compile' };
     const { api } = await infer(['api/deploy.json'], options);
-    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'check-env', 'env-diff', 'env-sync', 'env-backup', 'env-restore', 'build-manifest']);
+    expect(Object.keys(api?.targets ?? {})).toEqual(['ship', 'rollback', 'approve', 'reject', 'status', 'logs', 'maintenance', 'pause', 'resume', 'repair', 'unlock', 'prune-releases', 'destroy', 'check-env', 'env-diff', 'env-sync', 'env-backup', 'env-restore', 'env-types', 'env-migrate', 'build-manifest']);
     expect(api?.targets?.['ship']?.dependsOn).toEqual(['compile', 'check-env']);
   });
 

@@ -1,3 +1,4 @@
+export { isSecretName } from './audit/secret-names.js';
 export { askedThrough, type AskingTask, type TaskGraphView } from './asked-environment.js';
 export { isEnvironmentName, knownEnvironments } from './environment-name.js';
 export { loadEnvironment, type EnvironmentQuery, type LoadedEnvironment } from './load-environment.js';

@@ -39,7 +39,7 @@ function target(command: string): string {
 }
 
 test.each(ours.filter(([, command]) => target(command) !== 'env-validate'))('%s: %s', (_, command) => {
-  const [, environments] = /^env-(diff|sync|backup|restore)$/.exec(target(command)) ?? [];
+  const [, environments] = /^env-(diff|sync|backup|restore|types|migrate)$/.exec(target(command)) ?? [];
   const folder = environments !== undefined ? `../../../nx-env-sync/src/executors/${environments}` : target(command) === 'build-manifest' ? '../../../nx-build-manifest/src/executors/generate' : join('../executors', target(command) === 'prune-releases' ? 'prune' : target(command));
   const schema = JSON.parse(readFileSync(join(__dirname, folder, 'schema.json'), 'utf8')) as { properties: object };
   const options = words(command).flatMap((word) => /^--([A-Za-z-]+)/.exec(word)?.[1] ?? []).map((name) => name.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase()));

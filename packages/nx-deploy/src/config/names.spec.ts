@@ -66,7 +66,7 @@ describe('the options of the plugin', () => {
   it('leave target names as they are unless they say otherwise', () => {
     expect(targetNames(undefined)).toEqual({
       deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume',
-      repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', envDiff: 'env-diff', envSync: 'env-sync', envBackup: 'env-backup', envRestore: 'env-restore', buildManifest: 'build-manifest',
+      repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', envDiff: 'env-diff', envSync: 'env-sync', envBackup: 'env-backup', envRestore: 'env-restore', envTypes: 'env-types', envMigrate: 'env-migrate', buildManifest: 'build-manifest',
       buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image', package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
     });
     expect(targetNames({ targetNames: { deploy: 'ship', status: '' } })).toMatchObject({ deploy: 'ship', status: 'status' });

@@ -4,7 +4,7 @@ export const PLUGIN = 'nx-deploy/plugin';
 
 /** Each inferred target and its usual name. `prune` is what @nx/js calls the pruning of a lock file, in every Node application that its generators make with a Dockerfile. */
 export const TARGETS = {
-  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', envDiff: 'env-diff', envSync: 'env-sync', envBackup: 'env-backup', envRestore: 'env-restore', buildManifest: 'build-manifest',
+  deploy: 'deploy', rollback: 'rollback', approve: 'approve', reject: 'reject', status: 'status', logs: 'logs', maintenance: 'maintenance', pause: 'pause', resume: 'resume', repair: 'repair', unlock: 'unlock', prune: 'prune-releases', destroy: 'destroy', envValidate: 'env-validate', envDiff: 'env-diff', envSync: 'env-sync', envBackup: 'env-backup', envRestore: 'env-restore', envTypes: 'env-types', envMigrate: 'env-migrate', buildManifest: 'build-manifest',
   buildImage: 'build-image', pushImage: 'push-image', loadImage: 'load-image', inspectImage: 'inspect-image',
   package: 'package', stage: 'stage', compile: 'compile', phases: 'phases',
 } as const;
@@ -48,6 +48,8 @@ export function targetNames(options: PluginOptions | undefined): TargetNames {
     envSync: given.envSync || TARGETS.envSync,
     envBackup: given.envBackup || TARGETS.envBackup,
     envRestore: given.envRestore || TARGETS.envRestore,
+    envTypes: given.envTypes || TARGETS.envTypes,
+    envMigrate: given.envMigrate || TARGETS.envMigrate,
     buildManifest: given.buildManifest || TARGETS.buildManifest,
     buildImage: given.buildImage || TARGETS.buildImage,
     pushImage: given.pushImage || TARGETS.pushImage,

@@ -98,6 +98,20 @@ describe('a report', () => {
     expect(written).toBe((await start({ environment: 'production', format })).printed);
   });
 
+  it.each([
+    ['a value of 1 MB', `A=${PLANTED.repeat(55_000)}\n`], ['a line of 1 MB that is none', `${PLANTED.repeat(55_000)}\n`], ['a file that is too large', `A=${PLANTED.repeat(60_000)}\n`],
+    ['a megabyte in quotes', `A="${`${PLANTED}\n`.repeat(50_000)}"\n`], ['keys with everything', `A\u001b[31m${PLANTED}=1\n\u0000${PLANTED}=1\n$(${PLANTED})=1\n\`${PLANTED}\`=1\n__proto__=${PLANTED}\n`],
+    ['values with everything', `TOKEN=$(${PLANTED})\u0007\nB='\`${PLANTED}\`\n\u001b[2J'\nC="\\n${PLANTED}\u202e"\n`],
+  ])('of %s is short, plain and tells no value', async (_, text) => {
+    place.write({ 'environments/production.env': text, 'environments/env.schema.json': `{"properties":{"A":{"minLength":4},"TOKEN":{"x-secret":true,"format":"uri"},"B\\n\\u001b[31m":{},"C":{"enum":["x\\u0007"]}}}` });
+    for (const format of ['text', 'json', 'sarif'] as const) {
+      const { printed } = await start({ environment: 'production', format });
+      expect(printed).toMatch(/^[\n\x20-\x7e]+$/);
+      expect(printed).not.toContain('4711');
+      expect(printed.length).toBeLessThan(20_000);
+    }
+  });
+
   it('of an environment that is not there is one for programs too', async () => {
     place.write({ 'environments/staging.env': 'A=1\n' });
     for (const [options, first] of [[{}, 'no environment was named'], [{ environment: 'x/y' }, 'environment x/y of api does not exist'], [{ environment: 'prod' }, 'environment prod of api does not exist']] as const) {

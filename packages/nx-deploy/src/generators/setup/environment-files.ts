@@ -1,9 +1,9 @@
 /** The environment files of a project: one per environment and a schema of the variables that its source reads. Existing ones stay. */
 import { joinPathFragments } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
+import { isSecretName } from 'nx-env-sync';
 import { child, readLoose } from './loose-json.js';
 
-const SECRET = /(^|_)(SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|(API|PRIVATE|ACCESS|SIGNING|ENCRYPTION)_?KEY)(_|$)/;
 const ASSIGNED = /^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=/gm;
 
 export interface EnvironmentFiles {
@@ -70,7 +70,7 @@ function schemaOf(tree: Tree, { variables, environments, root }: EnvironmentFile
   const properties = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, file]): [string, object] => [name, {
     type: 'string',
     description: `${variables.has(name) ? 'Read' : 'Set'} in ${printable(file)}.`,
-    ...(SECRET.test(name.toUpperCase()) ? { 'x-secret': true } : {}),
+    ...(isSecretName(name) ? { 'x-secret': true } : {}),
   }]);
   return `${JSON.stringify({
     $schema: 'http://json-schema.org/draft-07/schema#',

@@ -105,6 +105,15 @@ describe('executor migrate', () => {
     expect(place.read(`${OWN}/dev.env`)).toContain('URL=https://${SERVER}/');
   });
 
+  it('refuses what no line can hold any more, and changes nothing', async () => {
+    const long = 'A_MUCH_LONGER_NAME_THAN_BEFORE';
+    place.write({ [`${OWN}/env.schema.json`]: { 'x-expand': true, properties: { [long]: { 'x-renamed-from': 'A' }, B: {} } }, [`${OWN}/dev.env`]: `A=1\nB=${'x'.repeat(128 * 1024 - 10)}\${A}\n` });
+    const before = place.read(`${OWN}/dev.env`);
+    expect(await run()).toBe(false);
+    expect(place.printed()).toMatch(/^error: some keys cannot be migrated\n {2}- apps\/api\/environments\/dev\.env:2 B: cannot be changed: B: its value makes it \d+ bytes long; no process can receive more than 131071\n/);
+    expect(place.read(`${OWN}/dev.env`)).toBe(before);
+  });
+
   it('sets new keys to their default where that is asked for, secrets and what the platform sets left out', async () => {
     place.write({ [`${SHARED}/dev.env`]: 'THERE=1\n', [`${OWN}/env.schema.json`]: { properties: { NEW: { type: 'integer', default: 3 }, TIER: { 'x-tiers': { dev: { default: "it's" } } }, THERE: { default: '2' }, TOKEN: { 'x-secret': true, default: PLANTED }, NONE: {}, ODD: { default: [] } } } });
     expect(await run()).toBe(true);
