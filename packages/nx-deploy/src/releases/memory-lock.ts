@@ -28,7 +28,7 @@ export function memoryLock(what: string): Lock {
   };
 }
 
-function lostError(what: string): DeployError {
+export function lostError(what: string): DeployError {
   return new DeployError('ND-LEASE-LOST', {
     what: `the lock of ${what} is no longer held by this run`, why: 'it was taken away by unlock, or has run out', next: 'see what status says, then run repair or deploy again',
   });

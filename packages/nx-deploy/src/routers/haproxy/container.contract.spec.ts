@@ -44,7 +44,7 @@ describeWithEngine('the router in a container', (engine) => {
   }
 
   it('takes changes of shares and of structure under load without a failed request, and comes back with all of them after a kill', async () => {
-    const { router: made, name } = await router('nxd-router-spec');
+    const { router: made, name } = await router(`nxd-router-${process.pid}`);
     const [a, b] = [await service(A, '1'), await service(B, '1')];
     const port = await freePort();
     const shares = (weight: number) => route(port, [a.target, b.target], { [A]: 100 - weight, [B]: weight });
@@ -83,13 +83,14 @@ describeWithEngine('the router in a container', (engine) => {
   }, 120_000);
 
   it('is told apart: a name that is taken, an image that is not there, an engine that does not answer', async () => {
-    engine().docker(['create', '--name=foreign', IMAGE]);
-    started.push('foreign');
+    const foreign = `nxd-foreign-${process.pid}`;
+    engine().docker(['create', `--name=${foreign}`, IMAGE]);
+    started.push(foreign);
     const run = (name: string, image: string): Promise<string> => client.ask('start it', ['run', '--detach', '--pull=never', `--name=${name}`, image]);
-    await expect(run('foreign', IMAGE)).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
-    await expect(run('other', 'nope.invalid/none:1')).rejects.toMatchObject({ code: 'ND-ARTIFACT-MISSING' });
+    await expect(run(foreign, IMAGE)).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
+    await expect(run(`${foreign}-other`, 'nope.invalid/none:1')).rejects.toMatchObject({ code: 'ND-ARTIFACT-MISSING' });
     await expect(new EngineClient({ program: 'docker', variables: { ...engine().env, DOCKER_HOST: 'unix:///nope.sock' } }).ask('look', ['ps'])).rejects.toMatchObject({ code: 'ND-ENGINE-UNREACHABLE' });
     await expect(new EngineClient({ program: 'docker', context: 'nope', variables: engine().env }).ask('look', ['ps'])).rejects.toMatchObject({ code: 'ND-ENGINE-UNREACHABLE' });
-    expect(engine().docker(['inspect', '--format', '{{.State.Status}}', 'foreign']).trim()).toBe('created');
+    expect(engine().docker(['inspect', '--format', '{{.State.Status}}', foreign]).trim()).toBe('created');
   }, 120_000);
 }, HAPROXY_PROGRAMS);

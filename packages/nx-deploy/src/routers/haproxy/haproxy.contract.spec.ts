@@ -54,6 +54,23 @@ describeWith(['haproxy', 'flock', 'perl'], 'HAProxy under load', () => {
     expect(Object.keys(report.releases).sort()).toEqual([1, 2, 3, 4, 5].map(releaseNamed));
   }, 240_000);
 
+  test('requests of 8 seconds, streams and sockets outlive a change of release and a reload within a drain of 30 s', async () => {
+    const { router } = running;
+    const [before, after] = [await service(releaseNamed(1), '1'), await service(releaseNamed(2), '1')];
+    await router.set(route(port, [before.target], { [releaseNamed(1)]: 100 }));
+    const load = await startLoad({ url: `http://127.0.0.1:${port}`, rate: 20, mix: { slow: 40, events: 30, socket: 30 }, slowMs: 8_000, events: { count: 40, interval: 200 }, messages: { count: 40, interval: 200 }, drainMs: 20_000 });
+    await sleep(1_000);
+    await router.set(route(port, [before.target, after.target], { [releaseNamed(1)]: 0, [releaseNamed(2)]: 100 }));
+    // A change of structure.
+    await router.set(route(port, [after.target], { [releaseNamed(2)]: 100 }, { drain: 90_000 }));
+    expect(await router.inFlight('api (test, acme)', before.target)).toBeGreaterThan(0);
+    expect(await router.drained('api (test, acme)', before.target, 30_000)).toBe(true);
+    await before.stop();
+    const report = await load.stop();
+    told('requests of 8 seconds', report);
+    expect(report).toMatchObject({ failures: 0, firstFailures: [] });
+  }, 240_000);
+
   test('a share of 10 percent is 10 percent, within one point', async () => {
     const [stable, fresh] = [releaseNamed(1), releaseNamed(2)];
     const all = await Promise.all([service(stable, '1'), service(stable, '2'), service(stable, '3'), service(fresh, '1')]);

@@ -59,6 +59,32 @@ describe('a client', () => {
   });
 });
 
+describe('a program that is held', () => {
+  const client = (text: string): EngineClient => new EngineClient({ program: 'docker', context: 'prod', variables: program('docker', text) });
+
+  it('answers line by line, in whatever pieces they come, and ends with its input', async () => {
+    const held = await client('echo "$@"; printf "in "; sleep 0.2; echo pieces; while read -r line; do echo "got $line"; done; echo bye >&2; exit 4').hold(['run', '-i']);
+    expect(await held.line(20_000)).toBe('--context=prod run -i');
+    expect(await held.line(20_000)).toBe('in pieces');
+    held.send('one');
+    expect(await held.line(20_000)).toBe('got one');
+    expect(await held.line(50)).toBeUndefined();
+    await held.close(20_000);
+    expect(await held.ended).toEqual({ exitCode: 4, complaints: 'bye\n' });
+    held.send('late');
+    expect(await held.line(20_000)).toBeUndefined();
+  });
+
+  it('is ended when it does not end by itself, and named when it is not installed', async () => {
+    const held = await client('trap "" TERM; echo up; while :; do sleep 1; done').hold([]);
+    expect(await held.line(20_000)).toBe('up');
+    await held.close(50);
+    expect(await held.ended).toMatchObject({ exitCode: -1 });
+    expect(await held.line(20_000)).toBeUndefined();
+    await expect(new EngineClient({ program: 'docker', variables: { PATH: root } }).hold([])).rejects.toMatchObject({ code: 'ND-ENGINE-MISSING' });
+  });
+});
+
 describe('the environment of a container', () => {
   it('goes by a file of mode 0600 that is gone afterwards, and a value of several lines by the environment of the client', async () => {
     const values = { B: 'x=y # "z" $HOME \\', A: '', LINES: 'a\nb', SPACE: ' a ', LONG: 'l'.repeat(70_000) };

@@ -7,6 +7,7 @@ import { baseEnvironment, pick } from '../environment.js';
 import { killGroup } from '../run.js';
 import { withEnvironment, type ContainerEnvironment } from './environment.js';
 import { failedCall, missingProgram, slowCall } from './failures.js';
+import { hold, type Held } from './held.js';
 import { CLIENT_VARIABLES } from './variables.js';
 
 export interface EngineOptions {
@@ -69,7 +70,19 @@ export class EngineClient {
   async ask(what: string, args: readonly string[], options: CallOptions = {}): Promise<string> {
     const { exitCode, output, complaints } = await this.call(what, args, options);
     if (exitCode === 0) return output;
-    throw failedCall({ program: this.options.program, engine: this.name, what, said: complaints });
+    throw this.failure(what, complaints);
+  }
+
+  /** Starts a program that is held by its standard input. Rejects with ND-ENGINE-MISSING where the client is not installed. */
+  async hold(args: readonly string[]): Promise<Held> {
+    const held = await hold([...this.prefix, ...args], this.env);
+    if (!held.started) throw missingProgram(this.options.program);
+    return held;
+  }
+
+  /** The name of what a failed call said; `what` as in {@link ask}. */
+  failure(what: string, said: string): DeployError {
+    return failedCall({ program: this.options.program, engine: this.name, what, said });
   }
 
   /** Variables for a container that `use` starts. */

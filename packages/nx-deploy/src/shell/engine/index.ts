@@ -1,3 +1,4 @@
 export { EngineClient, type Called, type CallOptions, type EngineOptions } from './client.js';
 export type { ContainerEnvironment } from './environment.js';
 export { CLIENT_VARIABLES } from './variables.js';
+export type { Held } from './held.js';

@@ -1,0 +1,20 @@
+/** Labels by which nx-deploy knows its own containers on an engine. Whatever lacks them is somebody else's, and is never touched. */
+import { keyName, type ServiceKey } from '../../releases/index.js';
+
+/** Reverse-DNS names, as Docker asks of labels that are not a user's own. */
+export const LABELS = {
+  role: 'io.nx-deploy.role', workspace: 'io.nx-deploy.workspace', environment: 'io.nx-deploy.environment', service: 'io.nx-deploy.service', holder: 'io.nx-deploy.holder',
+} as const;
+
+export type Role = 'lock';
+
+/** `--label` for each: who it is of, and what for. */
+export function labelArguments(key: ServiceKey, role: Role, more: Readonly<Partial<Record<keyof typeof LABELS, string>>> = {}): readonly string[] {
+  const all = { role, workspace: key.workspace, environment: key.environment, service: key.service, ...more };
+  return Object.entries(all).map(([name, value]) => `--label=${LABELS[name as keyof typeof LABELS]}=${value}`);
+}
+
+/** The same for the same service on every machine; other workspaces, environments and services have others. */
+export function containerName(key: ServiceKey, role: Role): string {
+  return `nx-deploy-${role}-${keyName(key)}`;
+}
