@@ -43,8 +43,6 @@ function globals({ folder, routes }: Rendered, structure: string): readonly stri
     'fd-hard-limit 65536',
     `stats socket ${folder}/admin.sock mode 600 level admin expose-fd listeners`,
     `hard-stop-after ${stop}ms`,
-    // What is closed all the same is closed one by one.
-    'close-spread-time 5s',
     `setenv ${STRUCTURE} ${structure}`,
   ];
 }
@@ -52,6 +50,6 @@ function globals({ folder, routes }: Rendered, structure: string): readonly stri
 const DEFAULTS = [
   'defaults', 'mode http', 'timeout connect 2s', 'timeout http-request 30s', 'timeout http-keep-alive 60s', 'timeout client 5m', 'timeout server 5m',
   'timeout tunnel 1h', 'timeout queue 30s', 'retries 3', 'option redispatch 1',
-  // A worker that leaves says so in the next answer, rather than closing on a request that is on its way.
+  // A worker that leaves says so in the next answer, rather than closing on a request that is on its way. With a close-spread-time it would close all the same.
   'option idle-close-on-response',
 ] as const;
