@@ -89,6 +89,8 @@ describe('git that does not tell', () => {
       await writeFile(join(root, '.git'), 'gitdir: /nowhere/git\n');
     }, 'fatal: not a git repository: /nowhere/git'],
     ['a git that is killed', async () => { process.env['PATH'] = `${await instead('kill -9 $$')}${delimiter}${saved['PATH'] ?? ''}`; }, 'git rev-parse was ended by SIGKILL'],
+    ['a git that fails without a word', async () => { process.env['PATH'] = await instead('exit 7'); }, 'it said nothing (exit code 7)'],
+    ['a git that says something else', async () => { process.env['PATH'] = await instead('echo true'); }, 'git log said true of the commit'],
     ['a git that may not be started', async () => { process.env['PATH'] = await instead('', 0o644); }, 'git cannot be started (EACCES)'],
   ])('of %s is an error', async (_, spoil, why) => {
     await commit();

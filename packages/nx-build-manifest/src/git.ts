@@ -25,8 +25,8 @@ export class GitError extends Error {
   /** What to do about it. */
   readonly next: string;
 
-  constructor(folder: string, { complaint }: Ended) {
-    const why = printable(/^(?:fatal|error): .*/m.exec(complaint)?.[0] ?? complaint);
+  constructor(folder: string, { complaint, exitCode }: Ended) {
+    const why = printable(/^(?:fatal|error): .*/m.exec(complaint)?.[0] ?? complaint) || `it said nothing (exit code ${String(exitCode)})`;
     const advised = /^\s*(git config --global --add safe\.directory .+)$/m.exec(complaint)?.[1];
     const next = advised === undefined ? 'see to it that "git status" works there' : `run: ${printable(advised)}`;
     super(`git does not tell the commit of ${printable(folder, 300)}: ${why}; ${next}`);
@@ -75,6 +75,7 @@ function gitEnvironment(): NodeJS.ProcessEnv {
 export async function askGit(folder: string, args: readonly string[], { timeout = TIMEOUT_MS, any = false }: Limits = {}): Promise<Ended | undefined> {
   // A repository may name a program in core.fsmonitor that git would start.
   const argv = ['-c', 'core.fsmonitor=false', '-c', 'core.quotePath=true', ...args];
+  const command = `git ${String(args[0])}`;
   return new Promise((done) => {
     const child = spawn('git', argv, { cwd: folder, env: gitEnvironment(), windowsHide: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const output: Buffer[] = [];
@@ -90,19 +91,19 @@ export async function askGit(folder: string, args: readonly string[], { timeout 
       child.stdout.destroy();
       child.stderr.destroy();
     };
-    const timer = setTimeout(() => stop({ output: '', complaint: `git ${args[0] ?? ''} had not ended after ${timeout / 1000} s` }), timeout);
-    child.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ENOENT' ? undefined : { output: '', complaint: `git cannot be started (${error.code ?? error.message})` }));
+    const timer = setTimeout(() => stop({ output: '', complaint: `${command} had not ended after ${timeout / 1000} s` }), timeout);
+    child.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ENOENT' ? undefined : { output: '', complaint: `git cannot be started (${String(error.code)})` }));
     child.stdout.on('data', (chunk: Buffer) => {
       output.push(chunk);
       if (any) stop({ exitCode: 0, output: chunk.toString('utf8'), complaint: '' });
-      else if (bytesOf(output) > MAX_OUTPUT_BYTES) stop({ output: '', complaint: `git ${args[0] ?? ''} said more than ${MAX_OUTPUT_BYTES} bytes` });
+      else if (bytesOf(output) > MAX_OUTPUT_BYTES) stop({ output: '', complaint: `${command} said more than ${MAX_OUTPUT_BYTES} bytes` });
     });
     child.stderr.on('data', (chunk: Buffer) => {
       if (bytesOf(complaint) < MAX_COMPLAINT_BYTES) complaint.push(chunk);
     });
     child.on('close', (code, signal) => {
       const ended = { output: Buffer.concat(output).toString('utf8'), complaint: Buffer.concat(complaint).toString('utf8') };
-      end(code === null ? { ...ended, complaint: `git ${args[0] ?? ''} was ended by ${signal ?? 'a signal'}` } : { ...ended, exitCode: code });
+      end(code === null ? { ...ended, complaint: `${command} was ended by ${String(signal)}` } : { ...ended, exitCode: code });
     });
   });
 }
@@ -125,13 +126,15 @@ export async function gitFacts(folder: string): Promise<GitFacts | undefined> {
     askGit(folder, ['symbolic-ref', '--quiet', '--short', 'HEAD']),
   ]);
   if (inside === undefined || /^fatal: not a git repository \(or any /m.test(inside.complaint)) return undefined;
-  const must = (answer: Ended | undefined, ...codes: readonly number[]): Ended => {
-    if (answer?.exitCode !== undefined && codes.includes(answer.exitCode)) return answer;
-    throw new GitError(folder, answer ?? { output: '', complaint: 'git is no longer there' });
+  const must = (answer: Ended = { output: '', complaint: 'git is no longer there' }, ...codes: readonly number[]): Ended => {
+    if (answer.exitCode !== undefined && codes.includes(answer.exitCode)) return answer;
+    throw new GitError(folder, answer);
   };
   // 1 is a quiet no: there is no commit, no such path in it, no branch.
   if (must(inside, 0).output.trim() !== 'true' || must(head, 0, 1).exitCode === 1) return undefined;
-  const [, commit = '', seconds] = /^([0-9a-f]{40,64}) (\d+)\n$/.exec(must(log, 0).output) ?? [];
+  const { output } = must(log, 0);
+  const [, commit, seconds] = /^([0-9a-f]{40,64}) (\d+)\n$/.exec(output) ?? [];
+  if (commit === undefined) throw new GitError(folder, { output, complaint: `git log said ${output} of the commit` });
   if (must(tracked, 0, 1).exitCode === 1) return undefined;
   const branch = must(symbolic, 0, 1).output.trim();
   const status = must(await askGit(folder, ['status', '--porcelain', '--untracked-files=no'], { any: true }), 0);
