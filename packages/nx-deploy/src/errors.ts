@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   'ND-ENVIRONMENT-UNKNOWN': 'refused',
   'ND-GATE-FAILED': 'failed',
   'ND-GATE-INCONCLUSIVE': 'failed',
+  'ND-GIT-FAILED': 'refused',
   'ND-HOOK-FAILED': 'failed',
   'ND-IMAGE-BUILD-FAILED': 'failed',
   'ND-IMAGE-INCOMPLETE': 'refused',
@@ -127,8 +128,14 @@ export type SerializedError = ErrorParts & { readonly code: ErrorCode };
 /** Wraps whatever was thrown; a DeployError passes through unchanged. */
 export function asDeployError(thrown: unknown): DeployError {
   if (thrown instanceof DeployError) return thrown;
+  if (isGitError(thrown)) return new DeployError('ND-GIT-FAILED', { what: 'git does not tell the commit', why: thrown.why, next: thrown.next }, { cause: thrown });
   const why = thrown instanceof Error ? thrown.message : String(thrown);
   return new DeployError('ND-INTERNAL', { what: 'an unexpected error', why, next: 'report it together with the agent log (nx-deploy agent status names its path)' }, { cause: thrown });
+}
+
+/** That of nx-build-manifest, known by its name: nothing is imported here. */
+function isGitError(thrown: unknown): thrown is Error & { readonly why: string; readonly next: string } {
+  return thrown instanceof Error && thrown.name === 'GitError' && 'why' in thrown && 'next' in thrown;
 }
 
 /** The code of a system error (`ENOENT`, say); undefined for everything else. */

@@ -1,5 +1,5 @@
 /** Makes the package of a project: collects, writes, takes it apart again and starts the service from it. Nothing but files is made, so that Nx's cache restores all of it. */
-import { buildFacts, buildManifest, type BuildFacts, type GraphView, type ProjectGraphFacts } from 'nx-build-manifest';
+import { buildFacts, buildManifest, missingGit, type BuildFacts, type GraphView, type ProjectGraphFacts } from 'nx-build-manifest';
 import { realpath } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { quoted } from '../archive/manifest.js';
@@ -107,7 +107,9 @@ async function make(making: Making): Promise<Made> {
     const archive = await step('write', () => writeArchive(folder, archiveName(service, facts.version, facts.git?.commitTime), entriesOf(files), timeOf(facts, context.variables)));
     return { contents, files, archive, compatibility, warnings: application.warnings };
   });
-  const { contents, files, archive, compatibility, warnings } = written;
+  const { contents, files, archive, compatibility } = written;
+  const unknown = facts.git === undefined ? await missingGit(context.workspaceRoot) : undefined;
+  const warnings = [...written.warnings, ...unknown === undefined ? [] : [unknown]];
   try {
     const healthyMs = await validate(making, archive);
     const sizes = await step('compare', () => sizeReport({ ...context, files, sources: contents.sources, excluded: matcher(artifact.exclude), archive: archive.size, signal }));

@@ -1,6 +1,6 @@
 /** What a package is told by variables and files that Nx does not see, what never goes into one, and what is left of one that was not finished. */
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePackage } from '../package.js';
 import { Recorder, Workbench } from '../workbench.spec-support.js';
@@ -70,8 +70,11 @@ test('key, builder, run, repository and branch come from variables, and lock fil
     buildDefinition: { resolvedDependencies: [{ uri: 'git+https://example.com/shop.git@refs/heads/release' }, { name: 'package-lock.json', digest: { sha256: createHash('sha256').update('{"lockfileVersion": 3}').digest('hex') } }] },
     runDetails: { builder: { id: 'https://ci.example.com/builder' }, metadata: { invocationId: 'https://ci.example.com/run/7' } },
   });
-  const refused = await pack(bench, {}, {}, { ...variables, NX_DEPLOY_BUILDER: 'two words', NX_DEPLOY_BRANCH: 'a\nb' });
-  expect(refused.document.error).toMatchObject({ code: 'ND-OPTION-INVALID', problems: [expect.stringContaining('NX_DEPLOY_BUILDER'), expect.stringContaining('NX_DEPLOY_BRANCH')] });
+  for (const [name, value, why] of [['NX_DEPLOY_BUILDER', 'two words', /builder/], ['NX_DEPLOY_BRANCH', 'a\nb', /branch/], ['NX_DEPLOY_REPOSITORY', 'https://user:hunter2@example.com/shop', /repository/]] as const) {
+    const { document: refused } = await pack(bench, {}, {}, { ...variables, [name]: value });
+    expect(refused.error).toMatchObject({ code: 'ND-OPTION-INVALID', why: expect.stringMatching(why) });
+    expect(JSON.stringify(refused)).not.toContain('hunter2');
+  }
 });
 
 test('another service name is no reason to keep the package of the old one', async () => {
@@ -113,4 +116,19 @@ test('the hash for the cache of Nx follows reports and the content of the key, a
   expect(new Set([bare, reported, worse, signed, rotated]).size).toBe(5);
   await bench.write('apps/api/notes.txt', 'x');
   expect([await hash(), await hash({ NX_DEPLOY_SIGN_KEY: 'keys/release.key' })]).toEqual([worse, rotated]);
+});
+
+test('a repository that git refuses to read is told with what git says of it, and makes no package', async () => {
+  await project();
+  await commit(bench);
+  await bench.write('bin/git', '#!/bin/sh\necho "fatal: detected dubious ownership in repository" >&2\nexit 128\n');
+  chmodSync(join(bench.root, 'bin/git'), 0o755);
+  const path = process.env['PATH'];
+  process.env['PATH'] = `${join(bench.root, 'bin')}:${path ?? ''}`;
+  try {
+    expect((await pack(bench)).document.error).toMatchObject({ code: 'ND-GIT-FAILED', why: expect.stringContaining('dubious ownership') });
+  } finally {
+    process.env['PATH'] = path;
+  }
+  expect(names(packagesOf(bench))).toEqual([]);
 });

@@ -1,10 +1,9 @@
 /** The list of digests of a package, and the signatures over it when there is a key to sign with. */
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { formatChecksums, hashFile, readSigningKey, signPackage, SIGNATURE_FILES, type BuildFacts, type SigningKey } from 'nx-build-manifest';
+import { buildSubject, formatChecksums, hashFile, readSigningKey, signPackage, SIGNATURE_FILES, type BuildFacts, type SigningKey } from 'nx-build-manifest';
 import { quoted, unsafe } from '../../archive/manifest.js';
 import { DeployError, errorCode } from '../../errors.js';
-import { LOCK_FILES } from '../../image/dependencies/installed/package-program.js';
 import type { PackedFile } from '../../package/application.js';
 import { inMemory } from '../../package/contents.js';
 import { CHECKSUMS } from '../../package/layout.js';
@@ -60,20 +59,12 @@ export interface Site {
   readonly facts: BuildFacts;
 }
 
-async function subjectOf({ context, facts: { service, version, buildId, git } }: Site): Promise<Parameters<typeof signPackage>[0]['build']> {
-  const { builder, invocation, repository, branch = git?.branch } = provenance(context);
-  const locks = await Promise.all(Object.keys(LOCK_FILES).map((name) => hashFile(join(context.workspaceRoot, name)).then(({ sha256 }) => ({ name, sha256 }), () => undefined)));
-  return {
-    name: service, version, ...(buildId === undefined ? {} : { buildId }), ...(builder === undefined ? {} : { builder }), ...(invocation === undefined ? {} : { invocation }),
-    ...(git === undefined ? {} : { source: { commit: git.commit, dirty: git.dirty, ...(branch === undefined ? {} : { branch }), ...(repository === undefined ? {} : { repository }) } }),
-    inputs: locks.filter((lock) => lock !== undefined),
-  };
-}
-
-/** @throws DeployError ND-OPTION-INVALID for what is no single line of printable ASCII */
-function provenance({ variables }: ProjectContext): Partial<Readonly<Record<keyof typeof PROVENANCE_VARIABLES, string>>> {
-  const given = Object.entries(PROVENANCE_VARIABLES).flatMap(([name, variable]) => (variables[variable] ? [[name, variable, variables[variable]] as const] : []));
-  const problems = given.flatMap(([, variable, value]) => (/^[!-~]{1,500}$/.test(value) ? [] : [`${variable}: it must be printable ASCII without spaces, at most 500 characters`]));
-  if (problems.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: 'the provenance of the package cannot be written', problems, next: 'correct these variables, or take them away' });
-  return Object.fromEntries(given.map(([name, , value]) => [name, value]));
+/** @throws DeployError ND-OPTION-INVALID for a variable that cannot stand in a provenance */
+async function subjectOf({ context: { workspaceRoot, variables }, facts }: Site): Promise<Awaited<ReturnType<typeof buildSubject>>> {
+  const stated = Object.fromEntries(Object.entries(PROVENANCE_VARIABLES).flatMap(([name, variable]) => (variables[variable] ? [[name, variables[variable]]] : [])));
+  try {
+    return await buildSubject(facts, workspaceRoot, stated);
+  } catch (thrown) {
+    throw new DeployError('ND-OPTION-INVALID', { what: 'the provenance of the package cannot be written', where: Object.values(PROVENANCE_VARIABLES).filter((variable) => variables[variable]).join(', '), why: thrown instanceof Error ? thrown.message : String(thrown), next: 'correct these variables, or take them away' });
+  }
 }
