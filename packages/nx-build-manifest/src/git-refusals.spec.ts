@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { buildFacts } from './build-facts.js';
 import { commitsBetween } from './commits-between.js';
-import generate from './executors/generate/generate.js';
+import generate from './executors/generate/executor.js';
 import { askGit, GitError, gitFacts, missingGit } from './git.js';
 import { buildManifest } from './manifest.js';
 import { sbom } from './sbom/sbom.js';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { diffManifests } from './diff/diff.js';
 import { diffText } from './diff/text.js';
-import generate, { type GenerateOptions } from './executors/generate/generate.js';
+import generate, { type GenerateOptions } from './executors/generate/executor.js';
 import { exportManifest } from './export/export.js';
 import { parsePolicy } from './readiness/judge.js';
 import { SUBJECTS } from './readiness/policy.js';

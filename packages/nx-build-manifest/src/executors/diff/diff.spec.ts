@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ManifestDiff } from '../../diff/diff.js';
 import { later, manifest } from '../../sample.spec-support.js';
 import { printedBy, testWorkspace } from '../../workspace.spec-support.js';
-import diffExecutor, { type DiffOptions } from './diff.js';
+import diffExecutor, { type DiffOptions } from './executor.js';
 
 const workspace = testWorkspace();
 const start = async (options: DiffOptions): ReturnType<typeof printedBy<{ success: boolean }>> =>

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifest, run } from '../../sample.spec-support.js';
 import { printedBy, testWorkspace } from '../../workspace.spec-support.js';
-import exportExecutor, { type ExportOptions } from './export.js';
+import exportExecutor, { type ExportOptions } from './executor.js';
 
 const workspace = testWorkspace();
 const FOLDER = 'dist/manifests/apps/api';

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildManifest } from '../../manifest.js';
-import generate, { type GenerateContext, type GenerateOptions } from './generate.js';
+import generate, { type GenerateContext, type GenerateOptions } from './executor.js';
 
 let root: string;
 let printed: string;

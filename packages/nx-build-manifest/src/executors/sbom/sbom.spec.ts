@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceOf, type TestWorkspace } from '../../sbom/workspace.spec-support.js';
-import sbomExecutor, { type SbomContext, type SbomOptions } from './sbom.js';
+import sbomExecutor, { type SbomContext, type SbomOptions } from './executor.js';
 
 let workspace: TestWorkspace;
 let printed: string;

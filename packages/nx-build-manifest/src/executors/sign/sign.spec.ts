@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ecdsaKey, folderWith, minisignKey, PACKAGE } from '../../signing/signing.spec-support.js';
-import verify, { type VerifyOptions } from '../verify/verify.js';
-import sign, { type SignOptions } from './sign.js';
+import verify, { type VerifyOptions } from '../verify/executor.js';
+import sign, { type SignOptions } from './executor.js';
 
 const KEY = ecdsaKey();
 let root: string;
