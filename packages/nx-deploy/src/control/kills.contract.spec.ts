@@ -18,7 +18,7 @@ const WHENS: readonly When[] = ['before', 'after', 40];
 /** The one whose deploy an ordinary run kills at every write; with the same seed a walker has another one. */
 const WHOLE = inTurn(STRATEGIES, 2, SEED);
 /** Kills of the deploys of the others. */
-const SAMPLE = 2;
+const SAMPLE = 1;
 /** Requests in flight when an agent is killed, at 100 a second; a machine that answers slowly has more of them. */
 const LOST_PER_KILL = 6;
 

@@ -7,7 +7,7 @@ import { A, closeAll, freePort, haproxy, instance, placeIn, route, service, type
 import { HaproxyRouter } from './router.js';
 
 const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
-const ROUNDS = SOAK ? 200 : 30;
+const ROUNDS = SOAK ? 200 : 10;
 const RATE = 100;
 
 const releaseNamed = (number: number): string => `r${String(number).padStart(12, '0')}`;
@@ -121,7 +121,7 @@ describeWith(['haproxy', 'flock', 'perl'], 'HAProxy under load', () => {
     await running.router.set(route(port, targets, { [releaseNamed(1)]: 100 }));
     const load = await startLoad({ url: `http://127.0.0.1:${port}`, rate: RATE, mix: { get: 50, fresh: 35, post: 15 } });
     const place = placeIn(running.folder);
-    for (let kill = 0; kill < (SOAK ? 200 : 20); kill += 1) {
+    for (let kill = 0; kill < (SOAK ? 200 : 8); kill += 1) {
       // Every other one is a change of structure.
       const rest = { drain: 80_000 + (kill % 2) * 1_000 * (kill + 1) };
       const weight = (kill * 7) % 101;
