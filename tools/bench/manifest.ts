@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { hashFile } from 'nx-build-manifest';
-import generate from 'nx-build-manifest/dist/executors/generate/generate.js';
+import generate from 'nx-build-manifest/dist/executors/generate/executor.js';
 import { against, median, medianRatio, ms, span } from './figures.js';
 import { find } from './programs.js';
 import { table } from './table.js';
