@@ -6,7 +6,7 @@ export const root = resolve(__dirname, '..');
 export const packageNames = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'] as const;
 
 /** Folders that are made, not kept. The tree is walked rather than asked of git: a machine that tests may lack it. */
-const made = new Set(['.git', 'node_modules', 'dist', 'coverage', '.nx', 'tmp']);
+const made = new Set(['.git', 'node_modules', 'dist', 'coverage', '.nx', '.nx-env-sync', 'tmp']);
 
 /** Every kept text file, relative to the root, with `/` between the parts. */
 export function textFiles(folder = root): string[] {
