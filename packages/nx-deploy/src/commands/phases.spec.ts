@@ -47,6 +47,14 @@ test('until: the last that is run; before the deploy no environment is needed, a
   expect(await report()).not.toHaveProperty('environment');
 });
 
+test('a key to sign with reaches every phase, whichever makes the package', async () => {
+  const tell = 'console.log("signs with " + process.env.NX_DEPLOY_SIGN_KEY)';
+  await nx({ package: tell, deploy: tell });
+  const { exitCode, output } = await run({ key: 'keys/release.key' });
+  expect(exitCode).toBe(0);
+  for (const source of ['package', 'deploy']) expect(output.events).toContainEqual({ type: 'output', source, line: 'signs with keys/release.key' });
+});
+
 test('other names of targets are those of the plugin\'s options', async () => {
   await nx();
   await bench.write('nx.json', { plugins: [{ plugin: 'nx-deploy/plugin', options: { targetNames: { package: 'pack' }, buildTargetName: 'compile-it' } }] });

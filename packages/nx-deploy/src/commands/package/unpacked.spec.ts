@@ -77,6 +77,15 @@ describe('what an environment asks for', () => {
     expect(notes).toEqual(expect.arrayContaining(['signature: signed by own.pub', expect.stringMatching(/^provenance: built by /), expect.stringMatching(/^files: \d+ files have the digests/)]));
   });
 
+  test('two keys of one file name, an earlier and a later one, are told apart by their folders', async () => {
+    const archive = await signed(own?.privateKey);
+    await bench.write('keys/2025/release.pub', other === undefined ? '' : pem(other.publicKey));
+    await bench.write('keys/2026/release.pub', own === undefined ? '' : pem(own.publicKey));
+    await bench.write('apps/api/deploy.json', policy({ keys: ['{workspaceRoot}/keys/2025/release.pub', '{workspaceRoot}/keys/2026/release.pub'] }));
+    const { notes } = await unpacked(archive);
+    expect(notes).toContain('signature: signed by keys/2026/release.pub');
+  });
+
   test.each<[string, () => KeyObject | undefined, object, RegExp[]]>([
     ['another key', () => other?.privateKey, { keys: ['own.pub'] }, [/^signature: checksums\.txt\.sig it does not match/]],
     ['no key', () => undefined, { keys: ['own.pub'] }, [/^signature: the package has no signature/]],
