@@ -33,7 +33,7 @@ const program = bundleFile('walker/killed.spec-support.ts', join(folder, 'killed
 const LOCK_LIMIT = 500;
 const WHENS: readonly Kill['when'][] = ['before', 'after', 40];
 /** Kills of a deploy that is not killed at every write. */
-const SAMPLE = 1;
+const SAMPLE = 2;
 const random = randomly(SEED);
 
 type Point = Pick<Kill, 'at' | 'when'>;
