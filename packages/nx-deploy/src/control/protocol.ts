@@ -3,6 +3,7 @@ import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import type { TaskRequest, TaskResult } from '../engine/task.js';
 import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
+import type { InstanceStatus } from '../platforms/instance-status.js';
 import type { Steering } from '../platforms/local/record.js';
 import type { ConfigValues, LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 import type { ClosureAnswer, ClosureRequest, ClosureStatus } from './closures.js';
@@ -123,16 +124,6 @@ export interface PausedStatus {
   readonly since: string;
   /** Without an answer it is taken back then. */
   readonly expires: string;
-}
-
-export interface InstanceStatus {
-  readonly id: string;
-  readonly release: ReleaseId;
-  readonly state: string;
-  readonly reason: string;
-  readonly port: number;
-  readonly pid?: number;
-  readonly crashes: number;
 }
 
 export interface ServiceStatus {

@@ -1,0 +1,56 @@
+/** One service in one environment on one engine: what a command has to say to reach it, and what it gets. */
+import type { InstanceStatus } from '../instance-status.js';
+import type { ServiceKey } from '../../releases/index.js';
+import type { HaproxyListen } from '../../routers/haproxy/index.js';
+import type { Platform, Upkeep } from '../platform.js';
+
+export interface DockerPlace {
+  readonly program: 'docker' | 'podman';
+  /** A context of docker, or a connection of podman; undefined: the client's own choice. */
+  readonly context?: string;
+  readonly router: {
+    /** Reference of an image with HAProxy 2.6 or later. */
+    readonly image: string;
+    /** host: the router has the ports of the engine's machine. published: it has those that its container publishes (Docker Desktop, rootless engines). */
+    readonly network: 'host' | 'published';
+  };
+}
+
+/** Where the public reaches the service. */
+export interface DockerListen extends Pick<HaproxyListen, 'address' | 'host' | 'path'> {
+  /** Undefined: the one that is in force; there has to be one. */
+  readonly port?: number;
+  /** PEM texts of certificate, chain and key. */
+  readonly certificates?: readonly string[];
+}
+
+/** How requests find their release, as deploy.json says it. */
+export interface DockerSteering {
+  readonly sticky?: boolean;
+  /** Name of a request header by which testers choose. */
+  readonly header?: string;
+}
+
+export interface DockerTarget {
+  readonly key: ServiceKey;
+  /** Checked against the owner that first deployed the service. */
+  readonly owner: string;
+  readonly place: DockerPlace;
+  /** The command's environment, of which the client gets what it needs. */
+  readonly variables: NodeJS.ProcessEnv;
+  /** Undefined: what is in force stays. */
+  readonly listen?: DockerListen;
+  readonly steering?: DockerSteering;
+  /** Where an image comes from that no registry has: absolute folder of its layout, and of the home with the store of base layers. */
+  readonly source?: { readonly layout: string; readonly home: string };
+}
+
+export interface DockerSession {
+  readonly platform: Platform & Upkeep & Required<Pick<Platform, 'metrics' | 'settings'>>;
+  instances(): Promise<readonly InstanceStatus[]>;
+  /** What a status has to tell beside the fleet: that the router does not run, say. */
+  notes(): Promise<readonly string[]>;
+  /** Runs the words once in a container of the release's image; rejects with ND-HOOK-FAILED. */
+  runOnce(release: string, command: readonly string[], timeout: number): Promise<void>;
+  close(): Promise<void>;
+}
