@@ -3,7 +3,7 @@ import type { SerializedError } from '../errors.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import type { TaskRequest, TaskResult } from '../engine/task.js';
 import type { Ability, DeployEvent, LogLine, Ms, Observed, ReleaseId } from '../model/index.js';
-import type { InstanceStatus } from '../platforms/instance-status.js';
+import type { InstanceStatus } from '../platforms/platform.js';
 import type { Steering } from '../platforms/local/record.js';
 import type { ConfigValues, LedgerDecision, LedgerVerdict, LockHolder, ServiceKey } from '../releases/index.js';
 import type { ClosureAnswer, ClosureRequest, ClosureStatus } from './closures.js';

@@ -8,7 +8,7 @@ import { liveRelease, type Ms, type ReleaseId } from '../model/index.js';
 import { localPlatform, urlOf } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
 import type { Actor, JournalRecord, LedgerEntry, LockHolder, ServiceKey } from '../releases/index.js';
-import type { InstanceStatus } from '../platforms/instance-status.js';
+import type { InstanceStatus } from '../platforms/platform.js';
 import type { DecisionStatus, ReleaseStatus, ServiceStatus } from './protocol.js';
 
 const WINDOW: Ms = 5 * 60_000;

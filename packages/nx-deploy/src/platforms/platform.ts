@@ -62,3 +62,15 @@ export interface Upkeep {
   /** Removes all that is stored of a service of which nothing runs any more, except its ledger. */
   erase(): Promise<void>;
 }
+
+/** One instance, as `status` shows it. */
+export interface InstanceStatus {
+  /** `web.1`, say. */
+  readonly id: string;
+  readonly release: ReleaseId;
+  readonly state: string;
+  readonly reason: string;
+  readonly port: number;
+  readonly pid?: number;
+  readonly crashes: number;
+}

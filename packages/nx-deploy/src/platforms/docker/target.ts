@@ -1,8 +1,7 @@
 /** One service in one environment on one engine: what a command has to say to reach it, and what it gets. */
-import type { InstanceStatus } from '../instance-status.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { HaproxyListen } from '../../routers/haproxy/index.js';
-import type { Platform, Upkeep } from '../platform.js';
+import type { InstanceStatus, Platform, Upkeep } from '../platform.js';
 
 export interface DockerPlace {
   readonly program: 'docker' | 'podman';
