@@ -18,7 +18,7 @@ function placeOf({ engine = 'docker', context, router = {} }: Partial<Omit<Extra
 
 /** `levels`: nearest last. They are joined key by key. */
 export function containerOf(levels: readonly (ContainerConfig | undefined)[]): ContainerSpec {
-  const given: ContainerConfig = Object.assign({}, ...levels);
+  const given = levels.reduce<ContainerConfig>((joined, level) => ({ ...joined, ...level }), {});
   const { driver = 'json-file', options } = given.log ?? {};
   return {
     readOnly: given.readOnly ?? true,
