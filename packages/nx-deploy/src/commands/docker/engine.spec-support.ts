@@ -39,9 +39,9 @@ class EnginePlatform extends StatefulPlatform {
     return Promise.resolve(this.mended);
   }
 
-  withdraw(): Promise<void> {
+  async withdraw(): Promise<void> {
     this.calls.push('withdraw');
-    return Promise.resolve();
+    await this.route(Object.fromEntries(Object.keys(this.observed()).map((id) => [id, 0])));
   }
 
   erase(): Promise<void> {

@@ -98,6 +98,7 @@ test('repair, prune and destroy are done in this process, over the engine', asyn
   expect(await done((context) => prune(context, { keep: 1 }))).toMatchObject({ document: { outcome: 'done' } });
   expect(await done((context) => destroy(context, { confirm: 'web' }))).toMatchObject({ exitCode: 3, document: { error: { code: 'ND-NOT-CONFIRMED' } } });
   const destroyed = await done((context) => destroy(context, { confirm: 'api' }));
+  expect(destroyed.output.errors).toEqual([]);
   expect(destroyed).toMatchObject({ exitCode: 0, document: { outcome: 'done', action: 'destroy' } });
   expect(engine.platform.calls).toEqual(expect.arrayContaining(['withdraw', 'erase']));
   expect(engine.orders).toHaveLength(2);
