@@ -100,8 +100,12 @@ describe('inference', () => {
     });
     for (const name of ['push-image', 'load-image', 'inspect-image']) expect(targets[name]).toMatchObject({ executor: `nx-deploy:${name}`, cache: false, dependsOn: ['build-image'] });
     expect(JSON.stringify(targets)).not.toContain('docker"');
-    // An image is not built for a deploy of files.
+    // An image is not built for a deploy of files, but for one of the image.
     expect(targets['deploy']).toMatchObject({ dependsOn: ['build', 'env-validate'] });
+    write('apps/api/deploy.json', JSON.stringify({ artifact: { type: 'image' }, environments: { staging: {}, live: { platform: { type: 'docker' }, listen: 80 } } }));
+    expect((await infer(['apps/api/deploy.json']))['apps/api']?.targets?.['deploy']).toMatchObject({ dependsOn: ['build-image', 'env-validate'] });
+    expect((await inferred({}, { defaults: { platform: 'docker' }, targetNames: { buildImage: 'image' } }))['deploy']).toMatchObject({ dependsOn: ['image', 'env-validate'] });
+    expect((await inferred({}, { defaults: { platform: 'swarm' } }))['deploy']).toMatchObject({ dependsOn: ['build', 'env-validate'] });
     const inputs = async (artifact: object): Promise<unknown> => (await inferred(artifact))['build-image']?.inputs;
     expect(await inputs({ dependencies: 'installed', path: '../../dist/apps/api', base: 'oci:{workspaceRoot}/images/node' })).toEqual(expect.arrayContaining([
       '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { runtime: 'node -p process.platform+process.arch+process.versions.modules' }, { dependentTasksOutputFiles: '**/*', transitive: true },

@@ -2,6 +2,7 @@
 import { offsetFromRoot } from '@nx/devkit';
 import { parseConfig } from '../../config/load.js';
 import { serviceName } from '../../config/names.js';
+import { platformOf } from '../../config/resolve-docker.js';
 import { FORMAT_VERSION } from '../../config/schema.js';
 import { DeployError } from '../../errors.js';
 import { addProperty } from './add-property.js';
@@ -45,6 +46,8 @@ export function newDeployFile(file: NewFile, placing: Placing): string {
  */
 export function withEnvironments(text: string, file: string, wanted: readonly string[], placing: Placing): string {
   const { config } = parseConfig(text, file);
+  const lacking = wanted.some((name) => !Object.hasOwn(config.environments, name));
+  if (lacking) checkArtifact(config.artifact.type, placing.platform, file);
   const already: Already = { fixedPort: (config.port ?? 0) > 0, stated: config.strategy !== undefined };
   return wanted
     .filter((name) => !Object.hasOwn(config.environments, name))
@@ -69,7 +72,9 @@ export function withCopy(text: string, file: string, { name, from }: { readonly 
   if (model === undefined || !Object.hasOwn(config.environments, from)) {
     throw new DeployError('ND-ENVIRONMENT-UNKNOWN', { what: `there is no environment ${JSON.stringify(from)}`, where: file, problems: [`environments there: ${Object.keys(config.environments).join(', ')}`], next: 'name another one with --from, or leave it out' });
   }
-  const strategy = strategyFor(otherwise.strategy, (config.port ?? model.port ?? 0) > 0);
+  if (otherwise.platform !== undefined) checkArtifact(config.artifact.type, otherwise.platform, file);
+  const onDocker = platformOf(otherwise.platform === 'docker' || otherwise.platform === 'local' ? otherwise.platform : model.platform).type === 'docker';
+  const strategy = strategyFor(otherwise.strategy, !onDocker && (config.port ?? model.port ?? 0) > 0);
   const { listen, ...rest } = model;
   return addProperty(text, ['environments'], name, {
     ...rest,
@@ -88,7 +93,9 @@ interface Already {
   readonly stated: boolean;
 }
 
-function environment({ platform, instances, strategy, nextPort }: Placing, { fixedPort, stated }: Already): object {
+function environment({ platform, instances, strategy, nextPort }: Placing, { fixedPort: fixed, stated }: Already): object {
+  // A container has all ports for itself.
+  const fixedPort = fixed && platform !== 'docker';
   const chosen = strategyFor(strategy, fixedPort) ?? (fixedPort ? 'recreate' : stated ? undefined : 'rolling');
   return {
     platform,
@@ -96,6 +103,15 @@ function environment({ platform, instances, strategy, nextPort }: Placing, { fix
     ...(chosen === undefined ? {} : { strategy: chosen }),
     listen: nextPort(),
   };
+}
+
+/** Throws ND-OPTION-INVALID for a platform that does not run such an artifact. */
+export function checkArtifact(type: string, platform: string, file: string): void {
+  if (platform !== 'docker' || type === 'image') return;
+  throw new DeployError('ND-OPTION-INVALID', {
+    what: `the platform docker does not run an artifact of the type ${JSON.stringify(type)}`, where: file, why: 'it runs images',
+    next: 'set "artifact.type" of deploy.json to "image" (of a new one: --artifact=image), which build-image makes of the same files; or use --platform=local',
+  });
 }
 
 /** The strategy that was asked for. */

@@ -13,7 +13,7 @@ import { artifactOf } from './artifact.js';
 import type { Artifact, ArtifactChoice } from './artifact.js';
 import { chooseProjects } from './choose-projects.js';
 import type { AskProject, Named } from './choose-projects.js';
-import { newDeployFile, withEnvironments } from './deploy-file.js';
+import { checkArtifact, newDeployFile, withEnvironments } from './deploy-file.js';
 import type { Placing } from './deploy-file.js';
 import { writeEnvironmentFiles } from './environment-files.js';
 import { inferBuild } from './infer-build.js';
@@ -77,8 +77,9 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
   const source = readSource(tree, project);
   const build = buildOf(tree, project, options, plugin);
   const site = isSite(tree, project);
-  const artifact = artifactOf(tree, { root: project.root, site }, build, options.artifact);
   const existing = tree.exists(file) ? tree.read(file, 'utf8') ?? '' : undefined;
+  const artifact = artifactOf(tree, { root: project.root, site }, build, options.artifact ?? (placing.platform === 'docker' ? 'image' : undefined));
+  if (existing === undefined) checkArtifact(artifact.type, placing.platform, file);
   const written = existing === undefined
     ? newDeployFile({ project: project.name, root: project.root, artifact, source, environments: options.environments ?? USUAL }, placing)
     : withEnvironments(existing, file, options.environments ?? [], placing);
@@ -86,7 +87,7 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
   const environments = environmentNames(parseConfig(written, file).config);
   if (written !== existing) tree.write(file, written);
   writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
-  const inferred = existing === undefined ? [...aboutArtifact(artifact, build), ...(artifact.builder === 'docker' ? [] : site ? [aboutSite(project.name)] : aboutSource(source))] : [];
+  const inferred = existing === undefined ? [...aboutArtifact(artifact, build, placing.platform), ...(artifact.builder === 'docker' ? [] : site ? [aboutSite(project.name)] : aboutSource(source))] : [];
   return [
     `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
     ...[...inferred, ...aboutShadows(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
@@ -101,7 +102,8 @@ function buildOf(tree: Tree, project: Named, options: SetupOptions, plugin: Plug
   return { ...inferred ?? fallback, ...(output === undefined ? {} : { output: joinPathFragments(output).replace(/\/$/, '') }), ...(entry === undefined ? {} : { entry }) };
 }
 
-function aboutArtifact({ type, builder }: Artifact, { output, entry, from }: Build): readonly string[] {
+function aboutArtifact({ type, builder }: Artifact, { output, entry, from }: Build, platform: string): readonly string[] {
+  if (builder === 'docker' && platform === 'docker') return ['an image of its Dockerfile; set "port" to the port that the service listens on, unless the Dockerfile has it in EXPOSE'];
   if (builder === 'docker') return ['an image of its Dockerfile; the platform local runs files, so build-image and push-image are what there is to do with it here'];
   const image = type === 'files' ? [] : [`an artifact of the type ${type}`];
   if (from === '') return [...image, `the build's output could not be inferred: check "artifact" (now ${output} and ${entry})`];
