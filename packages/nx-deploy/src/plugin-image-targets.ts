@@ -26,7 +26,7 @@ type Inputs = NonNullable<TargetConfiguration['inputs']>;
 export const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'yarn.lock', '.yarnrc.yml', 'bun.lock', 'bun.lockb', '.npmrc'];
 
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
-const MACHINE = 'node -p process.platform+process.arch+process.versions.modules';
+const MACHINE = 'node --no-warnings -p process.platform+process.arch+process.versions.modules';
 
 /** A path of deploy.json, relative to the workspace: empty for the workspace itself, none at all for one that leaves it. */
 export function inWorkspace(path: string, projectRoot: string): string[] {

@@ -25,7 +25,7 @@ export interface PackageFinding {
 /** A package tells of its commit: another commit, branch or state of the tree is another package. Where there is no git the version of Node stands for it. */
 const COMMIT = ['git log -1 --format=%H', 'git symbolic-ref --quiet --short HEAD', 'git status --porcelain --untracked-files=no'].map((command) => ({ runtime: `${command} || node -v` }));
 /** And of the machine that made it. */
-const MACHINE = { runtime: 'node -p process.platform+process.arch+process.version' };
+const MACHINE = { runtime: 'node --no-warnings -p process.platform+process.arch+process.version' };
 
 export function packageFinding(artifact: ArtifactConfig, projectRoot: string): PackageFinding | undefined {
   if (artifact.type !== 'package') return undefined;
@@ -60,7 +60,7 @@ function inputsOf({ folders, files, modules, project = '.' }: PackageFinding): N
     ...(modules ? ['^default'] : []),
     ...LOCK_FILES.map((file) => `{workspaceRoot}/${file}`),
     MACHINE, ...COMMIT,
-    { runtime: `node -e "require('nx-deploy/dist/commands/package/input-hash.js').print('${project}')"` },
+    { runtime: `node --no-warnings -e "require('nx-deploy/dist/commands/package/input-hash.js').print('${project}')"` },
     // What the build put out is mostly ignored by git, which the patterns above do not see.
     { dependentTasksOutputFiles: '**/*', transitive: modules },
     ...['SOURCE_DATE_EPOCH', KEY_VARIABLE, ...Object.values(PROVENANCE_VARIABLES)].map((env) => ({ env })),

@@ -1,4 +1,5 @@
 import type { CreateNodesResult } from '@nx/devkit';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -108,7 +109,7 @@ describe('inference', () => {
     expect((await inferred({}, { defaults: { platform: 'swarm' } }))['deploy']).toMatchObject({ dependsOn: ['build', 'env-validate'] });
     const inputs = async (artifact: object): Promise<unknown> => (await inferred(artifact))['build-image']?.inputs;
     expect(await inputs({ dependencies: 'installed', path: '../../dist/apps/api', base: 'oci:{workspaceRoot}/images/node' })).toEqual(expect.arrayContaining([
-      '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { runtime: 'node -p process.platform+process.arch+process.versions.modules' }, { dependentTasksOutputFiles: '**/*', transitive: true },
+      '{workspaceRoot}/dist/apps/api/**/*', '{workspaceRoot}/images/node/**/*', '{workspaceRoot}/package-lock.json', '^default', { runtime: 'node --no-warnings -p process.platform+process.arch+process.versions.modules' }, { dependentTasksOutputFiles: '**/*', transitive: true },
     ]));
     expect(await inputs({ builder: 'docker', dockerfile: '{workspaceRoot}/docker/api.Dockerfile' })).toEqual(expect.arrayContaining(['{workspaceRoot}/docker/api.Dockerfile', '{workspaceRoot}/docker/api.Dockerfile.dockerignore', '{workspaceRoot}/apps/api/**/*']));
     expect(await inputs({ builder: 'docker', context: '{workspaceRoot}' })).toEqual(expect.arrayContaining(['{workspaceRoot}/**/*', '{workspaceRoot}/apps/api/Dockerfile']));
@@ -144,6 +145,22 @@ describe('inference', () => {
     expect(renamed).not.toHaveProperty('compile');
     expect(renamed['pack']).toMatchObject({ dependsOn: ['check', 'compile'], inputs: expect.arrayContaining(['^default', { dependentTasksOutputFiles: '**/*', transitive: true }]) as unknown });
     expect(renamed['deploy']).toMatchObject({ dependsOn: ['pack', 'env-validate'] });
+  });
+
+  it('hashes what programs print on every run alike, whatever Node warns of with a number of its process', async () => {
+    write('apps/api/project.json', '{ "name": "api" }');
+    const inferred = async (artifact: object): Promise<NonNullable<Projects[string]['targets']>> => {
+      write('apps/api/deploy.json', JSON.stringify({ artifact, environments: { staging: {} } }));
+      return (await infer(['apps/api/deploy.json']))['apps/api']?.targets ?? {};
+    };
+    const [images, packages] = [await inferred({ type: 'image', dependencies: 'installed' }), await inferred({ type: 'package' })];
+    const commands = [images['build-image'], packages['package']].flatMap((target) => (target?.inputs ?? []).flatMap((input) => (typeof input === 'object' && 'runtime' in input ? [input.runtime] : [])))
+      .filter((command) => command.startsWith('node '));
+    expect(commands.length).toBeGreaterThan(2);
+    for (const command of commands) {
+      const { status, stderr } = spawnSync(command, { shell: true, cwd: join(__dirname, '../../..'), env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '1' }, encoding: 'utf8' });
+      expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
+    }
   });
 
   it('gives each project the target that writes its build manifest', async () => {
