@@ -9,7 +9,7 @@ import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
 import { readDocument, writeDocument, type RouterDocument } from './document.js';
 import { Window, countersOf, SAMPLE_COMMANDS } from './metrics.js';
 import { backendName, releaseOf, serverName } from './names.js';
-import { prepare, read, replace, store, type RouterPlace } from './place.js';
+import { prepare, prepared, read, replace, store, type RouterPlace } from './place.js';
 import { STRUCTURE, structureOf } from './render.js';
 import { checkConflict, checkRoute, type HaproxyRoute } from './route.js';
 import { FILE } from './scripts.js';
@@ -47,6 +47,11 @@ export class HaproxyRouter {
   async prepare(routes: readonly HaproxyRoute[] = []): Promise<void> {
     routes.forEach(checkRoute);
     await prepare(this.place, writeDocument({ generation: 1, routes }, this.place.folder));
+  }
+
+  /** Is there a file that HAProxy can start with? */
+  prepared(): Promise<boolean> {
+    return prepared(this.place);
   }
 
   /** Keeps certificates and their key (one PEM text, as HAProxy's `crt` takes it); the name goes into {@link HaproxyListen.certificates}. */

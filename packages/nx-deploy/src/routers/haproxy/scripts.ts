@@ -91,7 +91,10 @@ mkdir -p "$1" && cd "$1" || exit 15
 cat > first && mv first ${FILE} || exit 15
 `;
 
-const SCRIPTS = { read: READ, replace: REPLACE, store: STORE, prepare: PREPARE };
+/** $1 folder. */
+const PREPARED = `[ -f "$1/${FILE}" ] || exit 10`;
+
+const SCRIPTS = { read: READ, replace: REPLACE, store: STORE, prepare: PREPARE, prepared: PREPARED };
 
 export function script(name: keyof typeof SCRIPTS, folder: string, ...args: readonly string[]): readonly string[] {
   return ['sh', '-c', SCRIPTS[name], `nx-deploy-${name}`, folder, ...args];
