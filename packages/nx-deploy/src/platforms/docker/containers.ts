@@ -47,11 +47,6 @@ export class Containers {
     }
   }
 
-  /** Fixed addresses that containers of any service have, also of such that do not run just now. */
-  async addresses(): Promise<ReadonlySet<string>> {
-    return new Set(words(await this.client.ask('list the addresses', ['ps', '--all', `--filter=label=${LABELS.address}`, `--format={{.Label "${LABELS.address}"}}`])));
-  }
-
   /**
    * Rejects as the engine refuses: ND-OWNER-CONFLICT where the name is taken by a container of somebody else, which is left alone. What a refused start leaves behind is removed.
    * `values`: variables of the release's configuration.

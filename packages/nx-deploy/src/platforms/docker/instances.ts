@@ -3,7 +3,7 @@ import { DeployError } from '../../errors.js';
 import { least, WEB, type Ms, type Processes, type Release, type ReleaseId } from '../../model/index.js';
 import { isUp, type Container } from './containers.js';
 import { targetId, type DockerService } from './service.js';
-import { NETWORK } from './network.js';
+import { freeAddress, isAddressTaken, NETWORK, readSubnet, takenAddresses, type Subnet } from './network.js';
 
 /** Of a release whose record is gone. */
 const DRAIN_UNKNOWN: Ms = 30_000;
@@ -39,14 +39,28 @@ function tooMany(up: readonly Container[], wanted: number): readonly Container[]
   return [...up].sort((a, b) => rank(a) - rank(b) || b.slot - a.slot).slice(0, Math.max(0, up.length - wanted));
 }
 
-async function start(service: DockerService, release: Release, missing: readonly { readonly process: string; readonly slot: number }[]): Promise<void> {
-  const { values } = await service.parts.state.config.open(release.config);
-  const taken = new Set(await service.parts.containers.addresses());
+interface Place {
+  readonly process: string;
+  readonly slot: number;
+}
+
+/** Addresses that are given out here; others may take one at the same time. */
+interface Addresses {
+  readonly subnet: Subnet;
+  readonly taken: Set<string>;
+}
+
+async function start(service: DockerService, release: Release, missing: readonly Place[]): Promise<void> {
+  const { client, state } = service.parts;
+  const { values } = await state.config.open(release.config);
+  const [subnet, taken] = await Promise.all([readSubnet(client), takenAddresses(client)]);
+  if (subnet === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} is gone`, where: client.name, next: 'run the command again: it makes the network anew' });
+  const addresses = { subnet, taken: new Set(taken) };
   const left = [...missing];
   const failures: unknown[] = [];
   const work = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined && failures.length === 0; next = left.shift()) {
-      await startOne(service, release, next, values, taken).catch((error: unknown) => failures.push(error));
+      await startOne(service, release, next, values, addresses).catch((error: unknown) => failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -54,22 +68,19 @@ async function start(service: DockerService, release: Release, missing: readonly
 }
 
 /** Another deploy on the same engine may take the same address at the same time: then the next one is tried. */
-async function startOne(service: DockerService, release: Release, { process, slot }: { readonly process: string; readonly slot: number }, values: Readonly<Record<string, string>>, taken: Set<string>): Promise<void> {
-  const { containers, router, target: { key } } = service.parts;
+async function startOne(service: DockerService, release: Release, { process, slot }: Place, values: Readonly<Record<string, string>>, { subnet, taken }: Addresses): Promise<void> {
+  const { containers, client, target: { key } } = service.parts;
   for (let tries = 1; ; tries += 1) {
-    const address = process === WEB ? await router.freeAddress(taken) : undefined;
+    const address = process === WEB ? freeAddress(subnet, taken) : undefined;
+    if (process === WEB && address === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} has no address left`, where: client.name, next: 'end services that are not needed' });
     if (address !== undefined) taken.add(address);
     try {
       await containers.start({ key, release, process, slot, network: NETWORK, ...(address === undefined ? {} : { address }) }, values);
       return;
     } catch (error) {
-      if (tries >= ADDRESSES || address === undefined || !isAddressTaken(error)) throw error;
+      if (tries >= ADDRESSES || address === undefined || !(error instanceof DeployError) || !isAddressTaken([error.parts.why, ...error.parts.problems ?? []].join('\n'))) throw error;
     }
   }
-}
-
-function isAddressTaken(error: unknown): boolean {
-  return error instanceof DeployError && /address already in use|requested address|ip.*already allocated/i.test([error.parts.why, ...error.parts.problems ?? []].join('\n'));
 }
 
 /** Out of the traffic, then in peace until the drain deadline, then SIGTERM: what is open by then the program itself may end in order. */

@@ -4,14 +4,15 @@ import type { HealthSpec, Ms } from '../../model/index.js';
 import { WEB } from '../../model/index.js';
 import type { Readiness } from '../platform.js';
 import { isUp, type Container } from './containers.js';
-import type { Probe } from './probe.js';
+import type { Probe, ProbeResult } from './router-probe.js';
 
 export interface Waiting {
   readonly health: HealthSpec;
   readonly deadline: Ms;
   /** Those of the release that are to be ready. */
   readonly look: () => Promise<readonly Container[]>;
-  readonly probe: Probe;
+  /** One answer for each, in their order. */
+  readonly probe: (probes: readonly Probe[]) => Promise<readonly ProbeResult[]>;
   readonly lastLines: (container: Container) => Promise<readonly string[]>;
 }
 
@@ -24,7 +25,7 @@ const SETTLES: Ms = 1_000;
 const LOOK_PAUSE: Ms = 400;
 
 export async function awaitReady(waiting: Waiting): Promise<Readiness> {
-  const { health, deadline, look, probe } = waiting;
+  const { health, deadline, look } = waiting;
   const end = performance.now() + deadline;
   const before = await look();
   const passes = new Map<string, number>();
@@ -61,9 +62,9 @@ async function ask({ health, probe }: Waiting, containers: readonly Container[],
   return reasons;
 }
 
-export function faultOf(answer: Awaited<ReturnType<Probe>>[number] | undefined, path: string): string | undefined {
+export function faultOf(answer: ProbeResult | undefined, path: string): string | undefined {
   if (answer === undefined) return 'it does not run';
-  if ('failure' in answer) return `GET ${path}: ${answer.failure}`;
+  if ('reason' in answer) return `GET ${path}: ${answer.reason}`;
   return answer.status >= 200 && answer.status < 300 ? undefined : `GET ${path}: status ${answer.status}`;
 }
 

@@ -1,7 +1,7 @@
 /** What is kept of a service on an engine beside its releases: who owns it, how it is reached, what is kept warm. */
 import { DeployError } from '../../errors.js';
 import type { ReleaseId } from '../../model/index.js';
-import { hasText, isEachOf, isObject, parseState, STATE_SCHEMA, type ServiceKey, type StateFiles } from '../../releases/index.js';
+import { hasText, isEachOf, isObject, readStateIn, type ServiceKey, type STATE_SCHEMA, type StateFiles } from '../../releases/index.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 
 export interface ServiceRecord {
@@ -17,13 +17,8 @@ export interface ServiceRecord {
 
 export const RECORD = 'service.json';
 
-export async function readRecord(files: StateFiles): Promise<ServiceRecord | undefined> {
-  const text = await files.read(RECORD);
-  return text === undefined ? undefined : parseRecord(text, files.where(RECORD));
-}
-
-export function parseRecord(text: string, where: string): ServiceRecord {
-  return parseState(text, where, isRecord);
+export function readRecord(files: StateFiles): Promise<ServiceRecord | undefined> {
+  return readStateIn(files, RECORD, isRecord);
 }
 
 export async function writeRecord(files: StateFiles, record: ServiceRecord): Promise<void> {

@@ -7,8 +7,9 @@ import { engineHost } from './engine-host.js';
 import { Forwards } from './forward.js';
 import { Images } from './images.js';
 import { dockerPlatform } from './platform.js';
-import { RECORD, parseRecord } from './record.js';
-import { ROUTER, RouterContainer } from './router-container.js';
+import { readRecord } from './record.js';
+import { ROUTER } from './router-arguments.js';
+import { RouterContainer } from './router-container.js';
 import { DockerService } from './service.js';
 import { openDockerState, type DockerState } from './state.js';
 import type { DockerSession, DockerTarget } from './target.js';
@@ -41,7 +42,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     return {
       platform: { ...dockerPlatform(service), ...dockerUpkeep(service) },
       instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),
-      notes: async () => [...told, ...await router.notes()],
+      notes: async () => [...told, ...routerNotes(await router.look())],
       close,
     };
   } catch (error) {
@@ -71,15 +72,17 @@ function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'>
 /** Of every service on the engine, as it was set last: a record that cannot be read costs its own service its route, not the others theirs. */
 async function storedRoutes({ all }: DockerState): Promise<readonly HaproxyRoute[]> {
   const routes = await Promise.all((await all.names('services')).map(async (name) => {
-    const path = `services/${name}/${RECORD}`;
-    const text = await all.read(path);
-    try {
-      return text === undefined ? [] : [parseRecord(text, all.where(path)).route ?? []].flat();
-    } catch {
-      return [];
-    }
+    const record = await readRecord(all.below(`services/${name}`)).catch(() => undefined);
+    return record?.route === undefined ? [] : [record.route];
   }));
   return routes.flat();
+}
+
+/** What a status has to tell of the router. */
+function routerNotes({ state, foreign }: Awaited<ReturnType<RouterContainer['look']>>): readonly string[] {
+  if (foreign === true) return [`a container that nx-deploy did not start has the name of the router (${ROUTER}): nothing can be deployed`];
+  if (state === 'stopped') return ['the router does not run: nothing is reached; deploy or repair starts it again'];
+  return [];
 }
 
 function stateOf(container: Container): { readonly state: string; readonly reason: string } {
