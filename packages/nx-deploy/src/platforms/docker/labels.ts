@@ -6,7 +6,18 @@ export const LABELS = {
   role: 'io.nx-deploy.role', workspace: 'io.nx-deploy.workspace', environment: 'io.nx-deploy.environment', service: 'io.nx-deploy.service', holder: 'io.nx-deploy.holder',
 } as const;
 
-export type Role = 'lock';
+export type Role = 'lock' | 'keeper' | 'instance' | 'router' | 'state';
+
+/** One for each engine; every service on it goes through it. */
+export const ROUTER_CONTAINER = 'nx-deploy-router';
+
+/** One for each engine, with the state of every service on it. */
+export const STATE_VOLUME = 'nx-deploy-state';
+
+/** `--label` of what belongs to no single service. */
+export function roleArgument(role: Role): string {
+  return `--label=${LABELS.role}=${role}`;
+}
 
 /** `--label` for each: who it is of, and what for. */
 export function labelArguments(key: ServiceKey, role: Role, more: Readonly<Partial<Record<keyof typeof LABELS, string>>> = {}): readonly string[] {
