@@ -7,7 +7,18 @@ export const LABELS = {
   release: 'io.nx-deploy.release', process: 'io.nx-deploy.process', slot: 'io.nx-deploy.slot', port: 'io.nx-deploy.port', address: 'io.nx-deploy.address',
 } as const;
 
-export type Role = 'lock' | 'instance' | 'once';
+export type Role = 'lock' | 'keeper' | 'instance' | 'once' | 'router' | 'state';
+
+/** One for each engine; every service on it goes through it. */
+export const ROUTER_CONTAINER = 'nx-deploy-router';
+
+/** One for each engine, with the state of every service on it. */
+export const STATE_VOLUME = 'nx-deploy-state';
+
+/** `--label` of what belongs to no single service. */
+export function roleArgument(role: Role): string {
+  return `--label=${LABELS.role}=${role}`;
+}
 
 /** `--label` for each: who it is of, and what for. */
 export function labelArguments(key: ServiceKey, role: Role, more: Readonly<Partial<Record<keyof typeof LABELS, string>>> = {}): readonly string[] {
