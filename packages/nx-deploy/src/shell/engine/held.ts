@@ -57,8 +57,9 @@ class Lines {
     stream.setEncoding('utf8').on('data', (text: string) => {
       const parts = (this.rest + text).split('\n');
       this.rest = parts.pop() ?? '';
-      this.waiting.push(...parts);
-      this.wake?.();
+      for (const part of parts) this.waiting.push(part);
+      // A part of a line is no line yet.
+      if (parts.length > 0) this.wake?.();
     });
   }
 
