@@ -1,9 +1,11 @@
 /** The held shell in a container of a real engine: what goes in and comes back is bytes, whatever they look like. */
+import type { AddressInfo } from 'node:net';
 import { describeWithEngine } from '../../../../../tools/images/engine.spec-support.js';
 import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
+import { closeAll, freePort, instance } from '../../routers/haproxy/haproxy.spec-support.js';
 import { probeAll } from './router-probe.js';
 import { RouterSession } from './router-session.js';
-import { clientOf, IMAGE, loadRouterImage } from './router.spec-support.js';
+import { clientOf, IMAGE, loadRouterImage, occupy } from './router.spec-support.js';
 
 const HOSTILE = ['', ' ', '$(touch /tmp/x)', '`id`', '\'"\\', 'a\nb\n', '\n', '\\n\\c\\0101', '%s%n', '-n', '*', '\u00e4\u20ac', '\t\r x ', '; exit 1'];
 
@@ -45,6 +47,31 @@ describeWithEngine('a session with a container', (engine) => {
     await expect(session.run(['true'], '')).rejects.toMatchObject({ code: 'ND-ENGINE-FAILED' });
     start();
     expect((await session.run(['true'], '')).exitCode).toBe(0);
+  }, 60_000);
+
+  it('carries checks of many at once, with perl and without', async () => {
+    const { target } = await instance('r'.padEnd(13, 'a'), '1', (request, response) => {
+      if (request.url === '/slow') return;
+      response.statusCode = Number(/\d+/.exec(request.url ?? '')?.[0] ?? 200);
+      if (response.statusCode === 302) response.setHeader('location', '/200');
+      response.end('x'.repeat(100_000));
+    });
+    const rude = await occupy(await freePort());
+    rude.on('connection', (socket) => socket.destroy());
+    const to = (path: string, rest: object = {}) => ({ host: '127.0.0.1', port: target.port, path, timeout: 1_000, ...rest });
+    const probes = [to('/'), to('/503'), to('/302'), to('/404?q=$(id)&x=\'"'), to('/slow'), to('/', { port: await freePort() }), to('/', { port: (rude.address() as AddressInfo).port }), to('/', { host: '192.0.2.77', timeout: 500 })];
+    const began = performance.now();
+    for (const program of ['any', 'wget'] as const) {
+      const results = await probeAll((argv, input) => session.run(argv, input), probes, program);
+      expect(results.slice(0, 4)).toEqual([{ status: 200 }, { status: 503 }, { status: 302 }, { status: 404 }]);
+      for (const result of results.slice(4)) expect(result).toEqual({ reason: expect.stringMatching(/[a-z]/) });
+    }
+    expect(performance.now() - began).toBeLessThan(10_000);
+    await expect(probeAll((argv, input) => session.run(argv, input), [to('/ x')])).rejects.toMatchObject({ code: 'ND-INTERNAL' });
+    const many = await probeAll((argv, input) => session.run(argv, input), Array.from({ length: 60 }, () => to('/200')));
+    expect(new Set(many.map((result) => JSON.stringify(result)))).toEqual(new Set(['{"status":200}']));
+    await new Promise((done) => rude.close(done));
+    await closeAll();
   }, 60_000);
 
   it('gives up a program that does not end, and goes on', async () => {

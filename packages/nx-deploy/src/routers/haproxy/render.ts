@@ -7,8 +7,8 @@ import type { HaproxyRoute } from './route.js';
 
 /** Variable of the running process that says which structure it has loaded. */
 export const STRUCTURE = 'NXD_STRUCTURE';
-/** Longer than an idle connection of a client is kept. */
-const SHORTEST_STOP: Ms = 70_000;
+/** An idle connection of a client is kept for so long, and some. */
+const IDLE: Ms = 70_000;
 
 export interface Rendered {
   /** Absolute path of HAProxy's folder, where it runs. */
@@ -36,7 +36,8 @@ function shared(rendered: Rendered): readonly (readonly string[])[] {
 }
 
 function globals({ folder, routes }: Rendered, structure: string): readonly string[] {
-  const stop = Math.max(SHORTEST_STOP, ...routes.map(({ drain }) => drain));
+  // The last request of a connection that was idle may begin at the end of that time.
+  const stop = IDLE + Math.max(0, ...routes.map(({ drain }) => drain));
   return [
     'global',
     // Without a limit HAProxy makes room for as many descriptors as it may have, a milliard in a container.

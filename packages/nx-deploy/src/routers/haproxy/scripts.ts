@@ -60,7 +60,8 @@ set -- "$1" "$2" "$3" "$4" $(master)
 cp ${FILE} before || exit 15
 mv next ${FILE} || exit 15
 if [ "$3" = run ]; then talk < commands; exit; fi
-kill -USR2 "$5" || { mv before ${FILE}; exit 14; }
+# Not by a signal: the master may be in another container than this shell.
+printf 'reload\\n' | talk >/dev/null || { mv before ${FILE}; exit 14; }
 looks=0
 while [ $looks -lt 600 ]; do
   looks=$((looks + 1))
