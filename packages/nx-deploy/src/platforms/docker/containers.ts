@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
-import type { EngineClient } from '../../shell/engine/index.js';
+import type { Called, EngineClient } from '../../shell/engine/index.js';
 import { furtherNetworks, instanceName, instanceVariables, seconds, startArguments, type InstanceOrder } from './arguments.js';
 import { LABELS, labelFilters } from './labels.js';
 
@@ -36,15 +36,27 @@ const LOOKS = 5;
 export class Containers {
   constructor(private readonly client: EngineClient, private readonly key: ServiceKey) {}
 
-  /** Those of this service, whatever their state, in the order of their names. */
+  /** Those of this service, whatever their state, in the order of their names. Two questions at once: most of the time those that there are, are those that were there. */
   async all(): Promise<readonly Container[]> {
     for (let looks = 1; ; looks += 1) {
-      const ids = words(await this.client.ask('list the containers', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(this.key, 'instance')]));
+      const known = this.ids;
+      const [ids, first] = await Promise.all([this.list(), known.length === 0 ? undefined : this.inspect(known)]);
+      this.ids = ids;
       if (ids.length === 0) return [];
-      const { exitCode, output, complaints } = await this.client.call('look at the containers', ['container', 'inspect', ...ids]);
+      const { exitCode, output, complaints } = first !== undefined && sameWords(known, ids) ? first : await this.inspect(ids);
       if (exitCode === 0) return parse(output).sort((a, b) => (a.name < b.name ? -1 : 1));
       if (looks >= LOOKS || !/no such container/i.test(complaints)) throw this.client.failure('look at the containers', complaints);
     }
+  }
+
+  private ids: readonly string[] = [];
+
+  private async list(): Promise<readonly string[]> {
+    return words(await this.client.ask('list the containers', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(this.key, 'instance')]));
+  }
+
+  private inspect(ids: readonly string[]): Promise<Called> {
+    return this.client.call('look at the containers', ['container', 'inspect', ...ids]);
   }
 
   /**
@@ -107,6 +119,10 @@ export class Containers {
 /** Does it run, or is it about to again? */
 export function isUp({ state }: Container): boolean {
   return state === 'running' || state === 'restarting' || state === 'paused';
+}
+
+function sameWords(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word) => other.includes(word));
 }
 
 function words(output: string): readonly string[] {

@@ -4,6 +4,9 @@ import { find } from '../../../../../tools/bench/programs.js';
 import { describePlatform } from '../contract/contract.js';
 import { DockerWorld } from './place.spec-support.js';
 
+// Containers take longer than processes.
+jest.setTimeout(240_000);
+
 describePlatform({
   name: 'docker',
   limits: { unchanged: 1_500, warm: 1_000 },

@@ -16,6 +16,7 @@ const ADDRESSES = 20;
 /** Surplus ones leave the traffic, drain and stop; what is missing is started. What has ended by itself and does not start again is removed. */
 export async function scale(service: DockerService, id: ReleaseId, processes: Processes): Promise<void> {
   const { containers } = service.parts;
+  service.stale();
   const mine = (await containers.all()).filter(({ release }) => release === id);
   const [up, ended] = [mine.filter((container) => isUp(container) && !service.draining.has(container.id)), mine.filter((container) => !isUp(container))];
   await Promise.all(ended.map((container) => containers.remove(container)));
@@ -89,14 +90,13 @@ async function retire(service: DockerService, release: Release | undefined, surp
   const [drain, stopTimeout] = [release?.spec.drain ?? DRAIN_UNKNOWN, release?.spec.stopTimeout ?? STOP_UNKNOWN];
   for (const { id } of surplus) service.draining.add(id);
   try {
-    const { route } = await service.traffic();
-    const leaving = new Set(surplus.map(targetId));
-    if (route?.targets.some(({ id }) => leaving.has(id)) === true) await service.setRoute({});
+    await service.withdraw(new Set(surplus.map(targetId)));
     await Promise.all(surplus.map(async (container) => {
-      if (container.process === WEB && route !== undefined) await router.router.drained(service.routeKey, { id: targetId(container) }, drain);
+      if (container.process === WEB) await router.router.drained(service.routeKey, { id: targetId(container) }, drain);
       await containers.end(container, stopTimeout);
     }));
   } finally {
+    service.stale();
     for (const { id } of surplus) service.draining.delete(id);
   }
 }

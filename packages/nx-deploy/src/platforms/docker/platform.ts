@@ -121,6 +121,7 @@ async function route(service: DockerService, wanted: ReturnType<typeof wantedSet
 async function ready(service: DockerService, id: ReleaseId, deadline: number): ReturnType<Platform['ready']> {
   const { containers, router } = service.parts;
   const { spec } = await service.release(id);
+  service.stale();
   const readiness = await awaitReady({
     health: spec.health, deadline,
     look: async () => (await containers.all()).filter((container) => container.release === id && isUpOrEnded(container) && !service.draining.has(container.id)),

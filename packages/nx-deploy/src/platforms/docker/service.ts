@@ -43,11 +43,13 @@ export interface Sight {
 const LOOK_TIMEOUT: Ms = 1_000;
 /** One slow answer is nothing yet. */
 const LOOKS = 3;
+const RECENT: Ms = 1_000;
 
 export class DockerService {
   private record: ServiceRecord | undefined;
   private readonly records = new Map<ReleaseId, Release>();
   private routing: Promise<unknown> = Promise.resolve();
+  private seen: { readonly at: Ms; readonly sight: Sight } | undefined;
   /** On their way out: out of the route, and about to be stopped. */
   readonly draining = new Set<string>();
 
@@ -92,17 +94,28 @@ export class DockerService {
   }
 
   async look(): Promise<Sight> {
+    const at = performance.now();
     const [containers, { route, running }] = await Promise.all([this.parts.containers.all(), this.traffic()]);
-    return { containers, route, running, healthy: await this.healthy(containers) };
+    const sight = { containers, route, running, healthy: await this.healthy(containers) };
+    this.seen = { at, sight };
+    return sight;
+  }
+
+  /** The last look, where nothing was done since and it is young: a change looks before each thing that it does, and what it does then relies on that. */
+  private async recent(): Promise<Sight> {
+    return this.seen !== undefined && performance.now() - this.seen.at < RECENT ? this.seen.sight : this.look();
+  }
+
+  /** Whatever was seen is old from here on. */
+  stale(): void {
+    this.seen = undefined;
   }
 
   /** What the router says; nothing where it does not run. */
   async traffic(): Promise<Pick<Sight, 'route' | 'running'>> {
     const { router } = this.parts;
     try {
-      const routes = await router.router.routes();
-      const route = routes.find(({ key }) => key === this.routeKey);
-      return { route, running: route === undefined ? undefined : await router.router.running(this.routeKey) };
+      return await router.router.see(this.routeKey);
     } catch (error) {
       if ((await router.look()).state !== 'running') return { route: undefined, running: undefined };
       throw error;
@@ -133,7 +146,7 @@ export class DockerService {
    */
   async setRoute(change: { readonly weights?: Readonly<Record<ReleaseId, number>>; readonly settings?: RouteSettings; readonly arriving?: ReleaseId }): Promise<void> {
     await this.serially(async () => {
-      const { containers, route: now, healthy } = await this.look();
+      const { containers, route: now, healthy } = await this.recent();
       const settings = change.settings ?? (now === undefined ? undefined : settingsOf(now));
       if (settings === undefined) throw new DeployError('ND-INTERNAL', { what: `${this.routeKey} has no route that could be changed` });
       const arriving = 'weights' in change ? change.arriving : now?.testers?.arriving;
@@ -141,11 +154,24 @@ export class DockerService {
         key: this.routeKey, listen: settings.listen, weights: change.weights ?? now?.weights ?? {}, targets: this.targets(containers, healthy, now),
         drain: await this.longestDrain(containers), ...steered(this.parts.target.key, settings.steering, arriving), ...(now?.closure === undefined ? {} : { closure: now.closure }),
       };
-      await this.parts.router.router.set(route);
-      // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
-      await this.update({ route }).catch((error: unknown) => {
-        if (errorCode(error) !== 'ND-DISK-FULL') throw error;
-      });
+      await this.put(route);
+    });
+  }
+
+  /** Takes targets out of the route; nothing else of it changes. */
+  async withdraw(leaving: ReadonlySet<string>): Promise<void> {
+    await this.serially(async () => {
+      const { route } = await this.traffic();
+      if (route?.targets.some(({ id }) => leaving.has(id)) === true) await this.put({ ...route, targets: route.targets.filter(({ id }) => !leaving.has(id)) });
+    });
+  }
+
+  private async put(route: HaproxyRoute): Promise<void> {
+    this.stale();
+    await this.parts.router.router.set(route);
+    // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
+    await this.update({ route }).catch((error: unknown) => {
+      if (errorCode(error) !== 'ND-DISK-FULL') throw error;
     });
   }
 

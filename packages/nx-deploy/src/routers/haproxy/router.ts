@@ -68,13 +68,14 @@ export class HaproxyRouter {
 
   /** What HAProxy does now for this route; undefined when it knows nothing of it. */
   async running(key: string): Promise<RunningRoute | undefined> {
+    return (await this.see(key)).running;
+  }
+
+  /** The route as it is on file, and what HAProxy does: of one moment. */
+  async see(key: string): Promise<{ readonly route: HaproxyRoute | undefined; readonly running: RunningRoute | undefined }> {
     const { servers, structure, document } = await this.look(key);
-    if (structure === undefined || (servers.length === 0 && document.routes.every((route) => route.key !== key))) return undefined;
-    const heavy = servers.filter(({ maintenance }) => !maintenance);
-    const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
-    const weights: Record<ReleaseId, number> = {};
-    for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
-    return { weights, servers };
+    const route = document.routes.find((each) => each.key === key);
+    return { route, running: structure === undefined || (servers.length === 0 && route === undefined) ? undefined : runningOf(servers) };
   }
 
   /**
@@ -120,9 +121,16 @@ export class HaproxyRouter {
    * behind the first look begins there.
    */
   async metrics(key: string, release: ReleaseId, window: Ms): Promise<Metrics> {
+    await (this.sampling ??= this.sample().finally(() => { this.sampling = undefined; }));
+    return this.window.metrics(backendName(key), release, window);
+  }
+
+  private sampling: Promise<void> | undefined;
+
+  /** Of all services at once: whoever asks meanwhile, for another release say, gets the same one. */
+  private async sample(): Promise<void> {
     const { answers } = await read(this.place, SAMPLE_COMMANDS.map(toWorker));
     this.window.add(countersOf(answers, performance.now()));
-    return this.window.metrics(backendName(key), release, window);
   }
 
   private async ask1(command: string): Promise<string> {
@@ -167,6 +175,14 @@ export class HaproxyRouter {
     this.changing = done.catch(() => undefined);
     return done;
   }
+}
+
+function runningOf(servers: readonly RunningServer[]): RunningRoute {
+  const heavy = servers.filter(({ maintenance }) => !maintenance);
+  const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
+  const weights: Record<ReleaseId, number> = {};
+  for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
+  return { weights, servers };
 }
 
 function firstLine(text: string): string {
