@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { nodeFiles } from './node-files.js';
 import { describeStateFiles } from './state-files.spec-support.js';
+import { describeStateStore } from './state-store.spec-support.js';
 
 const root = temporaryFolder('node-files');
 let count = 0;
 const fresh = (): string => join(root, String(count += 1));
 
 describeStateFiles('state in a folder of this machine', () => Promise.resolve(nodeFiles(fresh())));
+
+describeStateStore('a store in a folder of this machine', () => Promise.resolve(nodeFiles(fresh())));
 
 describe('nodeFiles', () => {
   it('makes files and folders that only their owner reads, however they are made', async () => {

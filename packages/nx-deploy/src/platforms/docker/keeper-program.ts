@@ -15,8 +15,8 @@ const AT_ONCE = 32 * 1024;
 /**
  * $1 the folder, $2 seconds without a question after which it ends.
  *
- * - A shell whose `read` knows no time limit (dash) leaves the waiting to programs. Where it knows one (busybox, bash) that saves two processes for each question, of which
- *   busybox's `timeout` leaves one behind for a second.
+ * - A shell whose `read` knows no time limit (dash) leaves the waiting to programs. Where it knows one (busybox, bash) that saves two processes for each question. busybox's
+ *   `timeout` leaves one behind for a second besides, which must not have the output (4) open.
  * - `dd` reads exactly the bytes of a content, all of them even where the disk is full, says whether all came, and brings them to the disk, in one process.
  *   8: nothing of the content was read yet. 9: it was not all there, whoever asked is gone. 7: it failed, and what it said tells why.
  * - A file that is read is opened once, so that length and content are those of one file whatever is renamed to its name meanwhile.
@@ -44,7 +44,7 @@ place() {
 }
 take() {
   [ "$bytes" -gt 0 ] || return 0
-  records=$(bounded dd bs="$bytes" count=1 iflag=fullblock conv=fsync 2>&1 >>"$1")
+  records=$(bounded dd bs="$bytes" count=1 iflag=fullblock conv=fsync 2>&1 >>"$1" 4>&-)
   code=$?
   case $records in
   *'1+0 records in'*) [ $code -eq 0 ] && return 0; printf '%s\\n' "$records"; return 7 ;;
@@ -92,7 +92,7 @@ give() {
   bytes=$(wc -c </proc/self/fd/3) && bytes=$((bytes)) || return 9
   printf 'ok %s\\n' "$bytes"
   [ "$bytes" -gt 0 ] || { printf 'whole\\n'; return 0; }
-  records=$( { bounded dd bs="$bytes" count=1 iflag=fullblock conv=sync 2>&1 >&4; } <&3 )
+  records=$( { bounded dd bs="$bytes" count=1 iflag=fullblock conv=sync 2>&1 >&4 4>&-; } <&3 )
   case $records in
   *'1+0 records in'*'1+0 records out'*) printf 'whole\\n' ;;
   *'0+1 records in'*'1+0 records out'*) printf 'shorter\\n' ;;

@@ -1,7 +1,9 @@
 /** The program that keeps state, run by the shells that images have. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
 import { describeStateFiles } from '../../releases/state-files.spec-support.js';
+import { describeStateStore } from '../../releases/state-store.spec-support.js';
 import { temporaryFolder, until } from '../../shell/programs.spec-support.js';
 import { engineFiles } from './files.js';
 import { Keeper, KeeperGone, isPath } from './keeper.js';
@@ -17,7 +19,7 @@ const fresh = (): string => {
 };
 
 for (const shell of shellsIn(join(root, 'busybox'))) {
-  (shell.program === undefined ? describe.skip : describe)(shell.name, () => {
+  describeUnless(shell.program === undefined ? 'not installed' : undefined, `a keeper of ${shell.name}`, () => {
     const keepers: Keeper[] = [];
     const open = async (folder = fresh(), options: Parameters<typeof keeperOf>[2] = {}): Promise<Keeper> => {
       const keeper = await keeperOf(shell, folder, options);
@@ -30,7 +32,9 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
     };
     afterEach(async () => { await Promise.all(keepers.splice(0).map((keeper) => keeper.close())); });
 
-    describeStateFiles('state by way of a keeper', () => filesOf(), 10);
+    describeStateFiles('state by way of a keeper', () => filesOf(), process.env['NX_DEPLOY_SOAK'] === '1' ? 100 : 5);
+
+    describeStateStore('a store by way of a keeper', () => filesOf());
 
     it('makes files and folders that only their owner reads, however they are made', async () => {
       const folder = fresh();
