@@ -13,6 +13,8 @@ export interface Finding {
   readonly after?: readonly string[];
   /** Undefined when the artifact is no image. */
   readonly image?: ImageFinding;
+  /** An environment is on a platform that runs the image. */
+  readonly containers?: boolean;
   /** Undefined when the artifact is no package. */
   readonly packaged?: PackageFinding;
   /** Undefined when the file cannot be used. */
@@ -86,9 +88,11 @@ function optionsOf(key: DeployKey, { environments }: Finding): Record<string, un
   return key === 'envDiff' || key === 'envSync' ? { runningModule: RUNNING_MODULE } : {};
 }
 
-function needs({ packaged }: Finding, options: PluginOptions): readonly string[] {
+/** The image is made of the build, and build-image says so. */
+function needs({ packaged, image, containers }: Finding, options: PluginOptions): readonly string[] {
   const names = targetNames(options);
-  return [packaged === undefined ? options.buildTargetName || 'build' : names.package, names.envValidate];
+  if (packaged !== undefined) return [names.package, names.envValidate];
+  return [image !== undefined && containers === true ? names.buildImage : options.buildTargetName || 'build', names.envValidate];
 }
 
 /** With the parameters handed on: otherwise a dry run of this project would deploy those. */

@@ -3,8 +3,9 @@ import { createNodesFromFiles } from '@nx/devkit';
 import type { CreateNodes, CreateNodesContext, PostTasksExecution } from '@nx/devkit';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { environmentNames, loadConfig } from './config/load.js';
+import { environmentNames, loadConfig, parseDefaults } from './config/load.js';
 import type { PluginOptions } from './config/plugin-options.js';
+import { onDocker } from './config/resolve-docker.js';
 import { asDeployError } from './errors.js';
 import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js';
 import { imageFinding } from './plugin-image-targets.js';
@@ -34,7 +35,7 @@ export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async 
     return await createNodesFromFiles((file, _options, _context, index) => {
       const key = `${hashes[index] ?? ''}_${file}`;
       const known = cache.get(key);
-      const finding = known ?? examine(join(context.workspaceRoot, file), dirname(file));
+      const finding = known ?? examine(join(context.workspaceRoot, file), dirname(file), given);
       if (known === undefined) cache.set(key, finding);
       const targets = inferTargets(finding, given);
       return { projects: { [dirname(file)]: { targets, metadata: { targetGroups: targetGroups(targets, given) } } } };
@@ -52,13 +53,22 @@ function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boo
   return existsSync(join(folder, 'project.json')) || existsSync(join(folder, 'package.json'));
 }
 
+/** Whoever runs a target is told what is wrong with them. */
+function defaultsOf({ defaults }: PluginOptions): ReturnType<typeof parseDefaults> {
+  try {
+    return parseDefaults(defaults);
+  } catch {
+    return {};
+  }
+}
+
 /** A broken file is a finding, not an error: it must not take the graph of the other projects with it. */
-function examine(file: string, projectRoot: string): Finding {
+function examine(file: string, projectRoot: string, options: PluginOptions): Finding {
   try {
     const { config } = loadConfig(dirname(file), dirname(file));
     const root = projectRoot.replaceAll('\\', '/');
     const [image, packaged, manifest] = [imageFinding(config.artifact, root), packageFinding(config.artifact, root), manifestFinding(config.artifact, root)];
-    return { environments: environmentNames(config), ...(image === undefined ? {} : { image }), ...(packaged === undefined ? {} : { packaged }), manifest, ...(config.after === undefined ? {} : { after: config.after }), problems: 0 };
+    return { environments: environmentNames(config), ...(image === undefined ? {} : { image, ...(onDocker(config, defaultsOf(options)) ? { containers: true } : {}) }), ...(packaged === undefined ? {} : { packaged }), manifest, ...(config.after === undefined ? {} : { after: config.after }), problems: 0 };
   } catch (thrown) {
     return { problems: Math.max(1, asDeployError(thrown).parts.problems?.length ?? 1) };
   }

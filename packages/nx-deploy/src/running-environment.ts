@@ -1,8 +1,8 @@
 /** The store `running` of nx-env-sync: the environment that the release with the traffic got when it was deployed. */
 import { EnvSyncError, type OpenStore } from 'nx-env-sync';
-import { commandContext, resolveProject, serviceTarget } from './commands/context.js';
+import { commandContext, resolveProject } from './commands/context.js';
+import { withService } from './commands/service.js';
 import { silentOutput } from './commands/terminal-output.js';
-import { connectAgent } from './control/launch.js';
 import type { RunningConfiguration } from './control/protocol.js';
 import { asDeployError, ERROR_CODES } from './errors.js';
 
@@ -10,8 +10,7 @@ import { asDeployError, ERROR_CODES } from './errors.js';
 export const openStore: OpenStore = async ({ environment, ...place }) => {
   const context = commandContext({ ...place, environment }, silentOutput());
   const read = async (): Promise<NonNullable<RunningConfiguration['running']>> => {
-    const target = await serviceTarget(context, resolveProject(context));
-    const { running } = await (await connectAgent(context.home)).call('configuration', target);
+    const { running } = await withService(context, resolveProject(context), (service) => service.configuration());
     if (running === undefined) throw new EnvSyncError('refused', { what: `nothing of ${place.projectName} runs in ${environment}`, next: `deploy it: nx run ${place.projectName}:deploy --configuration=${environment}` });
     return running;
   };

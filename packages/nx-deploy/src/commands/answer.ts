@@ -1,7 +1,7 @@
 /** The answers to a change that waits for a person. */
 import { DeployError } from '../errors.js';
 import { hooksOf, newRun, submit } from './change.js';
-import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { actor, resolveProject, type CommandContext } from './context.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
 import type { CommandResult } from './result.js';
 import { watchOrder } from './watch-order.js';
@@ -33,9 +33,8 @@ function answer(command: CommandContext, options: AnswerOptions, action: 'approv
     const note = noteOf(options.note);
     const meant = { ...(options.run === undefined ? {} : { run: named('run', options.run) }), ...(options.gate === undefined ? {} : { gate: named('gate', options.gate) }) };
     const resolved = resolveProject(context);
-    return submit(context, {
-      ...await serviceTarget(context, resolved),
-      node: process.execPath,
+    return submit(context, resolved, {
+      listens: false,
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
         change: { action, ...meant, ...(note === undefined ? {} : { note }) },

@@ -1,12 +1,12 @@
 /** Closes a service to its public for a while: with a page, or by having requests wait. And opens it again. */
 import type { ClosureAnswer, ClosureStatus } from '../control/closures.js';
-import { connectAgent } from '../control/launch.js';
 import { formatDuration } from '../model/index.js';
 import type { Closure } from '../routers/router.js';
-import { actor, commandLines, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { actor, commandLines, resolveProject, type CommandContext } from './context.js';
 import { durationOption } from './duration-option.js';
 import { maintenancePage, type PageOptions } from './maintenance-page.js';
 import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
+import { withService } from './service.js';
 
 export interface MaintenanceOptions extends ReportOptions, PageOptions {
   /** Told to clients as `Retry-After`: `10m`, say. Without it they are told nothing. */
@@ -46,10 +46,9 @@ export function resume(context: CommandContext, options: ReportOptions): Promise
 
 async function submit(context: CommandContext, action: Action, closure: Closure | undefined): Promise<CommandResult> {
   const resolved = resolveProject(context);
-  const agent = await connectAgent(context.home);
   const { user, host } = actor();
   const { service, environment } = resolved;
-  const answer = await agent.call('closure', { ...await serviceTarget(context, resolved), by: `${user}@${host}`, ...(closure === undefined ? {} : { closure }) });
+  const answer = await withService(context, resolved, (reached) => reached.closure(`${user}@${host}`, closure));
   const outcome = closure === undefined && answer.before === undefined ? 'unchanged' : 'done';
   for (const line of lines(`${service} ${environment}`, closure, answer)) context.output.line(line);
   if (closure !== undefined) context.output.line(`  end it    ${commandLines(context, environment)('resume')}`);

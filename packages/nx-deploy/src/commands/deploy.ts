@@ -2,13 +2,13 @@ import { openBlobStore, collectFiles, type CollectedFiles } from '../archive/ind
 import { buildFacts } from 'nx-build-manifest';
 import { loadEnvironment } from 'nx-env-sync';
 import { artifactRef, storedArtifacts } from '../control/artifacts.js';
-import type { FilesArtifact, ResolvedEnvironment } from '../config/index.js';
+import type { EnginePlace, FilesArtifact, ResolvedEnvironment } from '../config/index.js';
 import type { Change } from '../engine/request.js';
 import { DeployError } from '../errors.js';
 import type { ManifestRef, Processes, ProcessSpec, RunSpec } from '../model/index.js';
 import type { ConfigValues } from '../releases/index.js';
-import { hooksOf, newRun, submit } from './change.js';
-import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { hooksOf, newRun, submit, type ChangeOrder } from './change.js';
+import { actor, resolveProject, type CommandContext } from './context.js';
 import type { UnpackedPackage } from './package/unpacked.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
 import type { CommandResult } from './result.js';
@@ -32,17 +32,35 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
     const resolved = resolveProject(context, options.strategy);
     const watch = watchOrder(context, resolved, options.watch);
     const { resume = false, dryRun = false } = options;
-    const change = resume ? { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } as const : await newRelease(context, resolved, options);
-    return submit(context, {
-      ...await serviceTarget(context, resolved),
-      node: process.execPath,
-      listen: resolved.listen,
+    const { change, source }: Ordered = resume
+      ? { change: { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } }
+      : resolved.platform.type === 'docker' ? await imageRelease(context, resolved, resolved.platform.place, options) : { change: await newRelease(context, resolved, options) };
+    return submit(context, resolved, {
+      listens: true,
+      ...(source === undefined ? {} : { source }),
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment, change,
         strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun, watch,
       },
     });
   });
+}
+
+interface Ordered extends Pick<ChangeOrder, 'source'> {
+  readonly change: ChangeOrder['request']['change'];
+}
+
+/** The image that was built last: an engine runs it as it is. */
+async function imageRelease(context: CommandContext, resolved: ResolvedEnvironment, place: EnginePlace, { dryRun = false, package: named }: DeployOptions): Promise<Ordered> {
+  if (named !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and the platform docker runs images', where: `${resolved.file}: environments.${resolved.environment}.platform`, next: 'leave the option out' });
+  // Loaded here, as what reads and checks images is much of this program.
+  const { deployedImage } = await import('./docker/image.js');
+  const config = await configValues(context, resolved);
+  const [{ artifact, port, source }, manifest] = await Promise.all([deployedImage(context, resolved, place, dryRun), manifestRef(context)]);
+  const { health, drain, stopTimeout, limits, container } = resolved;
+  const specs = Object.fromEntries(Object.entries(resolved.processes).map(([name, { spec }]) => [name, spec]));
+  const spec: RunSpec = { processes: specs, cwd: '.', port, health, drain, stopTimeout, limits, ...(container === undefined ? {} : { container }) };
+  return { change: { action: 'deploy', deployable: { artifact, config, spec, manifest }, processes: processes(resolved) }, ...(source === undefined ? {} : { source }) };
 }
 
 /** What is deployed, stored on the target unless nothing is to be changed, with all that makes a release of it. */

@@ -1,8 +1,8 @@
-import { connectAgent } from '../control/launch.js';
 import { DeployError } from '../errors.js';
-import { resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { resolveProject, type CommandContext } from './context.js';
 import { askOnTerminal, type Ask } from './prompt.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
+import { withService } from './service.js';
 import { submitTask } from './task.js';
 import { doomLine } from './text.js';
 
@@ -18,8 +18,7 @@ export function destroy(context: CommandContext, options: DestroyOptions, ask: A
     const resolved = resolveProject(context);
     const dryRun = options.dryRun === true;
     if (!dryRun) {
-      const agent = await connectAgent(context.home);
-      const found = await agent.call('status', await serviceTarget(context, resolved));
+      const found = await withService(context, resolved, (service) => service.status());
       context.output.line(doomLine(found));
       confirm(resolved.service, resolved.environment, options.confirm ?? await ask(`type ${resolved.service} to go on: `));
     }

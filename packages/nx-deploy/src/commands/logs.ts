@@ -1,9 +1,9 @@
-import { connectAgent } from '../control/launch.js';
 import { DeployError } from '../errors.js';
 import { parseDuration, RELEASE_ID_PATTERN } from '../model/index.js';
 import { logText } from './text.js';
-import { resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { resolveProject, type CommandContext } from './context.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
+import { withService } from './service.js';
 
 export interface LogsOptions extends ReportOptions {
   readonly follow?: boolean;
@@ -25,8 +25,6 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
     const since = sinceTime(options.since, Date.now());
     checkFilters(options);
     const resolved = resolveProject(context);
-    const agent = await connectAgent(context.home);
-    const target = await serviceTarget(context, resolved);
     const leave = new AbortController();
     const stop = (): void => leave.abort();
     const { closed } = context.output;
@@ -34,18 +32,20 @@ export function logs(context: CommandContext, options: LogsOptions): Promise<Com
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
     let lines = 0;
     try {
-      const stream = agent.stream('logs', {
-        ...target, follow: options.follow === true,
-        ...(since === undefined ? {} : { since }),
-        ...(options.instance === undefined ? {} : { instance: options.instance }),
-        ...(options.release === undefined ? {} : { release: options.release }),
-      }, left);
-      for await (const line of stream) {
-        // What has come already is passed over: the connection ends by the signal.
-        if (left.aborted) continue;
-        lines += 1;
-        context.output.line(options.json === true ? JSON.stringify(line) : logText(line));
-      }
+      await withService(context, resolved, async (service) => {
+        const wanted = {
+          follow: options.follow === true,
+          ...(since === undefined ? {} : { since }),
+          ...(options.instance === undefined ? {} : { instance: options.instance }),
+          ...(options.release === undefined ? {} : { release: options.release }),
+        };
+        for await (const line of service.logs(wanted, left)) {
+          // What has come already is passed over: the connection ends by the signal.
+          if (left.aborted) continue;
+          lines += 1;
+          context.output.line(options.json === true ? JSON.stringify(line) : logText(line));
+        }
+      });
     } catch (error) {
       if (!left.aborted) throw error;
     } finally {

@@ -1,5 +1,5 @@
 import { hooksOf, newRun, submit } from './change.js';
-import { actor, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { actor, resolveProject, type CommandContext } from './context.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
 import type { CommandResult } from './result.js';
 
@@ -14,9 +14,8 @@ export interface RollbackOptions extends ChangeOptions {
 export function rollback(command: CommandContext, options: RollbackOptions): Promise<CommandResult> {
   return reportEvents(command, options, async (context) => {
     const resolved = resolveProject(context, options.strategy);
-    return submit(context, {
-      ...await serviceTarget(context, resolved),
-      node: process.execPath,
+    return submit(context, resolved, {
+      listens: false,
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
         change: { action: 'rollback', ...(options.to === undefined ? {} : { to: options.to }) },

@@ -22,7 +22,8 @@ const UNDER_WAY: ReadonlySet<string> = new Set(['waiting', 'unfinished']);
 export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly string[] {
   const head = `${status.service} ${status.environment} on ${status.platform}`;
   const warnings = facts.shadowed.map(({ name, by, file }) => `warning: the ${by} ${name} of ${file} replaces the target ${name} of nx-deploy; rename one of them`);
-  if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...warnings];
+  const notes = (status.notes ?? []).map((text) => `note: ${sanitize(text)}`);
+  if (!status.deployed && status.releases.length === 0) return [`${head}: never deployed`, ...notes, ...warnings];
   return [
     status.destroyed !== undefined ? `${head}: destroyed at ${status.destroyed.at} by ${status.destroyed.by}; a deploy starts afresh` : `${head}: ${liveText(status)}${status.url === undefined ? '' : ` at ${status.url}`}${unserved(status) ? ', but no instance is ready' : ''}`,
     ...(unserved(status) ? unservedLines(status, facts) : []),
@@ -33,6 +34,7 @@ export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly
     ...(status.paused === undefined ? [] : pausedLines(status.paused, facts)),
     ...(status.closed === undefined ? [] : closedLines(status.closed, facts)),
     ...(status.watch === undefined ? [] : [`${status.watch.release} is watched until ${seconds(status.watch.until)}, and taken back when it does badly`]),
+    ...notes,
     ...section(fleetTable(status)),
     ...section(instanceTable(status)),
     ...section(releaseTable(status)),

@@ -1,11 +1,10 @@
-import { connectAgent } from '../control/launch.js';
-import type { ServiceStatus } from '../control/protocol.js';
 import { DeployError } from '../errors.js';
 import { shadowedTargets } from '../config/index.js';
 import { statusLines } from './status-text.js';
 import { follow } from './follow.js';
-import { commandLines, projectFolder, resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { commandLines, projectFolder, resolveProject, type CommandContext } from './context.js';
 import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
+import { withService } from './service.js';
 
 export interface StatusOptions extends ReportOptions {
   /** Fail unless the ledger's hash chain is whole. */
@@ -18,10 +17,10 @@ export interface StatusOptions extends ReportOptions {
 export function status(context: CommandContext, options: StatusOptions): Promise<CommandResult> {
   return report(context, options, async () => {
     const resolved = resolveProject(context);
-    const agent = await connectAgent(context.home);
-    const target = await serviceTarget(context, resolved);
-    const result = options.follow === true ? await follow(context, agent, target) : undefined;
-    const found: ServiceStatus = await agent.call('status', target);
+    const { found, result } = await withService(context, resolved, async (service) => {
+      const followed = options.follow === true ? await follow(context, service) : undefined;
+      return { result: followed, found: await service.status() };
+    });
     const shadowed = shadowedTargets(projectFolder(context));
     for (const line of statusLines(found, { shadowed, command: commandLines(context, resolved.environment), now: Date.now() })) context.output.line(line);
     if (options.verify === true && !found.ledger.ok) {

@@ -1,28 +1,23 @@
-/** Asks the agent for what deals with trouble, shows what it does, and says what came of it. */
-import type { Streams } from '../control/protocol.js';
-import type { AgentClient } from '../control/client.js';
-import { connectAgent } from '../control/launch.js';
+/** Asks for what deals with trouble, shows what it does, and says what came of it. */
+import type { RunMessage } from '../control/protocol.js';
 import type { TaskOrder, TaskResult } from '../engine/task.js';
 import type { ResolvedEnvironment } from '../config/index.js';
 import { DeployError } from '../errors.js';
 import { newRun } from './change.js';
-import { actor, serviceTarget, type CommandContext } from './context.js';
+import { actor, type CommandContext } from './context.js';
 import { EXIT_CODES, type CommandResult } from './result.js';
+import { withService } from './service.js';
 import { taskLines } from './text.js';
 
-/** The agent does it whether or not this command still watches: there is nothing to take back. */
+/** There is nothing to take back. An agent does it whether or not this command still watches; on an engine it is done by this process. */
 export async function submitTask(context: CommandContext, resolved: ResolvedEnvironment, order: TaskOrder): Promise<CommandResult> {
-  const agent = await connectAgent(context.home);
-  const { service, environment, listen } = resolved;
-  return showTask(context, agent, 'task', {
-    ...await serviceTarget(context, resolved), listen, node: process.execPath,
-    request: { run: newRun(), actor: actor(), service, environment, order },
-  });
+  const { service, environment } = resolved;
+  return withService(context, resolved, (reached) => showTask(context, order.action, reached.task({ run: newRun(), actor: actor(), service, environment, order })));
 }
 
-export async function showTask<Name extends 'task' | 'unlock'>(context: CommandContext, agent: AgentClient, name: Name, body: Streams[Name]['in']): Promise<CommandResult> {
+export async function showTask(context: CommandContext, name: string, messages: AsyncIterable<RunMessage<TaskResult>>): Promise<CommandResult> {
   const { output } = context;
-  const result = await followed(context, agent, name, body);
+  const result = await followed(context, name, messages);
   output.end();
   for (const line of taskLines(result)) output.line(line);
   if (result.error !== undefined) output.error(DeployError.fromJSON(result.error));
@@ -30,10 +25,10 @@ export async function showTask<Name extends 'task' | 'unlock'>(context: CommandC
   return { exitCode, document: { ...result, exitCode } };
 }
 
-async function followed<Name extends 'task' | 'unlock'>({ output }: CommandContext, agent: AgentClient, name: Name, body: Streams[Name]['in']): Promise<TaskResult> {
-  for await (const message of agent.stream(name, body)) {
+async function followed({ output }: CommandContext, name: string, messages: AsyncIterable<RunMessage<TaskResult>>): Promise<TaskResult> {
+  for await (const message of messages) {
     if (message.type === 'result') return message.result;
     output.event(message.event);
   }
-  throw new DeployError('ND-INTERRUPTED', { what: `the agent ended the ${name} without a result`, next: 'run status: it shows what runs' });
+  throw new DeployError('ND-INTERRUPTED', { what: `the ${name} ended without a result`, next: 'run status: it shows what runs' });
 }

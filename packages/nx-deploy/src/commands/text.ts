@@ -16,7 +16,7 @@ export interface ChangeFacts {
   /** The command of a target, to copy. */
   readonly command: (target: TargetKey) => string;
   readonly color: boolean;
-  /** How long the agent looks after what was deployed, where the command does not stay for that. */
+  /** How long what was deployed is looked after, where the command does not stay for that. */
   readonly watch?: Ms;
 }
 

@@ -1,8 +1,8 @@
-import { connectAgent } from '../control/launch.js';
 import { newRun } from './change.js';
-import { resolveProject, serviceTarget, type CommandContext } from './context.js';
+import { resolveProject, type CommandContext } from './context.js';
 import { durationOption } from './duration-option.js';
 import { report, type CommandResult, type ReportOptions } from './result.js';
+import { withService } from './service.js';
 import { showTask } from './task.js';
 
 export interface UnlockOptions extends ReportOptions {
@@ -17,7 +17,6 @@ export function unlock(context: CommandContext, options: UnlockOptions): Promise
   return report(context, options, async () => {
     const wait = durationOption('wait', options.wait ?? WAIT, WAIT);
     const resolved = resolveProject(context);
-    const agent = await connectAgent(context.home);
-    return showTask(context, agent, 'unlock', { ...await serviceTarget(context, resolved), run: newRun(), wait });
+    return withService(context, resolved, (service) => showTask(context, 'unlock', service.unlock(newRun(), wait)));
   });
 }

@@ -7,6 +7,7 @@ export { resolveImage } from './resolve-image.js';
 export { resolvePackage } from './resolve-package.js';
 export type { ImageRequest } from './resolve-image.js';
 export * from './resolved.js';
+export { onDocker } from './resolve-docker.js';
 export { jsonSchema } from './schema.js';
 export type { DeployConfig } from './schema.js';
 export { serviceName } from './names.js';

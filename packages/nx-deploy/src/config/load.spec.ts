@@ -179,8 +179,9 @@ describe('problems', () => {
     expect(problems(withEnvironment('{ "strategy": { "type": "rolling", "batch": 0 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*from 1 to 100, got 0/)]);
     expect(problems(withEnvironment('{ "strategy": { "type": "recreate", "batch": 5 } }'))).toEqual([expect.stringMatching(/strategy\.batch .*unknown key/)]);
     expect(problems(withEnvironment('{ "hooks": { "preDeploy": [{ "run": [] }] } }'))).toEqual([expect.stringMatching(/hooks\.preDeploy\[0\]\.run .*list of words/)]);
-    expect(problems(withEnvironment('{ "platform": { "type": "docker" } }'))).toEqual([expect.stringMatching(/must be "local"/)]);
-    expect(problems(withEnvironment('{ "platform": "docker" }'))).toEqual([expect.stringMatching(/must be "local".*got "docker"/)]);
+    expect(problems(withEnvironment('{ "platform": { "type": "swarm" } }'))).toEqual([expect.stringMatching(/must be "local" or "docker"/)]);
+    expect(problems(withEnvironment('{ "platform": { "type": "docker", "contxt": "a" } }'))).toEqual([expect.stringMatching(/platform\.contxt .*did you mean "context"/)]);
+    expect(problems(withEnvironment('{ "platform": "swarm" }'))).toEqual([expect.stringMatching(/must be "local" or "docker".*got "swarm"/)]);
   });
 
   it('say where a key belongs that stands too high', () => {

@@ -5,8 +5,9 @@ import { DeployError } from '../errors.js';
 import { LARGEST, readDocument, tooLarge } from './document.js';
 import type { Document, Path } from './document.js';
 import { describe, describeIssues } from './problems.js';
+import { platformOf } from './resolve-docker.js';
 import { defaultsSchema, deploySchema, FORMAT_VERSION } from './schema.js';
-import type { Defaults, DeployConfig, ListenConfig } from './schema.js';
+import type { Defaults, DeployConfig, EnvironmentConfig } from './schema.js';
 
 export const CONFIG_FILE = 'deploy.json';
 /** Problems that are shown; the others are counted. */
@@ -121,11 +122,11 @@ function listenTwice(config: DeployConfig): readonly Found[] {
   const seen: { name: string; key: NonNullable<ReturnType<typeof listenKey>> }[] = [];
   const found: Found[] = [];
   for (const [name, environment] of Object.entries(config.environments)) {
-    const key = listenKey(environment.listen);
+    const key = listenKey(environment);
     if (key === undefined) continue;
-    const other = seen.find((each) => each.key.port === key.port && each.key.host === key.host && overlap(each.key.address, key.address));
+    const other = seen.find((each) => each.key.port === key.port && each.key.host === key.host && each.key.path === key.path && each.key.place === key.place && overlap(each.key.address, key.address));
     if (other !== undefined) {
-      const host = key.host === undefined ? '' : ` and host ${key.host}`;
+      const host = (key.host === undefined ? '' : ` and host ${key.host}`) + (key.path === undefined ? '' : ` and path ${key.path}`);
       found.push({ path: ['environments', name, 'listen'], text: `must differ from environments.${other.name}.listen: both have port ${key.port}${host}; choose another port, or give each its own "host"` });
     }
     seen.push({ name, key });
@@ -133,9 +134,20 @@ function listenTwice(config: DeployConfig): readonly Found[] {
   return found;
 }
 
-function listenKey(listen: ListenConfig | undefined): { port: number; host: string | undefined; address: string } | undefined {
-  const { port, host, address } = typeof listen === 'number' ? { port: listen } : { ...listen };
-  return port === undefined ? undefined : { port, host: host?.toLowerCase(), address: address ?? '127.0.0.1' };
+interface ListenKey {
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly path: string | undefined;
+  readonly address: string;
+  /** Two engines are two worlds. */
+  readonly place: string;
+}
+
+function listenKey({ listen, platform }: EnvironmentConfig): ListenKey | undefined {
+  const { port, host, address, path } = typeof listen === 'number' ? { port: listen } : { ...listen };
+  const option = platformOf(platform);
+  const place = option.type === 'docker' ? JSON.stringify([option.place.program, option.place.context]) : '';
+  return port === undefined ? undefined : { port, host: host?.toLowerCase(), path, address: address ?? '127.0.0.1', place };
 }
 
 function overlap(a: string, b: string): boolean {

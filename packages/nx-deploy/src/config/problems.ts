@@ -35,17 +35,19 @@ export function describeIssues(issues: readonly Issue[], source: Source): readon
 
 /** Objects of the artifact whose keys are names. */
 const TEXTS = ['env', 'args', 'labels'];
+/** The same of containers. */
+const CONTAINER_TEXTS: readonly Path[] = [['container', 'hosts'], ['container', 'log', 'options']];
 
 /** An environment or a process called `__proto__`: zod leaves it out of the result without an issue, so that it would just not be there. */
 function passedOver(root: unknown): readonly Problem[] {
   const environments = valueAt(root, ['environments']);
   const records: readonly Path[] = [
-    ['environments'], ['processes'], ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
-    ...(isObject(environments) ? Object.keys(environments).map((name) => ['environments', name, 'processes']) : []),
+    ['environments'], ['processes'], ...CONTAINER_TEXTS, ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
+    ...(isObject(environments) ? Object.keys(environments).flatMap((name) => [['processes'], ...CONTAINER_TEXTS].map((path) => ['environments', name, ...path])) : []),
   ];
   return records
     .filter((path) => Object.hasOwn(Object(valueAt(root, path)) as object, '__proto__'))
-    .map((path) => ({ path: [...path, '__proto__'], text: path[0] === 'artifact' ? 'the name must be another one' : `the name must be ${NAME_RULE}`, at: 'key' }));
+    .map((path) => ({ path: [...path, '__proto__'], text: path[0] === 'artifact' || path.includes('container') ? 'the name must be another one' : `the name must be ${NAME_RULE}`, at: 'key' }));
 }
 
 /** One problem with its place: `environments.staging.instances (7:20): must be ...`. */

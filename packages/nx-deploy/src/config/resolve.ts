@@ -2,7 +2,7 @@
 import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
-import { workspacePath, type Complain } from './artifact-path.js';
+import { anyPath, workspacePath, type Complain } from './artifact-path.js';
 import { pathText, quoted } from './document.js';
 import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
@@ -10,6 +10,7 @@ import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
+import { checkPlatform, containerOf, platformOf } from './resolve-docker.js';
 import { isOci } from './resolve-image.js';
 import { verifyOf } from './resolve-package.js';
 import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfig } from './schema.js';
@@ -51,12 +52,13 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     given: nearest(layers, 'strategy'), override: request.overrides?.strategy, healthPath: health.path,
     complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
   });
-  const files = filesOf(request, complain);
+  const platform = platformOf(nearest(layers, 'platform'));
+  const files = platform.type === 'local' ? filesOf(request, complain) : undefined;
   const resolved: ResolvedEnvironment = {
     service: request.config.service ?? serviceName(request.projectName),
     environment: name,
     file: request.file,
-    platform: { type: 'local' },
+    platform,
     packaged: request.config.artifact.type === 'package',
     ...entryOf(request.config),
     verify: verifyOf(nearest(layers, 'verify'), request, (path, text) => complain([...placeOf(layers, name, 'verify'), ...path], text)),
@@ -66,15 +68,17 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     drain: ms(nearest(layers, 'drain'), 30_000),
     stopTimeout: ms(nearest(layers, 'stopTimeout'), 10_000),
     limits: limitsOf(layers),
+    ...(platform.type === 'docker' ? { container: containerOf([layers.defaults.container, layers.file.container, environment.container]) } : {}),
     strategy,
-    processes: processesOf(layers, name, complain),
-    listen: listenOf(environment.listen),
+    processes: processesOf(layers, name, platform.type, complain),
+    listen: listenOf(environment.listen, request),
     hooks: hooksOf(layers),
     deadline: deadlineOf(nearest(layers, 'deadline'), strategy, (key, text) => complain(placeOf(layers, name, key), text)),
     watch: ms(nearest(layers, 'watch'), 30_000),
     keep: nearest(layers, 'keep') ?? 5,
   };
-  checkPort(resolved, complain);
+  if (platform.type === 'local') checkPort(resolved, complain);
+  checkPlatform(resolved, request.config, layers.defaults, complain);
   checkHealth(resolved, complain);
   const say = request.describe ?? ((path, text) => `${pathText(path)}: ${text}`);
   if (problems.length > 0) throw invalid(request.file, problems.map(({ path, text }) => say(path, text)));
@@ -131,15 +135,15 @@ function healthOf(layers: Layers): HealthSpec {
 }
 
 function limitsOf(layers: Layers): Limits {
-  const { memory } = { ...layers.defaults.limits, ...layers.file.limits, ...layers.environment.limits };
+  const { memory, cpu, pids } = { ...layers.defaults.limits, ...layers.file.limits, ...layers.environment.limits };
   const bytes = memory === undefined ? undefined : parseSize(memory);
-  return bytes === undefined ? {} : { memory: bytes };
+  return { ...(bytes === undefined ? {} : { memory: bytes }), ...(cpu === undefined ? {} : { cpu }), ...(pids === undefined ? {} : { pids }) };
 }
 
 type ResolvedProcesses = Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>;
 
-function processesOf(layers: Layers, environment: string, complain: Complain): ResolvedProcesses {
-  const web = { scale: { fixed: layers.environment.instances ?? layers.defaults.instances ?? 1 }, spec: { command: webCommand(layers.file) } };
+function processesOf(layers: Layers, environment: string, platform: ResolvedEnvironment['platform']['type'], complain: Complain): ResolvedProcesses {
+  const web = { scale: { fixed: layers.environment.instances ?? layers.defaults.instances ?? 1 }, spec: { command: platform === 'docker' ? containerCommand(layers.file) : webCommand(layers.file) } };
   const result: ResolvedProcesses = { web };
   const levels = [layers.defaults.processes, layers.file.processes, layers.environment.processes];
   for (const name of new Set(levels.flatMap((level) => Object.keys(level ?? {})))) {
@@ -159,9 +163,18 @@ function webCommand({ command, artifact }: DeployConfig): readonly string[] {
   return ['node', artifact.entry ?? 'main.js'];
 }
 
-function listenOf(listen: ListenConfig | undefined): ListenOption {
-  const { port, host, address } = typeof listen === 'number' ? { port: listen } : { ...listen };
-  return { address: address ?? '127.0.0.1', ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host: host.toLowerCase() }) };
+/** What the image itself starts. Of a Dockerfile nothing else says it; an image that is put together here has the command in it. */
+function containerCommand({ command = [], artifact }: DeployConfig): readonly string[] {
+  return artifact.type === 'image' && !isOci(artifact) ? command : [];
+}
+
+function listenOf(listen: ListenConfig | undefined, place: ResolveRequest): ListenOption {
+  const { port, host, address, path, certificate } = typeof listen === 'number' ? { port: listen } : { ...listen };
+  const files = certificate === undefined ? [] : [certificate].flat();
+  return {
+    address: address ?? '127.0.0.1', ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host: host.toLowerCase() }),
+    ...(path === undefined ? {} : { path }), ...(files.length === 0 ? {} : { certificates: files.map((file) => anyPath(place, file)) }),
+  };
 }
 
 function hooksOf(layers: Layers): Hooks {

@@ -1,5 +1,5 @@
 /** deploy.json, resolved for one environment: defaults applied, durations in ms, sizes in bytes. What every command works on. */
-import type { Analysis, Check, HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
 
 /** A person is asked: `text` says what to look at; unanswered for `expires` ms it counts as refused. */
 export interface ApprovalOption {
@@ -53,7 +53,21 @@ export interface ListenOption {
   /** Public port; undefined: the platform picks one and keeps it. */
   readonly port?: number;
   readonly host?: string;
+  /** Requests whose path is this or lies below it. */
+  readonly path?: string;
+  /** Absolute files in PEM; with one the port speaks TLS. */
+  readonly certificates?: readonly string[];
 }
+
+/** An engine, as the platform docker reaches it. */
+export interface EnginePlace {
+  readonly program: 'docker' | 'podman';
+  /** A context of docker, or a connection of podman; undefined: the client's own choice. */
+  readonly context?: string;
+  readonly router: { readonly image: string; readonly network: 'host' | 'published' };
+}
+
+export type PlatformOption = { readonly type: 'local' } | { readonly type: 'docker'; readonly place: EnginePlace };
 
 export interface Hook {
   readonly run: readonly string[];
@@ -185,7 +199,7 @@ export interface ResolvedEnvironment {
   readonly environment: string;
   /** Absolute path of deploy.json. */
   readonly file: string;
-  readonly platform: { readonly type: 'local' };
+  readonly platform: PlatformOption;
   /** Is the package deployed, rather than what the build put out? */
   readonly packaged: boolean;
   /** As the commands of the processes name it; undefined for an image of a Dockerfile. */
@@ -193,12 +207,14 @@ export interface ResolvedEnvironment {
   readonly verify: VerifyOption;
   /** What `local` runs; undefined for a package and for an image whose files it cannot run as they are: see {@link ImageOption}. */
   readonly artifact?: FilesArtifact;
-  /** 0: each instance gets a port of its own by the variable PORT. */
+  /** 0: each instance gets a port of its own by the variable PORT; on docker the image says it. */
   readonly port: number;
   readonly health: HealthSpec;
   readonly drain: Ms;
   readonly stopTimeout: Ms;
   readonly limits: Limits;
+  /** On docker alone. */
+  readonly container?: ContainerSpec;
   readonly strategy: StrategyOptions;
   readonly processes: Readonly<Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>>;
   readonly listen: ListenOption;

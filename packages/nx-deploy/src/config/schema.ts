@@ -1,5 +1,6 @@
 /** deploy.json as a schema: the one source of the types, of the problems and of deploy.schema.json. */
 import * as z from 'zod';
+import { container, containerLimits, containerListen, dockerPlatform } from './docker-schema.js';
 import { artifactSchema } from './image-schema.js';
 import { verifySchema } from './package-schema.js';
 import { HOOK_NAMES } from './resolved.js';
@@ -10,25 +11,27 @@ import { address, argv, duration, HOST_PATTERN, name, PATH_PATTERN, PATH_RULE, s
 /** Of the format of deploy.json. A new one comes with a migration, in ../migrations. */
 export const FORMAT_VERSION = 1;
 
-export const AVAILABLE_PLATFORMS = ['local'] as const;
+export const AVAILABLE_PLATFORMS = ['local', 'docker'] as const;
 
-const platformError = 'must be "local", the platform of this version';
+const platformError = 'must be "local" or "docker", or an object with one of them as "type"';
 const platform = z.union([
   z.enum(AVAILABLE_PLATFORMS),
   z.discriminatedUnion('type', [
     section({ type: z.literal('local').meta({ description: 'Processes on this machine behind the embedded router.' }) }),
+    dockerPlatform,
   ], { error: platformError }),
-], { error: platformError }).meta({ description: 'Where the instances run.', default: 'local', examples: ['local', { type: 'local' }] });
+], { error: platformError }).meta({ description: 'Where the instances run.', default: 'local', examples: ['docker', { type: 'docker', context: 'production' }] });
 
 const listenError = 'must be a port (1 to 65535) or an object with "port", "host" and "address"';
 const listen = z.union([
   whole(1, 65_535, { description: 'Public port on 127.0.0.1.' }),
   section({
-    port: whole(1, 65_535, { description: 'Public port. Left out, the platform picks one and keeps it.', examples: [8080] }).optional(),
+    port: whole(1, 65_535, { description: 'Public port. Left out, local picks one and keeps it; docker needs it.', examples: [8080] }).optional(),
     host: text(HOST_PATTERN, 'a host name like "api.example.com", without scheme and port', {
       description: 'Only requests for this host name; several services may share a port by it.', examples: ['api.example.com'],
     }).optional(),
     address: address({ description: 'IP address to bind; "0.0.0.0" opens the port to every network.', default: '127.0.0.1', examples: ['0.0.0.0'] }).optional(),
+    ...containerListen,
   }),
 ], { error: listenError }).meta({ description: 'Where the public reaches the service.', examples: [8080, { port: 8080, host: 'api.localhost' }] });
 
@@ -41,6 +44,7 @@ const health = section({
 
 const limits = section({
   memory: size({ description: 'Resident memory of an instance with all its children; above it the instance is killed and started again.', examples: ['512MB', '1GiB'] }).optional(),
+  ...containerLimits,
 }).meta({ description: 'What an instance may use.' });
 
 const ENV_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
@@ -75,11 +79,12 @@ const processes = z.record(name({ description: 'Name of the process.' }), sectio
 
 /** What may stand at the top, in an environment, and among the workspace's defaults; the nearest wins. */
 const shared = {
-  port: whole(0, 65_535, { description: 'The service\'s own port; 0: each instance gets a port of its own by the variable PORT.', default: 0, examples: [3000] }).optional(),
+  port: whole(0, 65_535, { description: 'The service\'s own port; 0: on local each instance gets a port of its own by the variable PORT, on docker it is the one that the image exposes.', default: 0, examples: [3000] }).optional(),
   health: health.optional(),
   drain: duration(0, { description: 'How long requests in flight may take before an instance stops.', default: '30s' }).optional(),
   stopTimeout: duration(0, { description: 'From SIGTERM to SIGKILL.', default: '10s' }).optional(),
   limits: limits.optional(),
+  container: container.optional(),
   strategy: strategySchema.optional(),
   processes: processes.optional(),
   hooks: hooks.optional(),

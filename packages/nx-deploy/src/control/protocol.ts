@@ -135,6 +135,8 @@ export interface ServiceStatus {
   readonly live?: ReleaseId;
   readonly fleet: Observed;
   readonly instances: readonly InstanceStatus[];
+  /** What else is to be known, a line each: that the router does not run, say. */
+  readonly notes?: readonly string[];
   readonly traffic: Readonly<Record<ReleaseId, { readonly requests: number; readonly errors: number; readonly p95: number }>>;
   /** Newest first. */
   readonly releases: readonly ReleaseStatus[];

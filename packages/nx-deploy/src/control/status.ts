@@ -8,30 +8,44 @@ import { liveRelease, type Ms, type ReleaseId } from '../model/index.js';
 import { localPlatform, urlOf } from '../platforms/local/platform.js';
 import type { LocalService } from '../platforms/local/service.js';
 import type { Actor, JournalRecord, LedgerEntry, LockHolder, ServiceKey } from '../releases/index.js';
-import type { InstanceStatus } from '../platforms/platform.js';
+import type { InstanceStatus, Platform } from '../platforms/platform.js';
 import type { DecisionStatus, ReleaseStatus, ServiceStatus } from './protocol.js';
 
 const WINDOW: Ms = 5 * 60_000;
 const RELEASES_SHOWN = 10;
 
+/** What a status is gathered from, on any platform. */
+export interface StatusSource {
+  readonly platform: Platform;
+  instances(): Promise<readonly InstanceStatus[]>;
+  /** What there is to tell beside. */
+  notes(): Promise<readonly string[]>;
+}
+
 export async function serviceStatus(service: LocalService): Promise<ServiceStatus> {
-  const { state, record, supervisor } = service;
+  const { record, supervisor } = service;
   const platform = localPlatform(service, record.listen ?? { address: '127.0.0.1' });
-  const [fleet, entries, journal, lock, ledger, url] = await Promise.all([
-    platform.list(), state.ledger.entries(), state.journal.read(), state.lock.holder(), state.ledger.verify(), platform.url(),
+  return platformStatus({ platform, instances: () => Promise.resolve(supervisor.all().map(instanceStatus)), notes: () => Promise.resolve([]) }, record.key);
+}
+
+export async function platformStatus({ platform, ...source }: StatusSource, key: ServiceKey): Promise<ServiceStatus> {
+  const { state } = platform;
+  const [fleet, entries, journal, lock, ledger, url, instances, notes] = await Promise.all([
+    platform.list(), state.ledger.entries(), state.journal.read(), state.lock.holder(), state.ledger.verify(), platform.url(), source.instances(), source.notes(),
   ]);
   const live = liveRelease(fleet);
   const there = new Set(await available(platform, entries));
   return {
-    service: record.key.service,
-    environment: record.key.environment,
+    service: key.service,
+    environment: key.environment,
     platform: platform.name,
     deployed: Object.keys(fleet).length > 0,
     ...(url === undefined ? {} : { url }),
     ...(live === undefined ? {} : { live }),
     fleet,
-    instances: supervisor.all().map(instanceStatus),
-    traffic: await traffic(service, Object.keys(fleet)),
+    instances,
+    ...(notes.length === 0 ? {} : { notes }),
+    traffic: await traffic(platform, Object.keys(fleet)),
     releases: releaseStatuses(entries, there, journal).slice(0, RELEASES_SHOWN),
     ...destroyedFacts(entries, lock),
     ...(journal === undefined ? lostFacts(entries, lock) : leftFacts(journal, entries, lock)),
@@ -53,11 +67,13 @@ function instanceStatus(instance: Instance): InstanceStatus {
   return { id, release, state: instance.state, reason: instance.reason, port, crashes: instance.crashes, ...(pid === undefined ? {} : { pid }) };
 }
 
-async function traffic(service: LocalService, ids: readonly ReleaseId[]): Promise<ServiceStatus['traffic']> {
-  return Object.fromEntries(ids.map((id) => {
-    const { requests, errors, latency } = service.host.router.metrics(service.routeKey, id, WINDOW);
-    return [id, { requests, errors, p95: latency.p95 }];
+/** A router that does not answer is no reason to tell nothing else. */
+async function traffic(platform: Platform, ids: readonly ReleaseId[]): Promise<ServiceStatus['traffic']> {
+  const counted = await Promise.all(ids.map(async (id): Promise<readonly [ReleaseId, ServiceStatus['traffic'][ReleaseId]][]> => {
+    const found = await platform.metrics?.(id, WINDOW).catch(() => undefined);
+    return found === undefined ? [] : [[id, { requests: found.requests, errors: found.errors, p95: found.latency.p95 }]];
   }));
+  return Object.fromEntries(counted.flat());
 }
 
 /** A change that has begun and has no end: it waits for a person, somebody is at it, or it was interrupted. */

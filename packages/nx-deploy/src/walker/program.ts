@@ -1,9 +1,10 @@
 /** What every walker's program does. `launch` starts `run` so that it has no parent; `run` walks. Both get the order by stdin, and nothing else of it. */
 import { text } from 'node:stream/consumers';
 import { detach } from '../shell/detach.js';
-import { openEventLog } from './event-log.js';
+import { openEventLog, type EventLog } from './event-log.js';
 import { recordWalker, runFolder, type RunFolder } from './run-folder.js';
 import { walk, type Task } from './walk.js';
+import { watcher } from './watching.js';
 
 /** Runs the program of this process (`<program> launch|run <folder of the run>`) and ends the process. */
 export function walkerProgram(taskOf: (order: unknown) => Task): void {
@@ -29,12 +30,16 @@ async function launch(program: string, run: RunFolder, input: string): Promise<v
 
 async function walkThrough(run: RunFolder, task: Task): Promise<void> {
   process.title = 'nx-deploy-walker';
-  const cancel = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => cancel.abort());
+  const [cancel, stop] = [new AbortController(), new AbortController()];
+  let told = false;
+  // Once the result is told there is at most a watch to end.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => (told ? stop : cancel).abort());
   // A fault in one place must not leave the change half done: it is logged, and what it was part of fails by itself or at its deadline.
   process.on('uncaughtException', (error) => complain('uncaught exception', error));
   process.on('unhandledRejection', (error) => complain('unhandled rejection', error));
-  await walk(task, openEventLog(run.events), cancel);
+  const events = openEventLog(run.events);
+  const telling: EventLog = { event: (event) => events.event(event), result: (result) => { told = true; events.result(result); } };
+  await walk(task, telling, cancel, task.watched === undefined ? undefined : watcher(run, task.watched, stop.signal));
   // Calls that were given up may still be open.
   process.exit(0);
 }

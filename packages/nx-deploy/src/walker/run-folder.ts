@@ -13,6 +13,10 @@ export interface RunFolder {
   readonly walker: string;
   /** What the walker's program itself has to say, faults above all. */
   readonly log: string;
+  /** Names what is looked after, as long as the walker does so. */
+  readonly watch: string;
+  /** What is told of that once the result is there. */
+  readonly after: string;
 }
 
 export interface WalkerRecord {
@@ -27,7 +31,7 @@ const KEEP_RUNS = 50;
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export function runFolder(folder: string): RunFolder {
-  return { folder, events: join(folder, 'events.jsonl'), walker: join(folder, 'walker.json'), log: join(folder, 'walker.log') };
+  return { folder, events: join(folder, 'events.jsonl'), walker: join(folder, 'walker.json'), log: join(folder, 'walker.log'), watch: join(folder, 'watch.json'), after: join(folder, 'watch.jsonl') };
 }
 
 /** Makes the folder of a new run below `runs`, and removes those of old runs whose walkers have ended. */

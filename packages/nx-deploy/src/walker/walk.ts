@@ -3,7 +3,9 @@ import type { EventLog } from './event-log.js';
 import { runChange } from '../engine/change.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import { asDeployError } from '../errors.js';
+import type { Emit } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
+import type { BeginWatch, Watched } from './watching.js';
 
 export interface OpenPlatform {
   readonly platform: Platform;
@@ -12,21 +14,27 @@ export interface OpenPlatform {
 
 export interface Task {
   readonly request: ChangeRequest;
+  /** Whom the walker looks after once the deploy is done; undefined: somebody else does. */
+  readonly watched?: Watched;
   /** Reaches the platform. `cancel` may be called at any time to have the change taken back. */
-  open(cancel: () => void): Promise<OpenPlatform>;
+  open(cancel: () => void, emit: Emit): Promise<OpenPlatform>;
 }
 
-/** Resolves when the result is on the disk; rejects only when it cannot be put there. */
-export async function walk(task: Task, events: EventLog, cancel: AbortController): Promise<void> {
+/** Resolves when the result is on the disk and nothing is looked after any more; rejects only when the result cannot be put there. */
+export async function walk(task: Task, events: EventLog, cancel: AbortController, beginWatch?: BeginWatch): Promise<void> {
   const { request } = task;
   const started = performance.now();
   let opened: OpenPlatform | undefined;
   let result: ChangeResult;
+  let ended: Promise<unknown> = Promise.resolve();
+  const emit: Emit = (event) => events.event(event);
   try {
-    opened = await task.open(() => cancel.abort());
-    result = await runChange({ platform: opened.platform, request, emit: (event) => events.event(event), signal: cancel.signal });
+    opened = await task.open(() => cancel.abort(), emit);
+    const { platform } = opened;
+    result = await runChange({ platform, request, emit, signal: cancel.signal });
+    if (beginWatch !== undefined) ({ result, ended } = await beginWatch({ platform, request, result, emit }, cancel.signal));
   } catch (thrown) {
-    // Nothing has begun: the change itself never rejects.
+    // Nothing has begun: neither the change nor the watch ever rejects.
     const error = asDeployError(thrown);
     result = {
       outcome: error.severity === 'refused' ? 'refused' : 'restored',
@@ -35,6 +43,7 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
     };
   }
   events.result(result);
+  await ended;
   // The lock was given back with the end of the change.
   await opened?.close().catch(() => undefined);
 }

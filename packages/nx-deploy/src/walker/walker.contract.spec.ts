@@ -7,7 +7,7 @@ import { BUNDLES, eventually, get } from '../commands/workbench.spec-support.js'
 import { connectAgent } from '../control/launch.js';
 import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
 import { cancelRun } from './attach.js';
-import { readWalker } from './run-folder.js';
+import { readWalker, runFolder } from './run-folder.js';
 import { messages, resultOf, waiting, WALKER, World } from './world.spec-support.js';
 
 const MIX = { get: 60, fresh: 25, post: 15 };
@@ -112,13 +112,13 @@ test('ending the whole process tree of the command does not reach the walker', a
   await new Promise((resolve) => starter.stdout.once('data', resolve));
   const tree = descendants(starter.pid ?? 0);
   expect(tree.length).toBeGreaterThanOrEqual(2);
-  const [run] = [join(runs, order.request.run)].map((folder) => ({ folder, events: join(folder, 'events.jsonl'), walker: join(folder, 'walker.json'), log: join(folder, 'walker.log') }));
-  const walker = (await readWalker(run!))?.pid ?? 0;
+  const run = runFolder(join(runs, order.request.run));
+  const walker = (await readWalker(run))?.pid ?? 0;
   expect(tree).not.toContain(walker);
   for (const pid of tree) process.kill(pid, 'SIGKILL');
   await closed;
   expect(isRunning(walker)).toBe(true);
-  expect(resultOf(await messages(run!))).toMatchObject({ outcome: 'done' });
+  expect(resultOf(await messages(run))).toMatchObject({ outcome: 'done' });
   expect(await load.stop()).toMatchObject({ failures: 0 });
 });
 
