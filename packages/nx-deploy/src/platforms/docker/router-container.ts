@@ -1,14 +1,17 @@
 /** The router of an engine: one container with HAProxy that every workspace's services share. It is made, started and repaired by whoever needs it. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, startFailure, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { ensureNetwork } from './network.js';
-import { besideArguments, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type RouterMode } from './router-arguments.js';
-import { lookAtRouter, type RouterFacts } from './router-look.js';
+import { besideArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
+import { fetchImage, newestImage } from './router-image.js';
+import { lookAtRouter, lookAtRouters, type RouterFacts } from './router-look.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
 import { RouterSession } from './router-session.js';
+import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock } from './router-upgrade.js';
 
 export interface RouterContainerOptions {
   readonly client: EngineClient;
@@ -28,10 +31,12 @@ export interface RouterLook {
   readonly image?: string;
 }
 
-/** A pull may take its time. */
-const PULL: Ms = 10 * 60_000;
 const START: Ms = 60_000;
 const ANSWER: Ms = 30_000;
+/** s. */
+const LOCK = 60;
+/** Longer than most requests and idle connections last. */
+const LEAVE: Ms = 2 * 60_000;
 const PAUSE: Ms = 100;
 /** How long a container that another command just makes or removes is waited for. */
 const PATIENCE: Ms = 5_000;
@@ -43,9 +48,12 @@ export class RouterContainer {
   private readonly commands: RouterSession;
   /** Beside the first one: a check that waits for an instance keeps nobody from the router. */
   private readonly probes: RouterSession;
+  /** That of the container that there is. */
+  private mode: RouterMode;
 
   constructor(private readonly options: RouterContainerOptions) {
-    const { client } = options;
+    const { client, network } = options;
+    this.mode = network;
     this.commands = new RouterSession({ client, container: ROUTER });
     this.probes = new RouterSession({ client, container: ROUTER });
     this.router = new HaproxyRouter(this.place((argv, input) => this.commands.run(argv, input)));
@@ -67,8 +75,10 @@ export class RouterContainer {
     const notes: string[] = [];
     const patient = performance.now() + PATIENCE;
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const facts = await lookAtRouter(this.options.client);
+      const { old: facts, next } = await lookAtRouters(this.options.client);
       if (facts?.foreign === true) throw foreign(this.options.client.name);
+      if (next !== undefined && await this.goOn(next)) continue;
+      if (facts !== undefined) this.mode = facts.network;
       if (facts === undefined) await this.make(restore, notes);
       else if (facts.status === 'removing' || (facts.status === 'created' && performance.now() < patient)) await sleep(PATIENCE / TRIES);
       else {
@@ -77,6 +87,22 @@ export class RouterContainer {
       }
     }
     throw new DeployError('ND-ROUTER-FAILED', { what: 'the router does not stay up', where: this.options.client.name, why: `its container ${ROUTER} is stopped or removed again and again`, next: `look at docker logs ${ROUTER}, and at who else starts and stops it` });
+  }
+
+  /**
+   * Brings the image in force that was asked for, pulled anew where it can be. On the host's network no request is lost, and it resolves when the old router
+   * has finished what it had, or after `limit` ms; where ports are published there is a gap of about a second. Rejects, with the old router in
+   * force, with what {@link ensure} rejects with.
+   */
+  async upgrade(restore: Restore, limit: Ms = LEAVE): Promise<readonly string[]> {
+    const { client, image } = this.options;
+    const newest = await newestImage(client, image);
+    const notes = (await this.ensure(restore)).filter((note) => note !== this.otherImage);
+    const facts = await lookAtRouter(client);
+    if (facts === undefined || (facts.imageId === newest && facts.image === image)) return notes;
+    await this.replace({ image });
+    const gone = await waitForLeaving(client, limit);
+    return [...notes, `the router runs ${image} now`, ...(gone ? [] : ['the old router still finishes requests; what is left of it is removed later'])];
   }
 
   /** GET from beside the router, all at once. */
@@ -90,8 +116,11 @@ export class RouterContainer {
 
   private place(exec: RouterPlace['exec']): RouterPlace {
     const { client } = this.options;
+    const published = (): boolean => this.mode === 'published';
     return {
-      folder: ROUTER_FOLDER, name: `${ROUTER} on ${client.name}`, exec,
+      folder: ROUTER_FOLDER, name: `${ROUTER} on ${client.name}`, exec, leaving: () => sweepLeaving(client),
+      get anyAddress() { return published(); },
+      reachable: (listens: readonly Publication[]) => this.publish(listens),
       log: async () => {
         const { output, complaints } = await client.call('read the log of the router', ['logs', '--tail=40', ROUTER]);
         return `${output}\n${complaints}`;
@@ -99,40 +128,68 @@ export class RouterContainer {
     };
   }
 
-  /** One that was not there. */
-  private async make(restore: Restore, notes: string[]): Promise<void> {
-    const { client, image, network } = this.options;
-    await this.fetchImage(notes);
-    await ensureNetwork(client);
-    for (const volume of [STATE_VOLUME, ROUTER_VOLUME]) await client.ask('make a volume', volumeArguments(volume));
-    await this.prepare(image, restore, notes);
-    const { exitCode, complaints } = await client.call('start the router', routerArguments({ image, network, ports: [] }), { timeout: START });
-    if (exitCode === 0) return;
-    const failure = client.failure('start the router', complaints);
-    // Another command was quicker with the name.
-    if (failure.code !== 'ND-OWNER-CONFLICT') throw failure;
+  /** An upgrade that another command began: true when it was finished here, false while that command is at it. */
+  private async goOn(next: RouterFacts): Promise<boolean> {
+    if (next.foreign) throw foreign(this.options.client.name, NEXT_ROUTER);
+    return await withRouterLock(this.options.client, next.image, 0, () => finishUpgrade(this.options.client)) ?? false;
   }
 
-  private async fetchImage(notes: string[]): Promise<void> {
+  /** Another container in the place of the one that there is. */
+  private async replace({ image, ports = [] }: { readonly image: string; readonly ports?: readonly Publication[] }): Promise<void> {
+    const { client } = this.options;
+    await withRouterLock(client, image, LOCK, async () => { await replaceRouter({ client, start: await this.start(image, ports) }); });
+  }
+
+  /** Published is what the routes on file, and those that come, listen at. */
+  private async start(image: string, more: readonly Publication[] = []): Promise<RouterStart> {
+    const token = randomBytes(8).toString('hex');
+    if (this.mode === 'host') return { image, network: 'host', ports: [], token };
+    const routes = await this.beside(image).filed() ?? [];
+    const all = [...routes.map(({ listen }) => listen), ...more].map(({ address, port }): [string, Publication] => [`${address} ${port}`, { address, port }]);
+    return { image, network: 'published', ports: [...new Map(all).values()], token };
+  }
+
+  /** A port that is not published yet needs another container. */
+  private async publish(listens: readonly Publication[]): Promise<void> {
+    if (this.mode === 'host') return;
+    const facts = await lookAtRouter(this.options.client);
+    const missing = listens.filter(({ address, port }) => facts?.ports.every((known) => known.address !== address || known.port !== port));
+    if (facts === undefined || missing.length === 0) return;
+    await this.replace({ image: facts.image, ports: missing });
+    await sweepLeaving(this.options.client);
+  }
+
+  /** One that was not there. */
+  private async make(restore: Restore, notes: string[]): Promise<void> {
     const { client, image } = this.options;
-    const looked = await client.call('look for the image of the router', ['image', 'inspect', '--format={{.Id}}', image]);
-    if (looked.exitCode === 0) return;
-    const failure = client.failure('look for the image of the router', looked.complaints);
-    if (failure.code !== 'ND-ARTIFACT-MISSING') throw failure;
-    const { exitCode, complaints } = await client.call('get the image of the router', ['pull', '--quiet', image], { timeout: PULL });
-    if (exitCode !== 0) throw missingImage(client, image, complaints);
-    notes.push(`the image ${image} of the router was pulled`);
+    if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
+    await ensureNetwork(client);
+    for (const volume of [STATE_VOLUME, ROUTER_VOLUME]) await client.ask('make a volume', volumeArguments(volume));
+    await withRouterLock(client, image, LOCK, async () => {
+      // Another command was quicker.
+      if (await lookAtRouter(client) !== undefined) return;
+      this.mode = this.options.network;
+      const setup = this.beside(image);
+      await setup.rewrite();
+      await this.fill(setup, restore, notes);
+      const { exitCode, complaints } = await client.call('start the router', routerArguments(await this.start(image)), { timeout: START });
+      if (exitCode === 0) return;
+      const failure = client.failure('start the router', complaints);
+      // A port that cannot be published leaves a container behind that never ran.
+      if (failure.code !== 'ND-OWNER-CONFLICT') await client.call('remove the router', ['rm', ROUTER]);
+      throw failure;
+    });
+  }
+
+  /** The router's folder, from a container of its own: the router need not run. */
+  private beside(image: string): HaproxyRouter {
+    const { client } = this.options;
+    return new HaproxyRouter(this.place((argv, input) => client.call('set up the router', besideArguments(image, argv), { input })));
   }
 
   /** The file that HAProxy starts with, where there is none. */
-  private async prepare(image: string, restore: Restore, notes: string[]): Promise<void> {
-    const { client } = this.options;
-    const setup = new HaproxyRouter(this.place((argv, input) => client.call('set up the router', besideArguments(image, argv), { input })));
-    await this.fill(setup, restore, notes);
-  }
-
   private async fill(router: HaproxyRouter, restore: Restore, notes: string[]): Promise<void> {
-    if (await router.prepared()) return;
+    if (await router.filed() !== undefined) return;
     const routes = await restore();
     await router.prepare(routes);
     if (routes.length > 0) notes.push(`the router had lost its routes: ${routes.length} of them were restored`);
@@ -143,7 +200,7 @@ export class RouterContainer {
     const { client } = this.options;
     if (status === 'paused') await client.ask('resume the router', ['unpause', id]);
     else {
-      await this.prepare(image, restore, notes);
+      await this.fill(this.beside(image), restore, notes);
       await client.ask('start the router', ['start', id], { timeout: START });
     }
     notes.push(status === 'paused' ? 'the router was paused: resumed' : 'the router was stopped: started again');
@@ -178,25 +235,17 @@ export class RouterContainer {
   }
 
   private differences({ image, network }: RouterFacts): readonly string[] {
-    const asked = this.options;
     return [
-      ...(image === asked.image ? [] : [`the router runs ${image}, and this environment asks for ${asked.image}: it stays as it is until it is upgraded on purpose`]),
-      ...(network === asked.network ? [] : [`the router was made for the network mode ${network}, and this environment asks for ${asked.network}: it stays as it is`]),
+      ...(image === this.options.image ? [] : [this.otherImage]),
+      ...(network === this.options.network ? [] : [`the router was made for the network mode ${network}, and this environment asks for ${this.options.network}: it stays as it is until its container is removed`]),
     ];
+  }
+
+  private get otherImage(): string {
+    return `the router runs another image than ${this.options.image}, which this environment asks for: it stays as it is until it is upgraded on purpose`;
   }
 }
 
-function foreign(where: string): DeployError {
-  return new DeployError('ND-OWNER-CONFLICT', { what: `the name ${ROUTER} is taken by a container that nx-deploy did not start`, where, why: 'it was left alone', next: 'rename or remove it, if it is yours' });
-}
-
-/** Whatever a registry says, or who does not find it: the engine has answered, and the image is not to be had. */
-function missingImage(client: EngineClient, image: string, said: string): DeployError {
-  const failure = client.failure('get the image of the router', said);
-  if (failure.code === 'ND-DISK-FULL') return failure;
-  const problems = failure.parts.problems ?? (failure.parts.why === undefined ? [] : [failure.parts.why]);
-  return new DeployError('ND-ARTIFACT-MISSING', {
-    what: `the image ${image} of the router is missing`, where: client.name, ...(problems.length === 0 ? {} : { problems }), why: 'the engine does not have it and could not get it',
-    next: `load it there, or see to it that docker pull ${image} works there, or name another one as router.image`,
-  });
+function foreign(where: string, name = ROUTER): DeployError {
+  return new DeployError('ND-OWNER-CONFLICT', { what: `the name ${name} is taken by a container that nx-deploy did not start`, where, why: 'it was left alone', next: 'rename or remove it, if it is yours' });
 }

@@ -62,7 +62,7 @@ export function startInstance(engine: TestEngine, name: string, address: string)
   engine.docker(['run', '--detach', `--name=${name}`, `--network=${NETWORK}`, `--ip=${address}`, IMAGE, 'perl', '-e', program, answer.replaceAll('\\r\\n', '\r\n')]);
 }
 
-export function routeTo(port: number, hosts: readonly string[], rest: Partial<Omit<HaproxyRoute, 'listen'>> = {}): HaproxyRoute {
+export function routeTo(port: number, hosts: readonly string[], rest: Partial<HaproxyRoute> = {}): HaproxyRoute {
   const targets = hosts.map((host, index) => ({ id: `${RELEASE}/web.${index + 1}`, release: RELEASE, host, port: 8_080 }));
   return { key: 'api (test, acme)', listen: { address: '127.0.0.1', port }, weights: { [RELEASE]: 100 }, targets, drain: 30_000, ...rest };
 }

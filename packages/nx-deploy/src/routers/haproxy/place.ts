@@ -1,5 +1,6 @@
 /** Where a HAProxy runs, and what reaches it there. A platform gives the way in; nothing here knows whether that is a container. */
 import { DeployError } from '../../errors.js';
+import type { Listen } from '../router.js';
 import { EXIT, MARK, script } from './scripts.js';
 
 export interface Ran {
@@ -16,6 +17,12 @@ export interface RouterPlace {
   readonly name: string;
   /** Runs a program there, as HAProxy's user, with this on its standard input. Rejects only when it could not be run at all. */
   exec(argv: readonly string[], input: string): Promise<Ran>;
+  /** HAProxy takes connections at every address it has: whoever gives it the connections sees to the addresses. */
+  readonly anyAddress?: boolean;
+  /** Sees to it that connections to all of these reach HAProxy, before it is told to listen there. */
+  reachable?(listens: readonly Listen[]): Promise<void>;
+  /** Is there another HAProxy, of before, that still finishes requests and cannot be asked any more? */
+  leaving?(): Promise<boolean>;
   /** What HAProxy printed last, where that can be read: it says why it could not load a file. */
   log?(): Promise<string>;
 }
@@ -56,15 +63,25 @@ export async function store(place: RouterPlace, name: string, text: string): Pro
   if (ran.exitCode !== EXIT.done) throw failure(place, 'the certificate could not be stored', ran);
 }
 
-export async function prepare(place: RouterPlace, file: string): Promise<void> {
-  const ran = await place.exec(script('prepare', place.folder), file);
+/** `again`: also where there is one. */
+export async function prepare(place: RouterPlace, file: string, again = false): Promise<void> {
+  const ran = await place.exec(script('prepare', place.folder, again ? 'again' : 'first'), file);
   if (ran.exitCode !== EXIT.done) throw failure(place, 'the folder of the router could not be set up', ran);
 }
 
-export async function prepared(place: RouterPlace): Promise<boolean> {
-  const ran = await place.exec(script('prepared', place.folder), '');
-  if (ran.exitCode === EXIT.done || ran.exitCode === EXIT.changed) return ran.exitCode === EXIT.done;
-  throw failure(place, 'the folder of the router could not be looked at', ran);
+/** The file as it is, whether HAProxy runs or not; undefined where there is none. */
+export async function filed(place: RouterPlace): Promise<string | undefined> {
+  const ran = await place.exec(script('filed', place.folder), '');
+  if (ran.exitCode === EXIT.done) return ran.output;
+  if (ran.exitCode === EXIT.changed) return undefined;
+  throw failure(place, 'the file of the router could not be read', ran);
+}
+
+/** What `show env` says of a variable in the worker that serves; takes no lock. */
+export async function variable(place: RouterPlace, name: string): Promise<string> {
+  const ran = await place.exec(script('variable', place.folder, name), '');
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the router could not be asked', ran);
+  return ran.output;
 }
 
 function lines(commands: readonly string[]): string {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Ms } from '../../model/index.js';
 import { backendFrame, backendLines } from './backend.js';
 import { frontendSections, sharedSections } from './frontend.js';
-import type { HaproxyRoute } from './route.js';
+import { atAnyAddress, type HaproxyRoute } from './route.js';
 
 /** Variable of the running process that says which structure it has loaded. */
 export const STRUCTURE = 'NXD_STRUCTURE';
@@ -14,6 +14,8 @@ export interface Rendered {
   /** Absolute path of HAProxy's folder, where it runs. */
   readonly folder: string;
   readonly routes: readonly HaproxyRoute[];
+  /** See {@link RouterPlace.anyAddress}. */
+  readonly anyAddress?: boolean | undefined;
 }
 
 /** Everything but the routes' servers: two configurations with one structure differ by what can be changed while HAProxy runs. 32 hexadecimal digits. */
@@ -27,8 +29,8 @@ export function configuration(rendered: Rendered): string {
   return sections.map(([head = '', ...rest]) => [head, ...rest.map((line) => `  ${line}`), ''].join('\n')).join('\n');
 }
 
-function sorted({ routes }: Rendered): readonly HaproxyRoute[] {
-  return [...routes].sort((a, b) => (a.key < b.key ? -1 : 1));
+function sorted({ routes, anyAddress = false }: Rendered): readonly HaproxyRoute[] {
+  return (anyAddress ? routes.map(atAnyAddress) : [...routes]).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 function shared(rendered: Rendered): readonly (readonly string[])[] {
