@@ -4,6 +4,7 @@ export * from './history.js';
 export * from './key.js';
 export * from './ledger.js';
 export * from './memory-lock.js';
+export * from './mend.js';
 export * from './node-files.js';
 export * from './sealed-config.js';
 export * from './shape.js';

@@ -1,4 +1,5 @@
 /** Opens one service on one engine. */
+import { errorCode } from '../../errors.js';
 import type { Lock, StateStore } from '../../releases/index.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
@@ -11,7 +12,7 @@ import { readRecord } from './record.js';
 import { ROUTER } from './router-arguments.js';
 import { RouterContainer } from './router-container.js';
 import { DockerService } from './service.js';
-import { openDockerState, type DockerState } from './state.js';
+import { openDockerState, TARGET_KEY, type DockerState } from './state.js';
 import type { DockerSession, DockerTarget } from './target.js';
 import { dockerUpkeep } from './upkeep.js';
 
@@ -34,13 +35,13 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
       target, client, router, forwards, containers: new Containers(client, key), images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
       state: { ...state.store, lock: raising(state, async () => {
-        await service.owned();
+        await checkOwner(service);
         told.push(...await router.ensure(() => storedRoutes(state)));
       }) },
     });
-    await service.owned();
+    await checkOwner(service);
     return {
-      platform: { ...dockerPlatform(service), ...dockerUpkeep(service) },
+      platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { files: state.all, path: TARGET_KEY }) },
       instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),
       notes: async () => [...told, ...routerNotes(await router.look())],
       close,
@@ -49,6 +50,13 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     await close();
     throw error;
   }
+}
+
+/** A record that is damaged tells of no owner: repair puts it right, and everything else is refused when it reads it. */
+async function checkOwner(service: DockerService): Promise<void> {
+  await service.owned().catch((error: unknown) => {
+    if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
+  });
 }
 
 /** The lock, and with it all that a change needs on the engine. */

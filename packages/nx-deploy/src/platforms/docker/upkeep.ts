@@ -1,19 +1,19 @@
 /** Repairing and ending a service on an engine, beyond what its releases are. */
+import { asideIfDamaged, mendState, removeUnfinished, type StatePath } from '../../releases/index.js';
 import type { Upkeep } from '../platform.js';
 import { isUp } from './containers.js';
 import { RECORD, readRecord } from './record.js';
 import type { DockerService } from './service.js';
-import { asideIfDamaged, damagedReleases } from '../../releases/index.js';
 
-export function dockerUpkeep(service: DockerService): Upkeep {
+/** @param key of the whole engine, under which configurations are sealed */
+export function dockerUpkeep(service: DockerService, key: StatePath): Upkeep {
   const { containers, router, files, state } = service.parts;
   return {
     async mend() {
       const lines = [
-        await asideIfDamaged(files, RECORD, () => readRecord(files), 'the next deploy writes it anew'),
-        await asideIfDamaged(files, 'journal.json', () => state.journal.read(), 'what was under way is read off what runs'),
-        await asideIfDamaged(files, 'hook.json', () => state.hook.read(), 'a hook that an interrupted run left running is not known any more: look for it and end it'),
-        ...await damagedReleases(files, 'releases', (id) => state.releases.get(id)),
+        await asideIfDamaged({ files, path: RECORD }, () => readRecord(files), 'it is written anew from what the router does'),
+        ...await mendState(state, files, key),
+        await removeUnfinished(files),
         await rememberRoute(service),
         await sweep(service),
       ];
@@ -34,6 +34,7 @@ export function dockerUpkeep(service: DockerService): Upkeep {
 /** What the router has and the record lacks would be lost with the router. */
 async function rememberRoute(service: DockerService): Promise<string | undefined> {
   const [{ route }, record] = await Promise.all([service.traffic(), service.owned()]);
+  // A service that was never deployed has neither.
   if (route === undefined || record?.route !== undefined) return undefined;
   await service.update({ route });
   return `${RECORD} did not know how the service is reached; it was written anew from what the router does`;
