@@ -66,6 +66,11 @@ export class DockerService {
     return this.record;
   }
 
+  /** Was it reached by its public once, as far as its record was read? Then its ledger has entries. */
+  get isKnown(): boolean {
+    return this.record?.route !== undefined;
+  }
+
   async update(change: Partial<Pick<ServiceRecord, 'route' | 'warm'>>): Promise<void> {
     const { key, owner } = this.parts.target;
     const next = { ...this.record ?? await this.owned() ?? { schema: STATE_SCHEMA, key, owner }, ...change };

@@ -23,7 +23,8 @@ import { dockerUpkeep } from './upkeep.js';
 export async function openDocker(target: DockerTarget): Promise<DockerSession> {
   const { key, place, variables } = target;
   const client = new EngineClient({ program: place.program, variables, ...(place.context === undefined ? {} : { context: place.context }) });
-  const state = openDockerState({ client, key, image: place.router.image });
+  let known: DockerService | undefined;
+  const state = openDockerState({ client, key, image: place.router.image, written: () => known?.isKnown === true });
   const router = new RouterContainer({ client, ...place.router });
   const forwards = new Forwards(client, ROUTER);
   const close = async (): Promise<void> => {
@@ -31,7 +32,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
   };
   try {
     const told: string[] = [];
-    const service: DockerService = new DockerService({
+    const service: DockerService = known = new DockerService({
       target, client, router, forwards, containers: new Containers(client, key), images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
       state: { ...state.store, lock: raising(state, async () => {
