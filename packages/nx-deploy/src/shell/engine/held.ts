@@ -58,7 +58,8 @@ class Lines {
       const parts = (this.rest + text).split('\n');
       this.rest = parts.pop() ?? '';
       this.waiting.push(...parts);
-      this.wake?.();
+      // A piece of a line is no answer yet.
+      if (parts.length > 0) this.wake?.();
     });
   }
 
