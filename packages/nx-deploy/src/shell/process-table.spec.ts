@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import type * as Table from './process-table.js';
 import { lives, until } from './programs.spec-support.js';
 
@@ -126,6 +126,22 @@ describe('listenerOf on linux', () => {
     expect(await listenerOf(Number(line), pid)).toBe('session');
     await ownServer('127.0.0.1', Number(line));
     expect(await listenerOf(Number(line), pid)).toBe('other');
+  });
+
+  it('finds a listener among more of them, and connections, than one piece of the table holds', async () => {
+    const { pid, line } = await leader(listen('127.0.0.1'));
+    const others = await Promise.all(Array.from({ length: 80 }, () => ownServer('127.0.0.1')));
+    const sockets = others.map((port) => connect(port, '127.0.0.1'));
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+      expect(rows.filter((row) => / 0A /.test(row)).length).toBeGreaterThan(80);
+      expect(rows.filter((row) => / 01 /.test(row)).length).toBeGreaterThan(80);
+      const { pid: later, line: latest } = await leader(listen('127.0.0.1'));
+      expect(await Promise.all([listenerOf(Number(line), pid), listenerOf(Number(latest), later), listenerOf(others[0] ?? 0, pid)])).toEqual(['session', 'session', 'other']);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
   });
 
   it('counts fields from the end of a name that looks like fields', async () => {
