@@ -108,6 +108,16 @@ describe.each(['linux', 'darwin'] as const)('process table by the means of %s', 
     expect(await listenerOf(Number(line), pid)).toBe('session');
   });
 
+  it('knows a listener whose parent has ended, and takes none that left the session for one of it', async () => {
+    const start = (more: string): string => `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(listen('127.0.0.1'))}], { stdio: "inherit"${more} })`;
+    const orphaned = await leader(`require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(`${start('')}.once("spawn", () => process.exit())`)}], { stdio: "inherit" }); setInterval(() => {}, 1000);`);
+    expect(await listenerOf(Number(orphaned.line), orphaned.pid)).toBe('session');
+    if (platform !== 'linux') return;
+    const left = await leader(`${start(', detached: true')}; setInterval(() => {}, 1000);`);
+    expect(await listenerOf(Number(left.line), left.pid)).toBe('other');
+    for (const pid of readFileSync(`/proc/${left.pid}/task/${left.pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+  });
+
   it('knows a stranger, and nobody', async () => {
     const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
     const port = await ownServer('127.0.0.1');

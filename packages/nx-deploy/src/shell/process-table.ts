@@ -95,11 +95,12 @@ export async function listenerOf(port: number, leader: number): Promise<'session
   if (!LINUX) return listenerByLsof(port, leader);
   const inodes = listeningInodes(port);
   if (inodes.size === 0) return 'nobody';
-  for (const pid of await sessionMembers(leader)) {
-    const held = await socketInodes(pid);
-    if ([...held].some((inode) => inodes.has(inode))) return 'session';
-  }
-  return 'other';
+  const held = async (pids: readonly number[]): Promise<boolean> => {
+    for (const pid of pids) if ((await socketInodes(pid)).some((inode) => inodes.has(inode))) return true;
+    return false;
+  };
+  // Most of the time it is a child of the leader, and the other processes of the machine need not be looked at.
+  return await held(children(leader)) || await held(await sessionMembers(leader)) ? 'session' : 'other';
 }
 
 async function listenerByLsof(port: number, leader: number): Promise<'session' | 'other' | 'nobody'> {
@@ -136,6 +137,12 @@ async function readEach<Value>(folder: string, read: (name: string) => Value | u
 async function sessionStats(leader: number): Promise<readonly Stat[]> {
   const stats = await readEach('/proc', (name) => (/^\d+$/.test(name) ? readStat(Number(name)) : undefined));
   return stats.filter((stat) => stat.session === leader && stat.state !== 'Z');
+}
+
+/** Those that `leader` started itself and that stayed in its session; none where the kernel was built without this list. */
+function children(leader: number): readonly number[] {
+  const list = attempt(() => readFileSync(`/proc/${leader}/task/${leader}/children`, 'utf8')) ?? '';
+  return list.split(' ').filter((pid) => pid !== '').map(Number).filter((pid) => readStat(pid)?.session === leader);
 }
 
 /** /proc/<pid>/stat, proc(5): the command in parentheses may hold anything, so the fields are counted from its last `)`. */
@@ -191,8 +198,8 @@ function listeningRows(table: string): readonly (readonly string[])[] {
   }
 }
 
-async function socketInodes(pid: number): Promise<ReadonlySet<string>> {
+async function socketInodes(pid: number): Promise<readonly string[]> {
   const folder = `/proc/${pid}/fd`;
   const links = await readEach(folder, (name) => attempt(() => readlinkSync(`${folder}/${name}`)));
-  return new Set(links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+  return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
 }
