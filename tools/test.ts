@@ -19,10 +19,10 @@ const checks: readonly Stage[] = [
   { name: 'types', kind: 'check', file: program('typescript/bin/tsc'), args: ['-p', 'tsconfig.spec.json'], deadline: 15 * minute },
   { name: 'lint', kind: 'check', file: program('eslint/bin/eslint.js'), args: ['--max-warnings', '0', '.'], deadline: 15 * minute },
 ];
-// Three files at a time, on any machine, so that what they meet is the same everywhere. A worker whose modules of earlier files take much memory is replaced,
+// Files at a time are the same on any machine, so that what they meet is the same everywhere. A worker whose modules of earlier files take much memory is replaced,
 // for collecting garbage in it takes longer with each.
 const unit: Stage = {
-  name: 'unit', kind: 'jest with coverage', file: jest, args: ['--selectProjects=unit', '--maxWorkers=3', '--workerIdleMemoryLimit=600MB'], deadline: 45 * minute,
+  name: 'unit', kind: 'jest with coverage', file: jest, args: ['--selectProjects=unit', '--maxWorkers=2', '--workerIdleMemoryLimit=600MB'], deadline: 45 * minute,
 };
 const contract: Stage = { name: 'contract', kind: 'jest with coverage', file: jest, args: ['--selectProjects=contract', '--runInBand'], deadline: 45 * minute };
 const e2e: Stage = { name: 'e2e', kind: 'jest', file: jest, args: ['--selectProjects=e2e', '--maxWorkers=2'], deadline: 30 * minute };

@@ -59,7 +59,8 @@ async function runStage(stage: Stage, { root, scratch, env, signal, print }: Sur
   const tally = stage.kind === 'check' ? (ended ? onePassed : oneFailed) : readTally(reportFile(scratch, stage), ended);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const verdict = `-- ${stage.name}: ${tally.failed === 0 ? 'passed' : `failed, ${describeEnding(ending, stage.deadline)}`}, ${seconds} s`;
-  print(output === undefined ? verdict : [`-- ${stage.name}`, readFileSync(output, 'utf8').trimEnd(), verdict].join('\n'));
+  const said = output === undefined ? '' : readFileSync(output, 'utf8').trimEnd();
+  print([...(output === undefined ? [] : [`-- ${stage.name}`]), ...(said === '' ? [] : [said]), verdict].join('\n'));
   return tally;
 }
 
