@@ -20,11 +20,11 @@ export interface TestEngine {
   stop(): Promise<void>;
 }
 
-/** Throws when there is none and none can be started: see {@link describeWithEngine}. */
-export async function engineForTests(): Promise<TestEngine> {
+/** `own`: one that is started for the caller alone, whatever there is. Throws when there is none and none can be started: see {@link describeWithEngine}. */
+export async function engineForTests(own = false): Promise<TestEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
   try {
-    const engine = await findEngine() ?? await startEngine(join(folder, 'e'));
+    const engine = (own ? undefined : await findEngine()) ?? await startEngine(join(folder, 'e'));
     const { file: client } = dockerClient();
     symlinkSync(client, join(folder, 'docker'));
     const env = { DOCKER_HOST: engine.host, PATH: [folder, process.env['PATH'] ?? ''].join(delimiter), HOME: folder, DOCKER_CONFIG: folder };
@@ -42,13 +42,20 @@ export async function engineForTests(): Promise<TestEngine> {
   }
 }
 
-/** `describe` with an engine that runs from before its first test to after its last one. Where there can be none, or one of `programs` is missing: see {@link describeUnless}. */
-export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void, programs: readonly string[] = []): void {
+export interface EngineNeeds {
+  readonly programs?: readonly string[];
+  /** Not the one that others use as well: for what there is one of on each engine. */
+  readonly own?: boolean;
+}
+
+/** `describe` with an engine that runs from before its first test to after its last one. Where there can be none, or a program is missing: see {@link describeUnless}. */
+export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void, needs: readonly string[] | EngineNeeds = {}): void {
+  const { programs = [], own = false }: EngineNeeds = 'length' in needs ? { programs: needs } : needs;
   const missing = programs.filter((program) => find(program) === undefined);
-  const lack = missing.length > 0 ? `not installed: ${missing.join(', ')}` : process.env['DOCKER_HOST'] === undefined ? lackOfEngine() : undefined;
+  const lack = missing.length > 0 ? `not installed: ${missing.join(', ')}` : own || process.env['DOCKER_HOST'] === undefined ? lackOfEngine() : undefined;
   describeUnless(lack, name, () => {
     let engine: TestEngine | undefined;
-    beforeAll(async () => { engine = await engineForTests(); });
+    beforeAll(async () => { engine = await engineForTests(own); });
     afterAll(() => engine?.stop());
     body(() => {
       if (engine === undefined) throw new Error('the engine runs only while tests run');

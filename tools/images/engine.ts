@@ -62,7 +62,7 @@ async function startWith(driver: string, folder: string, name: string): Promise<
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'docker.sock');
   const log = join(folder, 'log');
-  addBridge(name);
+  addBridge(name, folder);
   const output = openSync(log, 'w');
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc', ...dockerd(driver, folder, socket, name)], {
     stdio: ['ignore', output, output], env: { PATH: searchPath(), HOME: folder },
@@ -104,8 +104,10 @@ function ip(...args: readonly string[]): void {
   execFileSync(find('ip') ?? 'ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
-function addBridge(name: string): void {
+/** Its alias says whose it is, for {@link sweep}. */
+function addBridge(name: string, folder: string): void {
   ip('link', 'add', 'name', name, 'type', 'bridge');
+  ip('link', 'set', 'dev', name, 'alias', folder);
   const [second, third] = [192 + (process.pid % 64), (process.pid * 7 + started) % 256];
   ip('address', 'add', `10.${second}.${third}.1/24`, 'dev', name);
   ip('link', 'set', name, 'up');
@@ -114,9 +116,20 @@ function addBridge(name: string): void {
 async function removeTraces(name: string, folder: string): Promise<void> {
   const end = performance.now() + STOP_MS;
   while (!removeCgroups(name) && performance.now() < end) await wait(50);
+  removeBridges(folder);
   if (existsSync(`/sys/class/net/${name}`)) ip('link', 'delete', name);
   // Its mounts end with its last process.
   await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}
+
+/** Of the networks that the engine had: it knew them by their ids, of which their bridges have the beginning in their names. */
+function removeBridges(folder: string): void {
+  const known = join(folder, 'data', 'network', 'files', 'local-kv.db');
+  const ids = existsSync(known) ? readFileSync(known, 'latin1') : '';
+  for (const bridge of readdirSync('/sys/class/net')) {
+    const id = /^br-([0-9a-f]{12})$/.exec(bridge)?.[1];
+    if (id !== undefined && ids.includes(id)) ip('link', 'delete', bridge);
+  }
 }
 
 /** False while processes are left in one. */
@@ -139,12 +152,14 @@ function folders(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name)) : [];
 }
 
-/** A bridge and cgroups that a killed test left: nothing of the engine itself is there any more. */
+/** Bridges and cgroups that a killed test left: nothing of the engine itself runs any more. */
 function sweep(): void {
   for (const name of readdirSync('/sys/class/net')) {
     const owner = /^nxd(\d+)x\d+$/.exec(name)?.[1];
     if (owner === undefined || lives(owner)) continue;
     removeCgroups(name);
+    const folder = readFileSync(`/sys/class/net/${name}/ifalias`, 'utf8').trim();
+    if (folder !== '') removeBridges(folder);
     ip('link', 'delete', name);
   }
 }

@@ -35,7 +35,7 @@ export const layers = {
   plan: { may: ['strategies', 'config', ...ground], types: ['platforms/platform'] },
   apply: { may: ['plan', 'hooks', 'releases', ...ground], types: ['platforms/platform'] },
   engine: { may: ['plan', 'apply', 'hooks', 'releases', ...ground], types: ['config/resolved', 'platforms/platform'] },
-  control: { may: ['engine', 'platforms', 'agent', 'routers', 'archive', 'releases', 'shell', ...ground] },
+  control: { may: ['engine', 'platforms', 'agent', 'routers', 'archive', 'image', 'releases', 'shell', ...ground] },
   walker: { may: ['engine', 'releases', 'shell', ...ground], types: ['platforms/platform', 'control/protocol'] },
   commands: { may: commands },
   generators: { may: ['config', 'commands', 'terminal', ...ground] },

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 
 export interface Program {
   /** JavaScript file that node runs. */
@@ -8,6 +10,10 @@ export interface Program {
   readonly env: NodeJS.ProcessEnv;
   /** ms after which it is ended and counts as late. */
   readonly deadline: number;
+  /** Gives way to whatever else wants the processor. */
+  readonly yielding?: boolean;
+  /** File that takes its output; without it that is this process's. */
+  readonly output?: string;
 }
 
 export interface Ending {
@@ -37,8 +43,35 @@ function endGroup(child: ChildProcess, within: number): () => void {
   return () => clearTimeout(timer);
 }
 
+/** What `nice` takes as its step: about a tenth of the processor where others want all of it. */
+const step = 10;
+
 /**
- * Runs a program in a process group of its own with this process's output, and waits for it. Whatever of the group
+ * Lowers the priority of a program and of what it starts. Linux may weigh sessions before it weighs processes, and each program here leads one.
+ * Where this cannot be had the program runs all the same.
+ */
+function yieldProcessor(pid: number): void {
+  try {
+    const priority = Math.min(getPriority() + step, constants.priority.PRIORITY_LOW);
+    setPriority(pid, priority);
+    writeFileSync(`/proc/${pid}/autogroup`, String(priority));
+  } catch {
+    // It has ended already, or this system has no such file.
+  }
+}
+
+function start(program: Program): ChildProcess {
+  const output = program.output === undefined ? undefined : openSync(program.output, 'a');
+  try {
+    const stdio = output ?? 'inherit';
+    return spawn(process.execPath, [program.file, ...program.args], { cwd: program.cwd, env: program.env, stdio: ['ignore', stdio, stdio], detached: true });
+  } finally {
+    if (output !== undefined) closeSync(output);
+  }
+}
+
+/**
+ * Runs a program in a process group of its own, and waits for it. Whatever of the group
  * outlives it is ended, so that nothing of one stage disturbs the next or prints after the closing line.
  * Never rejects: a program that cannot be started ends with code and signal null.
  *
@@ -46,9 +79,8 @@ function endGroup(child: ChildProcess, within: number): () => void {
  */
 export async function runProgram(program: Program, signal: AbortSignal, within = patience): Promise<Ending> {
   if (signal.aborted) return { code: null, signal: null, late: false };
-  const child = spawn(process.execPath, [program.file, ...program.args], {
-    cwd: program.cwd, env: program.env, stdio: ['ignore', 'inherit', 'inherit'], detached: true,
-  });
+  const child = start(program);
+  if (program.yielding === true && child.pid !== undefined) yieldProcessor(child.pid);
   const callOff: (() => void)[] = [];
   let late = false;
   const end = (): void => void callOff.push(endGroup(child, within));

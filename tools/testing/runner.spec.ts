@@ -1,7 +1,7 @@
 import { build } from 'esbuild';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram } from './run-program.js';
@@ -14,21 +14,30 @@ interface Act {
   /** Of ten lines and branches, how many the run covered. */
   readonly covered?: number;
   readonly hang?: boolean;
+  /** Name of a stage that must run at the same time; it waits for its beginning. */
+  readonly meet?: string;
   /** Leaves a process of its group running. */
   readonly leave?: boolean;
 }
 
 /** Stands in for tsc, eslint and jest: writes down how it was called and does what `acts.json` says for its name. */
 const standIn = `
-const fs = require('node:fs'), path = require('node:path'), { spawn } = require('node:child_process');
+const fs = require('node:fs'), os = require('node:os'), path = require('node:path'), { spawn } = require('node:child_process');
 const root = path.resolve(__dirname, '../../..');
 const args = process.argv.slice(2);
 const option = (name) => (args.find((arg) => arg.startsWith(name + '=')) || '').slice(name.length + 1);
 const tool = path.basename(path.dirname(__dirname));
 const name = tool === 'jest' ? option('--selectProjects') : tool;
 const act = JSON.parse(fs.readFileSync(path.join(root, 'acts.json'), 'utf8'))[name] || {};
-fs.appendFileSync(path.join(root, 'calls'), name + ' home=' + process.env.NX_DEPLOY_HOME + ' daemon=' + process.env.NX_DAEMON + '\\n');
+fs.appendFileSync(path.join(root, 'calls'), name + ' home=' + process.env.NX_DEPLOY_HOME + ' daemon=' + process.env.NX_DAEMON + ' priority=' + os.getPriority() + '\\n');
 console.log('output of ' + name);
+if (act.meet) {
+  const met = () => fs.existsSync(path.join(root, 'began-' + act.meet));
+  fs.writeFileSync(path.join(root, 'began-' + name), '');
+  for (const end = Date.now() + 20000; !met() && Date.now() < end;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  if (!met()) act.code = 9;
+}
+console.log('more of ' + name);
 if (tool === 'jest' && !act.noReport) {
   const counts = { numPassedTests: 2, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, numRuntimeErrorTestSuites: 0, ...act.counts };
   fs.writeFileSync(option('--outputFile'), JSON.stringify(counts));
@@ -46,11 +55,11 @@ if (folder) {
 }
 if (act.leave) {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
-  fs.writeFileSync(path.join(root, 'left'), String(child.pid));
+  fs.writeFileSync(path.join(root, 'left-' + name), String(child.pid));
   child.unref();
 }
 if (act.hang) {
-  fs.writeFileSync(path.join(root, 'hanging'), String(process.pid));
+  fs.writeFileSync(path.join(root, 'hanging-' + name), String(process.pid));
   setInterval(() => {}, 1000);
 } else process.exit(act.code ?? 0);
 `;
@@ -114,19 +123,37 @@ describe('the test runner', () => {
   }
   const run = (acts: Record<string, Act>) => start(acts).ended;
 
-  it('runs the checks at once and the other stages in order, streams their output and ends with the closing line', async () => {
-    const { code, lines } = await run({ contract: { counts: { numPendingTests: 1, numTodoTests: 1 } } });
+  it('runs contract and e2e in order, beside them the checks at once and then unit, and load after all; it ends with the closing line', async () => {
+    const { code, lines } = await run({
+      typescript: { meet: 'eslint' }, eslint: { meet: 'typescript' }, unit: { meet: 'e2e' }, e2e: { meet: 'unit' }, contract: { counts: { numPendingTests: 1, numTodoTests: 1 } },
+    });
     expect(lines.slice(-2)).toEqual(['11 passed, 0 failed, 2 skipped', '']);
     expect(code).toBe(0);
-    const order = calls().map((call) => call.split(' ')[0]);
-    // The checks run side by side.
-    expect([order.slice(0, 2).sort(), order.slice(2)]).toEqual([['eslint', 'typescript'], ['unit', 'contract', 'e2e', 'load']]);
-    expect(lines).toEqual(expect.arrayContaining(['output of unit', 'output of e2e']));
+    const order = calls().map((call) => call.split(' ')[0] ?? '');
+    const among = (...names: readonly string[]): readonly string[] => order.filter((name) => names.includes(name));
+    expect(order).toHaveLength(6);
+    expect(order.at(-1)).toBe('load');
+    expect(among('contract', 'e2e')).toEqual(['contract', 'e2e']);
+    expect(among('typescript', 'eslint', 'unit').indexOf('unit')).toBe(2);
+  });
+
+  it('shows the output of what runs beside the others as a whole', async () => {
+    const { lines } = await run({ unit: { meet: 'e2e' }, e2e: { meet: 'unit' } });
+    expect(lines.slice(lines.indexOf('-- unit')).slice(0, 4)).toEqual(['-- unit', 'output of unit', 'more of unit', expect.stringMatching(/^-- unit: passed, /)]);
+    expect(lines).toEqual(expect.arrayContaining(['-- types, beside the others', '-- e2e', 'output of e2e', 'more of e2e']));
+  });
+
+  it('lowers the priority of what runs beside the others', async () => {
+    await run({});
+    const own = getPriority();
+    const lower = Math.min(own + 10, 19);
+    const priorities = Object.fromEntries(calls().map((call) => [call.split(' ')[0], Number(/priority=(\S+)/.exec(call)?.[1])]));
+    expect(priorities).toEqual({ typescript: lower, eslint: lower, unit: lower, contract: own, e2e: own, load: own });
   });
 
   it('keeps the tests away from the state of the person who runs them, and cleans up', async () => {
     await run({});
-    for (const call of calls()) expect(call).toMatch(new RegExp(` home=${join(root, 'tmp')}/\\S+ daemon=false$`));
+    for (const call of calls()) expect(call).toMatch(new RegExp(` home=${join(root, 'tmp')}/\\S+ daemon=false priority=`));
     expect(existsSync(join(root, 'tmp'))).toBe(true);
     expect(calls().map((call) => /home=(\S+)/.exec(call)?.[1] ?? '').some((home) => existsSync(join(home, '..')))).toBe(false);
   });
@@ -157,18 +184,20 @@ describe('the test runner', () => {
     const { code, lines } = await run({ unit: { leave: true } });
     expect(lines.at(-2)).toBe('11 passed, 0 failed, 0 skipped');
     expect(code).toBe(0);
-    expect(alive(Number(readFileSync(join(root, 'left'), 'utf8')))).toBe(false);
+    await until(() => !alive(Number(readFileSync(join(root, 'left-unit'), 'utf8'))));
   });
 
-  it.each([['SIGTERM', 143], ['SIGINT', 130]] as const)('on %s ends the running stage and its processes, and closes as failed', async (signal, expected) => {
-    const { child, ended } = start({ unit: { hang: true, leave: true } });
-    await until(() => existsSync(join(root, 'hanging')));
+  it.each([['SIGTERM', 143], ['SIGINT', 130]] as const)('on %s ends the running stages and their processes, and closes as failed', async (signal, expected) => {
+    const { child, ended } = start({ unit: { hang: true, leave: true }, contract: { hang: true, leave: true } });
+    const pids = ['hanging-unit', 'left-unit', 'hanging-contract', 'left-contract'].map((name) => join(root, name));
+    await until(() => pids.every((file) => existsSync(file)));
     child.kill(signal);
     const { code, lines } = await ended;
-    expect(lines.at(-2)).toBe('4 passed, 1 failed, 0 skipped');
+    expect(lines.at(-2)).toBe('6 passed, 2 failed, 0 skipped');
     expect(code).toBe(expected);
-    expect(calls()).toHaveLength(3);
-    expect([alive(Number(readFileSync(join(root, 'hanging'), 'utf8'))), alive(Number(readFileSync(join(root, 'left'), 'utf8')))]).toEqual([false, false]);
+    expect(calls()).toHaveLength(4);
+    // What was sent SIGKILL may take a moment to go.
+    await until(() => !pids.some((file) => alive(Number(readFileSync(file, 'utf8')))));
   });
 
   it('ends a program that is late, also one that ignores being asked', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { judgeCoverage, mergeCoverage } from './coverage.js';
 import { runProgram, type Ending } from './run-program.js';
@@ -14,6 +15,12 @@ export interface Stage {
   readonly deadline: number;
 }
 
+/** Stages that run in order, and beside them others in an order of their own, which yield the processor to the first. It ends when all have. */
+export interface Step {
+  readonly stages: readonly Stage[];
+  readonly beside?: readonly Stage[];
+}
+
 export interface Surroundings {
   readonly root: string;
   /** Empty folder for reports. */
@@ -25,6 +32,7 @@ export interface Surroundings {
 }
 
 const reportFile = (scratch: string, stage: Stage): string => join(scratch, `${stage.name}.json`);
+const outputFile = (scratch: string, stage: Stage): string => join(scratch, `${stage.name}.output`);
 const coverageFolder = (scratch: string, stage: Stage): string => join(scratch, `${stage.name}-coverage`);
 
 function argumentsOf(stage: Stage, scratch: string): string[] {
@@ -40,15 +48,19 @@ function describeEnding({ code, signal, late }: Ending, deadline: number): strin
   return code === null ? 'could not be started' : `ended with exit code ${code}`;
 }
 
-async function runStage(stage: Stage, surroundings: Surroundings): Promise<Tally> {
-  const { root, scratch, env, signal, print } = surroundings;
-  print(`-- ${stage.name}`);
+/** What a stage beside others prints is kept until it has ended, so that it is read as a whole. */
+async function runStage(stage: Stage, { root, scratch, env, signal, print }: Surroundings, beside: boolean): Promise<Tally> {
+  print(beside ? `-- ${stage.name}, beside the others` : `-- ${stage.name}`);
   const started = performance.now();
-  const ending = await runProgram({ file: stage.file, args: argumentsOf(stage, scratch), cwd: root, env, deadline: stage.deadline }, signal);
+  const output = beside ? outputFile(scratch, stage) : undefined;
+  const program = { file: stage.file, args: argumentsOf(stage, scratch), cwd: root, env, deadline: stage.deadline, yielding: beside };
+  const ending = await runProgram(output === undefined ? program : { ...program, output }, signal);
   const ended = ending.code === 0 && !ending.late;
   const tally = stage.kind === 'check' ? (ended ? onePassed : oneFailed) : readTally(reportFile(scratch, stage), ended);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  print(`-- ${stage.name}: ${tally.failed === 0 ? 'passed' : `failed, ${describeEnding(ending, stage.deadline)}`}, ${seconds} s`);
+  const verdict = `-- ${stage.name}: ${tally.failed === 0 ? 'passed' : `failed, ${describeEnding(ending, stage.deadline)}`}, ${seconds} s`;
+  const said = output === undefined ? '' : readFileSync(output, 'utf8').trimEnd();
+  print([...(output === undefined ? [] : [`-- ${stage.name}`]), ...(said === '' ? [] : [said]), verdict].join('\n'));
   return tally;
 }
 
@@ -76,13 +88,22 @@ function together(stages: readonly Stage[]): readonly (readonly Stage[])[] {
   }, []);
 }
 
-/** Runs every stage in order, checks side by side, also after one has failed, and then judges the coverage of those that measured it. */
-export async function runStages(stages: readonly Stage[], surroundings: Surroundings): Promise<Tally> {
+async function runInOrder(stages: readonly Stage[], surroundings: Surroundings, beside: boolean): Promise<Tally> {
   const tallies: Tally[] = [];
   for (const group of together(stages)) {
     if (surroundings.signal.aborted) break;
-    tallies.push(...await Promise.all(group.map((stage) => runStage(stage, surroundings))));
+    tallies.push(...await Promise.all(group.map((stage) => runStage(stage, surroundings, beside))));
+  }
+  return sum(tallies);
+}
+
+/** Runs every stage of each step, checks side by side, also after one has failed, and then judges the coverage of those that measured it. */
+export async function runSteps(steps: readonly Step[], surroundings: Surroundings): Promise<Tally> {
+  const tallies: Tally[] = [];
+  for (const { stages, beside = [] } of steps) {
+    if (surroundings.signal.aborted) break;
+    tallies.push(...await Promise.all([runInOrder(stages, surroundings, false), runInOrder(beside, surroundings, true)]));
   }
   if (surroundings.signal.aborted) return sum([...tallies, ...(tallies.some(({ failed }) => failed > 0) ? [] : [oneFailed])]);
-  return sum([...tallies, checkCoverage(stages, surroundings)]);
+  return sum([...tallies, checkCoverage(steps.flatMap(({ stages, beside = [] }) => [...beside, ...stages]), surroundings)]);
 }

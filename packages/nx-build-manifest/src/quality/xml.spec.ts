@@ -48,10 +48,10 @@ describe('readXml', () => {
 
   it('reads a large report in one pass', () => {
     const text = `<r>${'<t a="1">x</t>'.repeat(200_000)}</r>`;
-    const started = performance.now();
+    const started = process.cpuUsage();
     let count = 0;
     readXml(text, { open: () => { count += 1; } });
     expect(count).toBe(200_001);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(10_000);
   });
 });

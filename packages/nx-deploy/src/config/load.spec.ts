@@ -134,11 +134,11 @@ describe('problems', () => {
 
   it('are found soon in a file that is full of them', () => {
     const keys = Array.from({ length: 60_000 }, (_, index) => `"x${index}": 1`).join();
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     expect(problems(`{${keys}}`).at(-1)).toBe('and 59952 more');
     expect(problems(`{${'"same": 1,'.repeat(60_000)}}`).at(-1)).toBe('and 59949 more');
     expect(problems('a '.repeat(60_000)).at(-1)).toMatch(/^and \d+ more$/);
-    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(process.cpuUsage(begun).user / 1_000).toBeLessThan(10_000);
   });
 
   it('name what is missing', () => {

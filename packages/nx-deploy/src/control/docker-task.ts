@@ -1,21 +1,30 @@
 /** What a walker needs to change a service on an engine. It starts no agent. */
 import type { ChangeRequest } from '../engine/request.js';
-import type { Emit } from '../model/index.js';
-import { openDocker, type DockerPlace, type DockerSession, type DockerTarget } from '../platforms/docker/index.js';
+import { DeployError } from '../errors.js';
+import { openDocker, type DockerPlace, type DockerTarget, type ImageSource } from '../platforms/docker/index.js';
 import type { ServiceKey } from '../releases/index.js';
 import type { PlatformSession } from './platform-session.js';
+
+/** Where an image lies: absolute folder of its layout, and of the home whose store has the layers of its base. */
+export interface ImagePlace {
+  readonly layout: string;
+  readonly home: string;
+}
+
+/** What can be written down of a target. */
+export type OrderedTarget = Omit<DockerTarget, 'source'> & { readonly source?: ImagePlace };
 
 /** The order of a walker. It holds what the engine's client needs of the command's environment, as a walker inherits next to nothing. */
 export interface DockerOrder {
   readonly platform: 'docker';
-  readonly target: DockerTarget;
+  readonly target: OrderedTarget;
   readonly request: ChangeRequest;
 }
 
 export interface DockerTask {
   readonly request: ChangeRequest;
   readonly watched: { readonly key: ServiceKey; readonly on: string };
-  open(cancel: () => void, emit: Emit): Promise<PlatformSession>;
+  open(): Promise<PlatformSession>;
 }
 
 /** An order says which platform it is for; that of the local one does not. */
@@ -27,9 +36,10 @@ export function dockerTask({ target, request }: DockerOrder): DockerTask {
   return {
     request,
     watched: watchedOn(target),
-    async open(_cancel, emit) {
-      const session = await openDocker(target);
-      return { platform: withReleaseCommand(session, request, emit), close: () => session.close() };
+    async open() {
+      const { source, ...place } = target;
+      const session = await openDocker(source === undefined ? place : { ...place, source: await imageSource(source, target.variables) });
+      return { platform: session.platform, close: () => session.close() };
     },
   };
 }
@@ -43,28 +53,22 @@ function engineName({ program, context }: DockerPlace): string {
   return context === undefined ? program : `${program}, context ${context}`;
 }
 
-/**
- * The release command (a migration, say) runs as soon as the release is on the engine: under the lock, before anything changes that the public sees. Only a deploy
- * brings one along: what is gone back to was migrated when it was deployed.
- */
-function withReleaseCommand(session: DockerSession, { change, dryRun }: ChangeRequest, emit: Emit): DockerSession['platform'] {
-  const { platform } = session;
-  const once = change.action === 'deploy' && !dryRun ? change.deployable.spec.container?.release : undefined;
-  if (once === undefined) return platform;
-  return decorated(platform, async (release) => {
-    await platform.stage(release);
-    emit({ type: 'note', text: `release command: ${once.command.join(' ')}` });
-    await session.runOnce(release.id, once.command, once.timeout);
-  });
-}
-
-/** Platforms may be objects of a class, so that nothing of them is copied. */
-function decorated(platform: DockerSession['platform'], stage: DockerSession['platform']['stage']): DockerSession['platform'] {
-  return new Proxy(platform, {
-    get(target, name) {
-      if (name === 'stage') return stage;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) as unknown : value;
+/** The archive is made of what build-image put out. */
+async function imageSource({ layout: folder, home }: ImagePlace, variables: NodeJS.ProcessEnv): Promise<ImageSource> {
+  // Loaded here: most changes bring no image along.
+  const [{ readLayout, writeDockerArchive }, { blobsFolder, openBlobs }] = await Promise.all([import('../image/layout/index.js'), import('../image/blobs/index.js')]);
+  return {
+    async write(image, tag, sink) {
+      const layout = await readLayout(folder);
+      const found = layout.images.find(({ descriptor }) => descriptor.digest === image.digest);
+      if (found === undefined) throw new DeployError('ND-ARTIFACT-MISSING', { what: 'the image that was to be deployed is not there any more', where: JSON.stringify(folder), why: 'it was built anew meanwhile', next: 'deploy again' });
+      const store = openBlobs(blobsFolder(home, variables));
+      const hold = await store.hold();
+      try {
+        await writeDockerArchive(layout, store, { platform: found.platform, tags: [tag] }, sink);
+      } finally {
+        await hold.release();
+      }
     },
-  });
+  };
 }

@@ -53,7 +53,7 @@ test('hooks get the facts of the run', async () => {
 test.each(['before', 'after'] as const)('the deadline holds for the hooks %s the walk too, and ends them', async (when) => {
   const { release = '' } = await change(build('1'));
   const hook = { run: [process.execPath, '-e', 'setTimeout(() => {}, 20_000)'], env: {}, timeout: 60_000, cwd: folder };
-  const late = await change(build('2'), { hooks: { before: [], after: [], [when]: [hook] }, deadline: 1_000 });
+  const late = await change(build('2'), { hooks: { before: [], after: [], [when]: [hook] }, deadline: 3_000 });
   expect(late).toMatchObject({ outcome: 'restored', error: { code: 'ND-DEADLINE' } });
   expect(late.durationMs).toBeLessThan(10_000);
   expect((await platform.list())[release]?.weight).toBe(100);

@@ -55,7 +55,10 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
   const hooks = hookRunner(context, course, journal, AbortSignal.any([signal, late.signal]));
   const counting = countTraffic(platform, Object.keys({ ...plan.from, ...plan.to }), emit);
   try {
-    if (course.continued === undefined) await hooks('before');
+    if (course.continued === undefined) {
+      await hooks('before');
+      await releaseCommand(context, course, journal, AbortSignal.any([signal, late.signal]));
+    }
     const result = await timed(context, stages, 'walk', () => apply({
       platform, plan, releases, journal, emit, signal,
       deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: Math.max(1, request.deadline - elapsed(began)) },
@@ -106,6 +109,17 @@ export function hookRunner(context: HeldChange, course: Pick<Course, 'goal' | 'p
       await runHooks(label, list, { facts, secrets: await secretsOf(context, course.goal), emit: context.emit, signal, trace: hookTrace(context.platform.state, context.lease, { run: context.request.run, hook: label }) });
     });
   };
+}
+
+/** Of a deploy alone: what a migration did is not undone by doing it again. It runs at least once. */
+async function releaseCommand({ platform, action, stages, emit, signal, ...context }: HeldChange, { goal: { release } }: Course, journal: WriteJournal, until: AbortSignal): Promise<void> {
+  const order = release.spec.container?.release;
+  if (action !== 'deploy' || order === undefined) return;
+  await timed({ ...context, emit, signal }, stages, 'release-command', async () => {
+    await journal({ kind: 'hook', key: 'release command' }, false);
+    if (platform.runOnce === undefined) throw new DeployError('ND-ABILITY-MISSING', { what: `the platform ${platform.name} cannot run a release command`, next: 'take "container.release" out of deploy.json' });
+    await platform.runOnce(release.id, { ...order, emit, signal: until });
+  });
 }
 
 /** Values of the release's configuration that must be seen nowhere. */

@@ -6,7 +6,7 @@ import type { Step } from './step.js';
 import type { Ms } from './time.js';
 
 /** The stages of a deploy, in order. */
-export const STAGES = ['validate', 'preflight', 'stage', 'before-hooks', 'walk', 'after-hooks', 'record'] as const;
+export const STAGES = ['validate', 'preflight', 'stage', 'before-hooks', 'release-command', 'walk', 'after-hooks', 'record'] as const;
 export type StageName = (typeof STAGES)[number];
 
 export type DeployEvent =

@@ -1,5 +1,5 @@
 /** What the walker needs of a place where instances run. A platform is done when the contract suite (contract.ts) passes against the real thing. */
-import type { Ability, Desired, LogLine, LogOptions, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
+import type { Ability, Desired, Emit, LogLine, LogOptions, Metrics, Ms, Observed, Processes, Release, ReleaseId, StrategyName } from '../model/index.js';
 import type { PlatformSettings, StateStore } from '../releases/state-store.js';
 
 export interface Address {
@@ -14,6 +14,13 @@ export type Readiness =
 
 /** A walk that the platform performs by itself; the result is read from the state it leaves, never from an exit code. */
 export type NativeWalk = (release: Release, desired: Desired) => Promise<void>;
+
+export interface OnceOrder {
+  readonly command: readonly string[];
+  readonly timeout: Ms;
+  readonly emit: Emit;
+  readonly signal?: AbortSignal;
+}
 
 /** One service in one environment on one target. */
 export interface Platform {
@@ -47,6 +54,8 @@ export interface Platform {
   keep(until: Readonly<Record<ReleaseId, string>>): Promise<void>;
   /** Where the service answers. */
   url(): Promise<string | undefined>;
+  /** Runs a command to its end in a container of the release's own, before that has traffic. Rejects with ND-HOOK-FAILED. */
+  runOnce?(release: ReleaseId, order: OnceOrder): Promise<void>;
   metrics?(release: ReleaseId, window: Ms): Promise<Metrics>;
   logs(release: ReleaseId | undefined, options: LogOptions): AsyncIterable<LogLine>;
   readonly native?: Partial<Record<StrategyName, NativeWalk>>;

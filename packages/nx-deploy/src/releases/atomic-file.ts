@@ -9,7 +9,7 @@ export const PRIVATE_FILE = 0o600;
 export const PRIVATE_FOLDER = 0o700;
 
 /** Temp file, fsync, rename, fsync of the folder. Rejects with ND-DISK-FULL when there is no room. */
-export async function writeAtomically(file: string, text: string): Promise<void> {
+export async function writeAtomically(file: string, text: string | Uint8Array): Promise<void> {
   const temp = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
@@ -36,10 +36,14 @@ export function writeError(thrown: unknown, file: string): unknown {
 
 /** Renames a file that cannot be used, so that it is kept for a person and in nobody's way; resolves with its new path. */
 export async function setAside(file: string): Promise<string> {
-  const aside = `${file}.damaged-${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`;
+  const aside = asideName(file);
   await rename(file, aside);
   await syncFolder(dirname(file));
   return aside;
+}
+
+export function asideName(file: string): string {
+  return `${file}.damaged-${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`;
 }
 
 export async function syncFolder(folder: string): Promise<void> {

@@ -1,40 +1,49 @@
 /** The state of one service and environment as files below one folder. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RELEASE_ID_PATTERN, type Release } from '../model/index.js';
-import { damaged, isMissing, PRIVATE_FOLDER, readError, readState, writeAtomically } from './atomic-file.js';
-import { fileLedger } from './ledger.js';
-import { fileSealedConfig } from './sealed-config.js';
+import { damaged } from './atomic-file.js';
+import { ledgerIn } from './ledger.js';
+import { nodeFiles } from './node-files.js';
+import { keyAt, sealedConfigIn } from './sealed-config.js';
 import { hasText, isEachOf, isFleet, isObject, isReleaseShape, isWhole } from './shape.js';
+import { readStateIn, type StateFiles, type StatePath } from './state-files.js';
 import { STATE_SCHEMA, type HookRecord, type HookRecords, type Journal, type JournalRecord, type Lock, type ReleaseRecords, type StateStore } from './state-store.js';
 
-export interface FileStateOptions {
-  /** Folder of this service and environment. */
-  readonly folder: string;
+export interface StateOptions {
+  /** Of this service and environment. */
+  readonly files: StateFiles;
   /** Key of the whole target. */
-  readonly keyFile: string;
+  readonly key: StatePath;
   readonly lock: Lock;
   /** Does anything outside the ledger show that it had entries? Default: nothing does. */
   readonly written?: () => boolean;
 }
 
-export function fileStateStore(options: FileStateOptions): StateStore {
-  const { folder, written } = options;
+export interface FileStateOptions extends Pick<StateOptions, 'lock' | 'written'> {
+  /** Folder of this service and environment, on this machine. */
+  readonly folder: string;
+  readonly keyFile: string;
+}
+
+export function fileStateStore({ folder, keyFile, ...rest }: FileStateOptions): StateStore {
+  return stateStoreIn({ ...rest, files: nodeFiles(folder), key: keyAt(keyFile) });
+}
+
+export function stateStoreIn({ files, key, lock, written }: StateOptions): StateStore {
   return {
-    ledger: fileLedger(join(folder, 'ledger'), written === undefined ? {} : { written }),
-    journal: fileJournal(join(folder, 'journal.json')),
-    hook: fileHook(join(folder, 'hook.json')),
-    lock: options.lock,
-    config: fileSealedConfig(join(folder, 'config'), options.keyFile),
-    releases: fileReleases(join(folder, 'releases')),
+    ledger: ledgerIn(files.below('ledger'), written === undefined ? {} : { written }),
+    journal: fileJournal(files, 'journal.json'),
+    hook: fileHook(files, 'hook.json'),
+    lock,
+    config: sealedConfigIn(files.below('config'), key),
+    releases: fileReleases(files.below('releases')),
   };
 }
 
-function fileJournal(file: string): Journal {
+function fileJournal(files: StateFiles, path: string): Journal {
   return {
-    read: () => readState(file, isJournal),
-    write: (record) => writeAtomically(file, JSON.stringify(record)),
-    clear: () => rm(file, { force: true }),
+    read: () => readStateIn(files, path, isJournal),
+    write: (record) => files.write(path, JSON.stringify(record)),
+    clear: () => files.remove(path),
   };
 }
 
@@ -49,11 +58,11 @@ function isAnalysis(value: unknown): boolean {
   return value === undefined || (isObject(value) && Array.isArray(value['rules']) && value['rules'].every(isObject) && typeof value['minimum'] === 'number');
 }
 
-function fileHook(file: string): HookRecords {
+function fileHook(files: StateFiles, path: string): HookRecords {
   return {
-    read: () => readState(file, isHook),
-    write: (record) => writeAtomically(file, JSON.stringify(record)),
-    clear: () => rm(file, { force: true }),
+    read: () => readStateIn(files, path, isHook),
+    write: (record) => files.write(path, JSON.stringify(record)),
+    clear: () => files.remove(path),
   };
 }
 
@@ -69,30 +78,23 @@ function isRelease(value: object): value is StoredRelease {
   return isReleaseShape(value);
 }
 
-function fileReleases(folder: string): ReleaseRecords {
-  const fileOf = (id: string): string => join(folder, `${id}.json`);
+function fileReleases(files: StateFiles): ReleaseRecords {
+  const fileOf = (id: string): string => `${id}.json`;
   const get = async (id: string): Promise<Release | undefined> => {
     if (!RELEASE_ID_PATTERN.test(id)) return undefined;
-    const stored = await readState(fileOf(id), isRelease);
+    const stored = await readStateIn(files, fileOf(id), isRelease);
     if (stored === undefined) return undefined;
-    if (stored.id !== id) throw damaged(fileOf(id), `it holds release ${JSON.stringify(stored.id)}`);
+    if (stored.id !== id) throw damaged(files.where(fileOf(id)), `it holds release ${JSON.stringify(stored.id)}`);
     const { schema: _schema, ...release } = stored;
     return release;
   };
   return {
-    async put(release) {
-      await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-      await writeAtomically(fileOf(release.id), JSON.stringify({ schema: STATE_SCHEMA, ...release } satisfies StoredRelease));
-    },
+    put: (release) => files.write(fileOf(release.id), JSON.stringify({ schema: STATE_SCHEMA, ...release } satisfies StoredRelease)),
     get,
     async list() {
-      const names = await readdir(folder).catch((error: unknown) => {
-        if (isMissing(error)) return [];
-        throw readError(error, folder);
-      });
-      const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length)).sort();
+      const ids = (await files.names('')).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length)).sort();
       return (await Promise.all(ids.map(get))).filter((release): release is Release => release !== undefined);
     },
-    remove: (id) => rm(fileOf(id), { force: true }),
+    remove: (id) => files.remove(fileOf(id)),
   };
 }

@@ -1,11 +1,10 @@
 /** Append-only, hash-chained record of what was deployed: one JSON object a line, in segments of a thousand entries. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { asDeployError, DeployError, errorCode } from '../errors.js';
 import { canonicalJson } from '../model/index.js';
-import { isMissing, PRIVATE_FILE, PRIVATE_FOLDER, readError, readIfThere, syncFolder, writeError } from './atomic-file.js';
-import { headFile, readHead, writeHead, type LedgerHead } from './ledger-head.js';
+import { HEAD_FILE, readHead, writeHead, type LedgerHead } from './ledger-head.js';
+import { nodeFiles } from './node-files.js';
+import type { StateFiles } from './state-files.js';
 import { STATE_SCHEMA, type Ledger, type LedgerBody, type LedgerEntry, type LedgerVerdict } from './state-store.js';
 
 export const GENESIS = '0'.repeat(64);
@@ -26,7 +25,7 @@ interface Line {
 
 /** What stands behind the last line feed of a segment. */
 interface OpenLine {
-  readonly file: string;
+  readonly path: string;
   readonly text: string;
   /** Of the segment up to that line feed. */
   readonly bytes: number;
@@ -39,73 +38,46 @@ export interface LedgerOptions {
   readonly written?: () => boolean;
 }
 
-export function fileLedger(folder: string, { segmentEntries = SEGMENT_ENTRIES, written = () => false }: LedgerOptions = {}): Ledger {
+export function fileLedger(folder: string, options: LedgerOptions = {}): Ledger {
+  return ledgerIn(nodeFiles(folder), options);
+}
+
+/** @param files of the ledger alone */
+export function ledgerIn(files: StateFiles, { segmentEntries = SEGMENT_ENTRIES, written = () => false }: LedgerOptions = {}): Ledger {
   return {
-    append: (body) => append(folder, body, { segmentEntries, written }),
-    entries: () => read(folder),
-    verify: () => verify(folder, written),
+    append: (body) => append(files, body, { segmentEntries, written }),
+    entries: () => read(files),
+    verify: () => verify(files, written),
   };
 }
 
 /** Rejects with ND-DISK-FULL when there is no room; the ledger is then as it was. */
-async function append(folder: string, body: LedgerBody, { segmentEntries, written }: Required<LedgerOptions>): Promise<LedgerEntry> {
-  const { last, unended } = await end(folder);
-  const head = await headIfWhole(folder);
+async function append(files: StateFiles, body: LedgerBody, { segmentEntries, written }: Required<LedgerOptions>): Promise<LedgerEntry> {
+  const { last, unended } = await end(files);
+  const head = await headIfWhole(files);
   // Behind entries that were lost the numbers go on, so that the gap stays in sight.
   const before = head !== undefined && head.seq > (last?.seq ?? 0) ? head : last;
   // How many there were is not known when all are gone: number 1 stays free, and shows it.
   const former = before?.seq ?? (written() ? 1 : 0);
   const rest = { ...body, schema: STATE_SCHEMA, seq: former + 1, prev: before?.hash ?? GENESIS } as const;
   const entry: LedgerEntry = { ...rest, hash: entryHash(rest) };
-  const file = join(folder, segmentName(rest.seq, segmentEntries));
-  try {
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    if (unended !== undefined) await endLine(unended);
-    await appendLine(file, `${JSON.stringify(entry)}\n`);
-  } catch (error) {
-    throw writeError(error, file);
-  }
-  await writeHead(folder, entry);
+  if (unended !== undefined) await endLine(files, unended);
+  await files.append(segmentName(rest.seq, segmentEntries), `${JSON.stringify(entry)}\n`);
+  await writeHead(files, entry);
   return entry;
 }
 
 /** A head that is damaged is no reason to stop: the next one takes its place. */
-async function headIfWhole(folder: string): Promise<LedgerHead | undefined> {
-  return readHead(folder).catch((error: unknown) => {
+async function headIfWhole(files: StateFiles): Promise<LedgerHead | undefined> {
+  return readHead(files).catch((error: unknown) => {
     if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
     return undefined;
   });
 }
 
 /** A beginning of an entry, which a crash cut short, is taken away. Whatever else lacks its line feed gets one, and stays in sight. */
-async function endLine({ file, text, bytes }: OpenLine): Promise<void> {
-  if (!isBeginning(text)) return appendLine(file, '\n');
-  const handle = await open(file, 'r+');
-  try {
-    await handle.truncate(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** All of it, or nothing: a part that fitted on a full disk is taken away again. */
-async function appendLine(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'a', PRIVATE_FILE);
-  try {
-    const { size } = await handle.stat();
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-      await syncFolder(dirname(file));
-    } catch (error) {
-      // If not even that is possible, the next entry does it.
-      await handle.truncate(size).then(() => handle.sync()).catch(() => undefined);
-      throw error;
-    }
-  } finally {
-    await handle.close();
-  }
+async function endLine(files: StateFiles, { path, text, bytes }: OpenLine): Promise<void> {
+  await (isBeginning(text) ? files.truncate(path, bytes) : files.append(path, '\n'));
 }
 
 function segmentName(seq: number, segmentEntries: number): string {
@@ -113,36 +85,37 @@ function segmentName(seq: number, segmentEntries: number): string {
 }
 
 /** Paths of the segments, oldest first. */
-async function segments(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw readError(error, folder);
-  });
-  return names.filter((name) => name.endsWith('.jsonl')).sort().map((name) => join(folder, name));
+async function segments(files: StateFiles): Promise<readonly string[]> {
+  return (await files.names('')).filter((name) => name.endsWith('.jsonl')).sort();
 }
 
-async function linesOf(file: string): Promise<readonly Line[]> {
-  const parts = (await readIfThere(file) ?? '').split('\n');
-  return parts.flatMap((text, index) => (text === '' ? [] : [{ where: `${file}:${index + 1}`, text, whole: index < parts.length - 1 }]));
+function linesOf(content: Buffer, where: string): readonly Line[] {
+  const parts = content.toString('utf8').split('\n');
+  return parts.flatMap((text, index) => (text === '' ? [] : [{ where: `${where}:${index + 1}`, text, whole: index < parts.length - 1 }]));
 }
 
-async function lines(folder: string): Promise<readonly Line[]> {
+async function contentOf(files: StateFiles, path: string): Promise<Buffer> {
+  return await files.read(path) ?? Buffer.alloc(0);
+}
+
+async function lines(files: StateFiles): Promise<readonly Line[]> {
   const found: Line[] = [];
-  for (const file of await segments(folder)) found.push(...await linesOf(file));
+  for (const path of await segments(files)) found.push(...linesOf(await contentOf(files, path), files.where(path)));
   return found;
 }
 
 /** The entries that can be read; what is none is passed over here and named by {@link Ledger.verify}. */
-async function read(folder: string): Promise<readonly LedgerEntry[]> {
-  return (await lines(folder)).flatMap((line) => parseEntry(line) ?? []);
+async function read(files: StateFiles): Promise<readonly LedgerEntry[]> {
+  return (await lines(files)).flatMap((line) => parseEntry(line) ?? []);
 }
 
 /** The newest entry, and what the newest segment has behind its last line feed. Reads one segment, unless the newest holds no entry yet. */
-async function end(folder: string): Promise<{ readonly last?: LedgerEntry; readonly unended: OpenLine | undefined }> {
-  const files = [...await segments(folder)].reverse();
-  const unended = files[0] === undefined ? undefined : await openLine(files[0]);
-  for (const file of files) {
-    for (const line of [...await linesOf(file)].reverse()) {
+async function end(files: StateFiles): Promise<{ readonly last?: LedgerEntry; readonly unended: OpenLine | undefined }> {
+  let unended: OpenLine | undefined;
+  for (const [index, path] of [...await segments(files)].reverse().entries()) {
+    const content = await contentOf(files, path);
+    if (index === 0) unended = openLine(path, content);
+    for (const line of [...linesOf(content, files.where(path))].reverse()) {
       const last = parseEntry(line);
       if (last !== undefined) return { last, unended };
     }
@@ -150,10 +123,9 @@ async function end(folder: string): Promise<{ readonly last?: LedgerEntry; reado
   return { unended };
 }
 
-async function openLine(file: string): Promise<OpenLine | undefined> {
-  const content = await readFile(file);
+function openLine(path: string, content: Buffer): OpenLine | undefined {
   const bytes = content.lastIndexOf(LINE_FEED) + 1;
-  return bytes === content.length ? undefined : { file, text: content.toString('utf8', bytes), bytes };
+  return bytes === content.length ? undefined : { path, text: content.toString('utf8', bytes), bytes };
 }
 
 /** Of an entry that was being written when its writer was killed. What holds a hash, the last field, was whole once. */
@@ -175,17 +147,17 @@ function parseEntry(line: Line): LedgerEntry | undefined {
   return value;
 }
 
-async function verify(folder: string, written: () => boolean): Promise<LedgerVerdict> {
-  const all = await lines(folder);
+async function verify(files: StateFiles, written: () => boolean): Promise<LedgerVerdict> {
+  const all = await lines(files);
   const chain = verifyChain(all);
   if (!chain.ok) return chain;
   try {
-    const head = await readHead(folder);
-    const broken = head === undefined ? lost(folder, chain, written) : cutOff(folder, head, chain, all);
+    const head = await readHead(files);
+    const broken = head === undefined ? lost(files, chain, written) : cutOff(files, head, chain, all);
     return broken === undefined ? chain : { ok: false, entries: chain.entries, head: chain.head, broken };
   } catch (error) {
     if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
-    return { ok: false, entries: chain.entries, head: chain.head, broken: `${headFile(folder)}: ${asDeployError(error).message}` };
+    return { ok: false, entries: chain.entries, head: chain.head, broken: `${files.where(HEAD_FILE)}: ${asDeployError(error).message}` };
   }
 }
 
@@ -204,15 +176,15 @@ function verifyChain(all: readonly Line[]): LedgerVerdict {
 }
 
 /** A ledger of which nothing is left has no head either that would tell. */
-function lost(folder: string, { entries }: LedgerVerdict, written: () => boolean): string | undefined {
+function lost(files: StateFiles, { entries }: LedgerVerdict, written: () => boolean): string | undefined {
   return entries > 0 || !written() ? undefined
-    : `${folder}: all of its entries are gone, for a change of this service has at least one; restore the folder from a backup, or go on: what is recorded from now on stands behind the gap`;
+    : `${files.where('')}: all of its entries are gone, for a change of this service has at least one; restore the folder from a backup, or go on: what is recorded from now on stands behind the gap`;
 }
 
 /** What the head knows and the chain, whole as it is, does not have. */
-function cutOff(folder: string, head: LedgerHead, { entries }: LedgerVerdict, all: readonly Line[]): string | undefined {
+function cutOff(files: StateFiles, head: LedgerHead, { entries }: LedgerVerdict, all: readonly Line[]): string | undefined {
   if (head.seq > entries) {
-    const newest = all.at(-1)?.where.replace(/:\d+$/, '') ?? join(folder, segmentName(entries + 1, SEGMENT_ENTRIES));
+    const newest = all.at(-1)?.where.replace(/:\d+$/, '') ?? files.where(segmentName(entries + 1, SEGMENT_ENTRIES));
     return `${newest}: its end was cut off, ${head.seq} entries were written and ${entries} are there`;
   }
   const line = all[head.seq - 1];

@@ -1,10 +1,10 @@
 /** Values of a release's configuration, kept on the target in files that only its owner reads. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
-import { link, mkdir, rm, writeFile } from 'node:fs/promises';
-import { errorCode } from '../errors.js';
+import { basename, dirname } from 'node:path';
 import { canonicalJson, type ConfigRef } from '../model/index.js';
-import { damaged, PRIVATE_FILE, PRIVATE_FOLDER, readIfThere, readState, syncFolder, writeAtomically } from './atomic-file.js';
+import { damaged } from './atomic-file.js';
+import { nodeFiles } from './node-files.js';
+import { readStateIn, type StateFiles, type StatePath } from './state-files.js';
 import { STATE_SCHEMA, type SealedConfig } from './state-store.js';
 
 interface SealedFile {
@@ -18,25 +18,35 @@ interface SealedFile {
 
 /** `keyFile` holds the target's own key; equal values give equal digests on this target and cannot be guessed from them elsewhere. */
 export function fileSealedConfig(folder: string, keyFile: string): SealedConfig {
+  return sealedConfigIn(nodeFiles(folder), keyAt(keyFile));
+}
+
+/** The file of a key on this machine. */
+export function keyAt(file: string): StatePath {
+  return { files: nodeFiles(dirname(file)), path: basename(file) };
+}
+
+/** @param files of the sealed values alone */
+export function sealedConfigIn(files: StateFiles, key: StatePath): SealedConfig {
   return {
-    ref: async ({ values }) => configRef(values, await targetKey(keyFile)),
+    ref: async ({ values }) => configRef(values, await targetKey(key)),
     async seal({ values, secrets }) {
-      const key = await targetKey(keyFile);
-      const ref = configRef(values, key);
-      const sealed: SealedFile = { schema: STATE_SCHEMA, digest: ref.digest, values, secrets, mac: sealMac(values, secrets, key) };
-      await writeAtomically(fileOf(folder, ref.digest), JSON.stringify(sealed));
+      const secret = await targetKey(key);
+      const ref = configRef(values, secret);
+      const sealed: SealedFile = { schema: STATE_SCHEMA, digest: ref.digest, values, secrets, mac: sealMac(values, secrets, secret) };
+      await files.write(fileOf(ref.digest), JSON.stringify(sealed));
       return ref;
     },
     async open(ref) {
-      const file = fileOf(folder, ref.digest);
-      const sealed = await readState(file, isSealedFile);
-      if (sealed === undefined) throw damaged(file, 'the sealed configuration of this release is gone');
-      const key = await targetKey(keyFile);
-      if (configRef(sealed.values, key).digest !== ref.digest) throw damaged(file, 'the values do not match their digest');
-      if (sealMac(sealed.values, sealed.secrets, key) !== sealed.mac) throw damaged(file, 'the list of secret variables was changed');
+      const path = fileOf(ref.digest);
+      const sealed = await readStateIn(files, path, isSealedFile);
+      if (sealed === undefined) throw damaged(files.where(path), 'the sealed configuration of this release is gone');
+      const secret = await targetKey(key);
+      if (configRef(sealed.values, secret).digest !== ref.digest) throw damaged(files.where(path), 'the values do not match their digest');
+      if (sealMac(sealed.values, sealed.secrets, secret) !== sealed.mac) throw damaged(files.where(path), 'the list of secret variables was changed');
       return { values: sealed.values, secrets: sealed.secrets };
     },
-    remove: (ref) => rm(fileOf(folder, ref.digest), { force: true }),
+    remove: (ref) => files.remove(fileOf(ref.digest)),
   };
 }
 
@@ -53,8 +63,8 @@ function sealMac(values: Readonly<Record<string, string>>, secrets: readonly str
   return createHmac('sha256', key).update(canonicalJson(['sealed', values, secrets])).digest('hex');
 }
 
-function fileOf(folder: string, digest: string): string {
-  return join(folder, `${digest.slice(0, 32)}.json`);
+function fileOf(digest: string): string {
+  return `${digest.slice(0, 32)}.json`;
 }
 
 function isSealedFile(value: object): value is SealedFile {
@@ -62,28 +72,13 @@ function isSealedFile(value: object): value is SealedFile {
     && 'mac' in value;
 }
 
-/** Makes the key at first use; two processes that do so at once get the same one, because a link never replaces. */
-async function targetKey(keyFile: string): Promise<Buffer> {
-  let text = await readIfThere(keyFile);
+/** Makes the key at first use; two processes that do so at once get the same one. A key that a power failure takes back would make every sealed configuration unreadable. */
+async function targetKey({ files, path }: StatePath): Promise<Buffer> {
+  let text = await files.read(path);
   if (text === undefined) {
-    await makeKey(keyFile);
-    text = await readIfThere(keyFile);
+    await files.create(path, `${randomBytes(32).toString('hex')}\n`);
+    text = await files.read(path);
   }
-  if (text === undefined || !/^[0-9a-f]{64}\n$/.test(text)) throw damaged(keyFile, 'the key of this target has another form');
-  return Buffer.from(text.trim(), 'hex');
-}
-
-async function makeKey(keyFile: string): Promise<void> {
-  await mkdir(dirname(keyFile), { recursive: true, mode: PRIVATE_FOLDER });
-  const temp = `${keyFile}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  await writeFile(temp, `${randomBytes(32).toString('hex')}\n`, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
-  try {
-    await link(temp, keyFile);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-  } finally {
-    await rm(temp, { force: true });
-  }
-  // A key that a power failure takes back would make every sealed configuration unreadable.
-  await syncFolder(dirname(keyFile));
+  if (text === undefined || !/^[0-9a-f]{64}\n$/.test(text.toString('utf8'))) throw damaged(files.where(path), 'the key of this target has another form');
+  return Buffer.from(text.toString('utf8').trim(), 'hex');
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import type * as Table from './process-table.js';
 import { lives, until } from './programs.spec-support.js';
 
@@ -108,6 +108,16 @@ describe.each(['linux', 'darwin'] as const)('process table by the means of %s', 
     expect(await listenerOf(Number(line), pid)).toBe('session');
   });
 
+  it('knows a listener whose parent has ended, and takes none that left the session for one of it', async () => {
+    const start = (more: string): string => `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(listen('127.0.0.1'))}], { stdio: "inherit"${more} })`;
+    const orphaned = await leader(`require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(`${start('')}.once("spawn", () => process.exit())`)}], { stdio: "inherit" }); setInterval(() => {}, 1000);`);
+    expect(await listenerOf(Number(orphaned.line), orphaned.pid)).toBe('session');
+    if (platform !== 'linux') return;
+    const left = await leader(`${start(', detached: true')}; setInterval(() => {}, 1000);`);
+    expect(await listenerOf(Number(left.line), left.pid)).toBe('other');
+    for (const pid of readFileSync(`/proc/${left.pid}/task/${left.pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+  });
+
   it('knows a stranger, and nobody', async () => {
     const { pid } = await leader('console.log(1); setInterval(() => {}, 1000)');
     const port = await ownServer('127.0.0.1');
@@ -126,6 +136,22 @@ describe('listenerOf on linux', () => {
     expect(await listenerOf(Number(line), pid)).toBe('session');
     await ownServer('127.0.0.1', Number(line));
     expect(await listenerOf(Number(line), pid)).toBe('other');
+  });
+
+  it('finds a listener among more of them, and connections, than one piece of the table holds', async () => {
+    const { pid, line } = await leader(listen('127.0.0.1'));
+    const others = await Promise.all(Array.from({ length: 80 }, () => ownServer('127.0.0.1')));
+    const sockets = others.map((port) => connect(port, '127.0.0.1'));
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+      expect(rows.filter((row) => / 0A /.test(row)).length).toBeGreaterThan(80);
+      expect(rows.filter((row) => / 01 /.test(row)).length).toBeGreaterThan(80);
+      const { pid: later, line: latest } = await leader(listen('127.0.0.1'));
+      expect(await Promise.all([listenerOf(Number(line), pid), listenerOf(Number(latest), later), listenerOf(others[0] ?? 0, pid)])).toEqual(['session', 'session', 'other']);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
   });
 
   it('counts fields from the end of a name that looks like fields', async () => {

@@ -119,9 +119,9 @@ describe('parseEnvDocument', () => {
 
   it.each([['empty lines', '\n', ''], ['spaces', ' ', ''], ['one long name', 'A', ''], ['open quotes', 'A="x\nB=\'y\n', ''], ['a long value', 'x', 'A="'], ['lines', 'KEY_0=value\n', '']])('reads 1 MB of %s in time', (_, part, head) => {
     const text = head + part.repeat(Math.ceil(2 ** 20 / part.length));
-    const started = performance.now();
+    const started = process.cpuUsage();
     parseEnvDocument(text);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(2_000);
   });
 
   it('refuses a quoted value that the pattern of dotenv cannot read', () => {

@@ -5,7 +5,8 @@ import { ensureBase, imageFor, platformName, type Layout, type ReadImage } from 
 import type { Digest } from '../../image/oci.js';
 import { formatReference, openRegistries, parseRepository } from '../../image/registry/index.js';
 import type { ImageRef, Ms } from '../../model/index.js';
-import type { DockerPlace, DockerTarget } from '../../platforms/docker/index.js';
+import type { ImagePlace } from '../../control/docker-task.js';
+import type { DockerPlace } from '../../platforms/docker/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
 import { interruptible } from '../image/interruptible.js';
 import { transfers } from '../image/progress.js';
@@ -19,7 +20,7 @@ export interface DeployedImage {
   /** The service's own. */
   readonly port: number;
   /** Where the engine gets it from that cannot pull it. */
-  readonly source?: NonNullable<DockerTarget['source']>;
+  readonly source?: ImagePlace;
 }
 
 /** A registry that does not answer is no reason to have a deploy wait: the engine can be given the image without one. */

@@ -6,7 +6,10 @@ import { describeIsolation } from './isolation.js';
 import { describeReleases } from './releases.js';
 import { describeSideBySide } from './side-by-side.js';
 
+const LIMITS = { unchanged: 1_000, warm: 500 };
+
 export function describePlatform(subject: Subject): void {
+  const limits = subject.limits ?? LIMITS;
   describe(`platform ${subject.name}`, () => {
     let harness: Harness;
     let count = 0;
@@ -31,10 +34,10 @@ export function describePlatform(subject: Subject): void {
     });
     afterAll(() => harness.close());
 
-    describeDeploys(fresh);
+    describeDeploys(fresh, limits);
     describeFailures(fresh);
     describeReleases(fresh);
-    describeSideBySide(fresh);
+    describeSideBySide(fresh, limits);
     describeIsolation(() => harness);
   });
 }

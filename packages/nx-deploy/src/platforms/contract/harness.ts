@@ -53,6 +53,8 @@ export interface Harness {
 
 export interface Subject {
   readonly name: string;
+  /** How long may what changes next to nothing take? Local: 1 s for a deploy of what runs, 0.5 s for a switch to a warm release. */
+  readonly limits?: { readonly unchanged: Ms; readonly warm: Ms };
   /** Why the platform cannot be tested here; undefined when it can. */
   missing(): Promise<string | undefined>;
   open(): Promise<Harness>;

@@ -8,13 +8,24 @@ import type { StoredArtifacts } from '../../control/artifacts.js';
 import type { StrategyOptions } from '../../config/resolved.js';
 import { runChange } from '../../engine/change.js';
 import type { ChangeRequest, ChangeResult } from '../../engine/request.js';
-import type { RunSpec } from '../../model/index.js';
+import type { ArtifactRef, RunSpec } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { Platform } from '../platform.js';
 import type { ServiceOrder, ServiceUnderTest } from './harness.js';
 
 const FIXTURES = join(__dirname, '../../../../../e2e/fixtures/services');
 const ROLLING: StrategyOptions = { type: 'rolling', batch: 25 };
+
+/** What of a service differs from platform to platform. */
+export interface OrderedSubject {
+  readonly key: ServiceKey;
+  readonly artifact: (order: Pick<ServiceOrder, 'fixture' | 'version'>) => Promise<ArtifactRef>;
+  readonly spec: (order: Pick<ServiceOrder, 'health' | 'limits' | 'drain' | 'stopTimeout'>) => RunSpec;
+  /** To look at what there is. */
+  readonly platform: () => Platform;
+  /** For one change, as a command has it: with what it opened for itself, which it closes. */
+  readonly change: <T>(work: (platform: Platform) => Promise<T>) => Promise<T>;
+}
 
 export interface FileSubject {
   readonly key: ServiceKey;
@@ -23,22 +34,25 @@ export interface FileSubject {
 }
 
 export function serviceUnderTest({ key, artifacts, platform }: FileSubject): ServiceUnderTest {
-  const run = (change: ChangeRequest['change'], order: Partial<ServiceOrder>): Promise<ChangeResult> => {
+  return orderedService({ key, artifact: (order) => stored(artifacts, order), spec: specOf, platform, change: (work) => work(platform()) });
+}
+
+export function orderedService({ key, artifact, spec, platform, change }: OrderedSubject): ServiceUnderTest {
+  const run = (wanted: ChangeRequest['change'], order: Partial<ServiceOrder>): Promise<ChangeResult> => {
     const request: ChangeRequest = {
       run: randomUUID(), actor: { user: 'tester', host: 'here', pid: process.pid }, service: key.service, environment: key.environment,
-      change, strategy: order.strategy ?? ROLLING, hooks: { before: order.before ?? [], after: order.after ?? [] },
+      change: wanted, strategy: order.strategy ?? ROLLING, hooks: { before: order.before ?? [], after: order.after ?? [] },
       deadline: order.deadline ?? 120_000, keep: 5, dryRun: order.dryRun === true,
     };
-    return runChange({ platform: platform(), request, emit: order.watch ?? (() => undefined), signal: order.signal ?? new AbortController().signal });
+    return change((own) => runChange({ platform: own, request, emit: order.watch ?? (() => undefined), signal: order.signal ?? new AbortController().signal }));
   };
   return {
     get platform() {
       return platform();
     },
     async deploy(order) {
-      const artifact = await stored(artifacts, order);
       const config = { values: order.values ?? {}, secrets: order.secrets ?? [] };
-      return run({ action: 'deploy', deployable: { artifact, config, spec: specOf(order) }, processes: { web: { fixed: order.instances } } }, order);
+      return run({ action: 'deploy', deployable: { artifact: await artifact(order), config, spec: spec(order) }, processes: { web: { fixed: order.instances } } }, order);
     },
     rollback: (to, strategy) => run({ action: 'rollback', ...(to === undefined ? {} : { to }) }, strategy === undefined ? {} : { strategy }),
     decide: (action, note) => run({ action, ...(note === undefined ? {} : { note }) }, {}),

@@ -1,4 +1,5 @@
 /** One service in one environment on one engine: what a command has to say to reach it, and what it gets. */
+import type { ImageRef } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { HaproxyListen } from '../../routers/haproxy/index.js';
 import type { InstanceStatus, Platform, Upkeep } from '../platform.js';
@@ -40,8 +41,13 @@ export interface DockerTarget {
   /** Undefined: what is in force stays. */
   readonly listen?: DockerListen;
   readonly steering?: DockerSteering;
-  /** Where an image comes from that no registry has: absolute folder of its layout, and of the home with the store of base layers. */
-  readonly source?: { readonly layout: string; readonly home: string };
+  readonly source?: ImageSource;
+}
+
+/** Where an image comes from that no registry has. */
+export interface ImageSource {
+  /** Writes the archive that `docker load` takes, with this name for the image. */
+  write(image: ImageRef, tag: string, sink: (chunk: Uint8Array) => Promise<void>): Promise<void>;
 }
 
 export interface DockerSession {
@@ -49,7 +55,5 @@ export interface DockerSession {
   instances(): Promise<readonly InstanceStatus[]>;
   /** What a status has to tell beside the fleet: that the router does not run, say. */
   notes(): Promise<readonly string[]>;
-  /** Runs the words once in a container of the release's image; rejects with ND-HOOK-FAILED. */
-  runOnce(release: string, command: readonly string[], timeout: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -7,11 +7,10 @@ import { leftAlone } from '../../agent/strays.js';
 import { freePort } from '../../agent/ports.js';
 import { errorCode } from '../../errors.js';
 import { WEB, type ReleaseId } from '../../model/index.js';
-import { lastSuccess, readState, setAside, STATE_SCHEMA, writeAtomically, fileStateStore, memoryLock, type ServiceKey, type StateStore } from '../../releases/index.js';
+import { asideIfDamaged, damagedReleases, lastSuccess, nodeFiles, readState, setAside, STATE_SCHEMA, writeAtomically, fileStateStore, memoryLock, type ServiceKey, type StateStore } from '../../releases/index.js';
 import type { WantedListen } from './platform.js';
 import { readRecord, recordFile, wasDeployed, writeRecord, type ServiceRecord } from './record.js';
 import type { LocalHost } from './service.js';
-import { asideIfDamaged, damagedReleases } from './upkeep.js';
 
 export interface RebuildOptions {
   readonly key: ServiceKey;
@@ -24,9 +23,9 @@ export interface RebuildOptions {
 /** What was found and done, one line each. The files can be read again afterwards. Rejects with ND-STATE-NEWER for what a newer version wrote. */
 export async function rebuildRecords(folder: string, options: RebuildOptions, host: Pick<LocalHost, 'targetKey' | 'takenPorts'>): Promise<readonly string[]> {
   const state = fileStateStore({ folder, keyFile: host.targetKey, lock: memoryLock('rebuild') });
-  const lines = [...await damagedReleases(join(folder, 'releases'), (id) => state.releases.get(id))];
+  const lines = [...await damagedReleases(nodeFiles(folder), (id) => state.releases.get(id))];
   const instances = await rebuildInstances(folder, state, lines);
-  const aside = await asideIfDamaged(recordFile(folder), () => readRecord(folder), 'it was made anew from what runs');
+  const aside = await asideIfDamaged({ files: nodeFiles(folder), path: basename(recordFile(folder)) }, () => readRecord(folder), 'it was made anew from what runs');
   if (aside !== undefined || (await readRecord(folder) === undefined && await wasDeployed(folder))) {
     lines.push(aside ?? `${basename(recordFile(folder))} was gone; it was made anew from what runs`);
     await writeRecord(folder, await newRecord(options, state, instances, host, lines));

@@ -1,6 +1,7 @@
 import { STATE_SCHEMA } from '../../releases/index.js';
 import type { ServiceRecord } from './record.js';
-import { cookieName, routeOf, settingsDrift } from './route.js';
+import { cookieName } from '../../routers/service-names.js';
+import { routeOf, settingsDrift } from './route.js';
 
 const key = { workspace: 'acme', environment: 'staging', service: 'api' };
 const listen = { address: '127.0.0.1', port: 8_080 };

@@ -1,7 +1,6 @@
 /** The route of a service as its record says it, and the settings of it that belong to no release. */
-import { createHash } from 'node:crypto';
-import type { ServiceKey } from '../../releases/index.js';
 import type { Listen, Route, Target } from '../../routers/router.js';
+import { cookieName, routeKey } from '../../routers/service-names.js';
 import type { ServiceRecord, Steering } from './record.js';
 
 /** The listen address that is wanted; without a port one is picked and kept. */
@@ -13,10 +12,6 @@ export interface Settings {
   readonly steering: Steering;
 }
 
-export function routeKey({ workspace, environment, service }: ServiceKey): string {
-  return `${service} (${environment}, ${workspace})`;
-}
-
 export function routeOf({ key, weights, steering, arriving, closed }: ServiceRecord, listen: Listen, targets: readonly Target[]): Route {
   return {
     key: routeKey(key), listen, weights, targets,
@@ -24,11 +19,6 @@ export function routeOf({ key, weights, steering, arriving, closed }: ServiceRec
     ...(steering?.header === undefined ? {} : { testers: { header: steering.header, ...(arriving === undefined ? {} : { arriving }) } }),
     ...(closed === undefined ? {} : { closure: closed.closure }),
   };
-}
-
-/** Cookies are shared by all ports of a host, so each service has a name of its own. It is the same for ever, and tells the public nothing. */
-export function cookieName({ workspace, environment, service }: ServiceKey): string {
-  return `nxd-${createHash('sha256').update(JSON.stringify([workspace, environment, service])).digest('hex').slice(0, 12)}`;
 }
 
 /** One line for each setting that differs; nothing where nothing was in force yet. */

@@ -11,7 +11,8 @@ import { Leftover } from './leftover.js';
 import { Queues } from './queues.js';
 import { processOrder } from './process-order.js';
 import { readKeptRecord, readRecord, writeRecord, type Closed, type ServiceRecord } from './record.js';
-import { routeKey, routeOf } from './route.js';
+import { routeKey } from '../../routers/service-names.js';
+import { routeOf } from './route.js';
 import { targetsOf } from './targets.js';
 import { Warmth } from './warmth.js';
 

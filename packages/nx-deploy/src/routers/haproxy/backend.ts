@@ -65,7 +65,6 @@ function chosen({ sticky, listen }: HaproxyRoute): readonly string[] {
 /** Nobody in front is believed: what a client claims of itself is replaced. A request that may have been begun is sent again only when doing it twice is as good as once. */
 const FORWARDED = [
   'http-request del-header Forwarded', 'http-request del-header X-Forwarded-For', 'option forwardfor',
-  'http-request set-header X-Forwarded-Proto https if { ssl_fc }', 'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
   'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
   'retry-on conn-failure empty-response', 'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
 ] as const;

@@ -3,6 +3,7 @@
  * them. One rename replaces all of it, and a router that starts again has all that it had.
  */
 import { DeployError } from '../../errors.js';
+import type { RouterPlace } from './place.js';
 import { configuration } from './render.js';
 import { checkRoute, type HaproxyRoute } from './route.js';
 
@@ -18,13 +19,13 @@ const FIRST = /^# nx-deploy router, form (\d+), generation (\d+)$/;
 const PART = '#= ';
 const PART_LENGTH = 120;
 
-export function writeDocument(document: RouterDocument, folder: string): string {
+export function writeDocument(document: RouterDocument, { folder, anyAddress }: Pick<RouterPlace, 'folder' | 'anyAddress'>): string {
   const packed = Buffer.from(JSON.stringify(document.routes)).toString('base64');
   const parts = packed.match(new RegExp(`.{1,${PART_LENGTH}}`, 'g')) ?? [];
   return [
     `# nx-deploy router, form ${FORM}, generation ${document.generation}`,
     '# Written by nx-deploy, which replaces it as a whole: what is changed by hand is lost with the next deploy.',
-    ...parts.map((part) => `${PART}${part}`), '', configuration({ folder, routes: document.routes }),
+    ...parts.map((part) => `${PART}${part}`), '', configuration({ folder, routes: document.routes, anyAddress }),
   ].join('\n');
 }
 

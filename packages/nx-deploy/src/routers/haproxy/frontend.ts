@@ -1,4 +1,5 @@
 /** The part of a configuration that services share: listeners, and who gets which request. */
+import { createHash } from 'node:crypto';
 import { backendName, frontendName } from './names.js';
 import { isSecure, place, type HaproxyListen, type HaproxyRoute } from './route.js';
 
@@ -16,10 +17,13 @@ export function sharedSections(folder: string): readonly (readonly string[])[] {
   ];
 }
 
-/** One section for each address and port. */
+/** Two sections for each address and port: who listens there, and how a worker that leaves reaches the one that serves. */
 export function frontendSections(routes: readonly HaproxyRoute[], folder: string): readonly (readonly string[])[] {
   const listens = new Map(routes.map(({ listen }) => [place(listen), listen]));
-  return [...listens].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, listen]) => frontend(listen, routes.filter((route) => place(route.listen) === name), folder));
+  return [...listens].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, listen]) => {
+    const mine = routes.filter((route) => place(route.listen) === name);
+    return [frontend(listen, mine, folder), handOver(listen, folder)];
+  });
 }
 
 function frontend(listen: HaproxyListen, routes: readonly HaproxyRoute[], folder: string): readonly string[] {
@@ -28,10 +32,28 @@ function frontend(listen: HaproxyListen, routes: readonly HaproxyRoute[], folder
   const ordered = [...routes].sort((a, b) => rank(b.listen) - rank(a.listen) || a.key.localeCompare(b.key));
   const all = ordered.find((route) => rank(route.listen) === 0);
   return [
-    `frontend ${frontendName(listen)}`, `bind ${place(listen)}${secure}`,
+    `frontend ${frontendName(listen)}`, `bind ${place(listen)}${secure}`, `bind ${handOverSocket(listen, folder)} mode 600 accept-proxy`,
+    `http-request set-header X-Forwarded-Proto ${isSecure(listen) ? 'https' : 'http'}`, `use_backend ${handOverName(listen)} if { stopping }`,
     ...ordered.flatMap((route) => conditions(route.listen).map((condition) => `use_backend ${backendName(route.key)} if ${condition}`)),
     `default_backend ${all === undefined ? UNKNOWN : backendName(all.key)}`,
   ];
+}
+
+/**
+ * A worker that a reload has replaced still gets a request from each client that was connected to it and idle. Its own servers may be gone by then, and it
+ * takes no commands any more: so it hands such a request to the worker that serves now, with the client's address.
+ */
+function handOver(listen: HaproxyListen, folder: string): readonly string[] {
+  return [`backend ${handOverName(listen)}`, 'http-reuse never', `server next ${handOverSocket(listen, folder)} send-proxy-v2`];
+}
+
+function handOverName(listen: HaproxyListen): string {
+  return `${frontendName(listen)}_next`;
+}
+
+/** The longest path of a socket is some 90 bytes. */
+function handOverSocket(listen: HaproxyListen, folder: string): string {
+  return `unix@${folder}/next-${createHash('sha256').update(place(listen)).digest('hex').slice(0, 12)}.sock`;
 }
 
 /** A route of a host comes before one of all, then the longer path; 0 is the route of everything. */

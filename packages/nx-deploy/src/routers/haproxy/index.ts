@@ -1,4 +1,4 @@
 export { HaproxyRouter, type RunningRoute } from './router.js';
 export { haproxyCommand } from './scripts.js';
 export type { HaproxyListen, HaproxyRoute } from './route.js';
-export type { Ran, RouterPlace } from './place.js';
+export { startFailure, type Ran, type RouterPlace } from './place.js';

@@ -1,5 +1,6 @@
 /** Where a HAProxy runs, and what reaches it there. A platform gives the way in; nothing here knows whether that is a container. */
 import { DeployError } from '../../errors.js';
+import type { Listen } from '../router.js';
 import { EXIT, MARK, script } from './scripts.js';
 
 export interface Ran {
@@ -16,6 +17,14 @@ export interface RouterPlace {
   readonly name: string;
   /** Runs a program there, as HAProxy's user, with this on its standard input. Rejects only when it could not be run at all. */
   exec(argv: readonly string[], input: string): Promise<Ran>;
+  /** HAProxy takes connections at every address it has: whoever gives it the connections sees to the addresses. */
+  readonly anyAddress?: boolean;
+  /** Sees to it that connections to all of these reach HAProxy, before it is told to listen there. */
+  reachable?(listens: readonly Listen[]): Promise<void>;
+  /** Is there another HAProxy, of before, that still finishes requests and cannot be asked any more? */
+  leaving?(): Promise<boolean>;
+  /** What HAProxy printed last, where that can be read: it says why it could not load a file. */
+  log?(): Promise<string>;
 }
 
 /** The file, and the answers to the commands. They belong together: nobody changed anything in between. */
@@ -44,7 +53,8 @@ export async function replace(place: RouterPlace, { expected, file, structure, h
   const ran = await place.exec(script('replace', place.folder, expected, how === 'load' ? 'load' : 'run', structure), `${file}\n${MARK}\n${lines(commands)}`);
   if (ran.exitCode === EXIT.changed) return { type: 'changed' };
   if (ran.exitCode === EXIT.done) return { type: 'done', answers: split(ran.output) };
-  throw failure(place, 'the router did not take the change', ran);
+  const told = ran.exitCode === EXIT.notLoaded ? afterReload(await place.log?.() ?? '') : '';
+  throw portFailure(told, place.name) ?? failure(place, 'the router did not take the change', { ...ran, complaints: `${ran.complaints}\n${told}` });
 }
 
 /** Writes a file of certificate and key, 0600. */
@@ -53,9 +63,25 @@ export async function store(place: RouterPlace, name: string, text: string): Pro
   if (ran.exitCode !== EXIT.done) throw failure(place, 'the certificate could not be stored', ran);
 }
 
-export async function prepare(place: RouterPlace, file: string): Promise<void> {
-  const ran = await place.exec(script('prepare', place.folder), file);
+/** `again`: also where there is one. */
+export async function prepare(place: RouterPlace, file: string, again = false): Promise<void> {
+  const ran = await place.exec(script('prepare', place.folder, again ? 'again' : 'first'), file);
   if (ran.exitCode !== EXIT.done) throw failure(place, 'the folder of the router could not be set up', ran);
+}
+
+/** The file as it is, whether HAProxy runs or not; undefined where there is none. */
+export async function filed(place: RouterPlace): Promise<string | undefined> {
+  const ran = await place.exec(script('filed', place.folder), '');
+  if (ran.exitCode === EXIT.done) return ran.output;
+  if (ran.exitCode === EXIT.changed) return undefined;
+  throw failure(place, 'the file of the router could not be read', ran);
+}
+
+/** What `show env` says of a variable in the worker that serves; takes no lock. */
+export async function variable(place: RouterPlace, name: string): Promise<string> {
+  const ran = await place.exec(script('variable', place.folder, name), '');
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the router could not be asked', ran);
+  return ran.output;
 }
 
 function lines(commands: readonly string[]): string {
@@ -65,6 +91,31 @@ function lines(commands: readonly string[]): string {
 function split(output: string): readonly string[] {
   const parts = output.split(`\n${MARK}\n`).map((part) => part.trim());
   return parts.at(-1) === '' ? parts.slice(0, -1) : parts;
+}
+
+/** Of a HAProxy that ended because it could not start, by what it printed; undefined when that says nothing of it. */
+export function startFailure(log: string, where: string): DeployError | undefined {
+  const alerts = alertsOf(log);
+  if (alerts.length === 0) return undefined;
+  return portFailure(log, where) ?? new DeployError('ND-ROUTER-FAILED', { what: 'the router cannot start', where, why: 'HAProxy does not take its configuration', problems: alerts, next: 'correct what HAProxy complains about: it is tried again and again meanwhile' });
+}
+
+const TAKEN = /cannot bind socket \(Address already in use\) for \[([^\s]+)\]/g;
+
+/** ND-PORT-TAKEN, naming the addresses; undefined when it is something else. */
+function portFailure(log: string, where: string): DeployError | undefined {
+  const taken = [...new Set([...log.matchAll(TAKEN)].map(([, address = '']) => address))];
+  if (taken.length === 0) return undefined;
+  return new DeployError('ND-PORT-TAKEN', { what: `${taken.join(', ')} ${taken.length === 1 ? 'is' : 'are'} taken by another program`, where, why: 'the router cannot listen there', next: 'stop that program on the machine of the router (ss -ltnp names it), or choose another port' });
+}
+
+/** What HAProxy has printed since it last began to load a file. */
+function afterReload(log: string): string {
+  return alertsOf(log.slice(Math.max(0, log.lastIndexOf('Reloading HAProxy')))).join('\n');
+}
+
+function alertsOf(log: string): readonly string[] {
+  return log.split('\n').filter((line) => line.includes('[ALERT]')).map((line) => line.trim()).slice(-10);
 }
 
 const WHY: Readonly<Record<number, readonly [why: string, next: string]>> = {

@@ -67,7 +67,7 @@ describe('a route', () => {
 
   it('survives the file as it was, and another order of the same routes is the same text', () => {
     const some = [route(80, targets(A, 3), { [A]: 100 }, { key: '\u00e4 "key"\nglobal', listen: { address: '::1', host: 'a' } }), route(81, [], {}, { key: 'b', sticky: { cookie: 'c' } })];
-    const text = writeDocument({ generation: 3, routes: some }, '/run/x');
+    const text = writeDocument({ generation: 3, routes: some }, { folder: '/run/x' });
     expect(readDocument(text, 'x')).toEqual({ generation: 3, routes: some });
     expect(() => readDocument('', 'x')).toThrow(expect.objectContaining({ code: 'ND-STATE-DAMAGED' }));
     expect(() => readDocument('# nx-deploy router, form 1, generation 1\n', 'x')).toThrow(expect.objectContaining({ code: 'ND-STATE-DAMAGED' }));

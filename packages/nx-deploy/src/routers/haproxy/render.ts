@@ -3,17 +3,19 @@ import { createHash } from 'node:crypto';
 import type { Ms } from '../../model/index.js';
 import { backendFrame, backendLines } from './backend.js';
 import { frontendSections, sharedSections } from './frontend.js';
-import type { HaproxyRoute } from './route.js';
+import { atAnyAddress, type HaproxyRoute } from './route.js';
 
 /** Variable of the running process that says which structure it has loaded. */
 export const STRUCTURE = 'NXD_STRUCTURE';
-/** Longer than an idle connection of a client is kept. */
-const SHORTEST_STOP: Ms = 70_000;
+/** An idle connection of a client is kept for so long, and some. */
+const IDLE: Ms = 70_000;
 
 export interface Rendered {
   /** Absolute path of HAProxy's folder, where it runs. */
   readonly folder: string;
   readonly routes: readonly HaproxyRoute[];
+  /** See {@link RouterPlace.anyAddress}. */
+  readonly anyAddress?: boolean | undefined;
 }
 
 /** Everything but the routes' servers: two configurations with one structure differ by what can be changed while HAProxy runs. 32 hexadecimal digits. */
@@ -27,8 +29,8 @@ export function configuration(rendered: Rendered): string {
   return sections.map(([head = '', ...rest]) => [head, ...rest.map((line) => `  ${line}`), ''].join('\n')).join('\n');
 }
 
-function sorted({ routes }: Rendered): readonly HaproxyRoute[] {
-  return [...routes].sort((a, b) => (a.key < b.key ? -1 : 1));
+function sorted({ routes, anyAddress = false }: Rendered): readonly HaproxyRoute[] {
+  return (anyAddress ? routes.map(atAnyAddress) : [...routes]).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 function shared(rendered: Rendered): readonly (readonly string[])[] {
@@ -36,7 +38,8 @@ function shared(rendered: Rendered): readonly (readonly string[])[] {
 }
 
 function globals({ folder, routes }: Rendered, structure: string): readonly string[] {
-  const stop = Math.max(SHORTEST_STOP, ...routes.map(({ drain }) => drain));
+  // The last request of a connection that was idle may begin at the end of that time.
+  const stop = IDLE + Math.max(0, ...routes.map(({ drain }) => drain));
   return [
     'global',
     // Without a limit HAProxy makes room for as many descriptors as it may have, a milliard in a container.

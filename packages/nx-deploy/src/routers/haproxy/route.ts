@@ -80,6 +80,11 @@ export function isSecure({ certificates }: HaproxyListen): boolean {
   return (certificates?.length ?? 0) > 0;
 }
 
+/** What a HAProxy is told that takes connections at every address it has. */
+export function atAnyAddress(route: HaproxyRoute): HaproxyRoute {
+  return { ...route, listen: { ...route.listen, address: '0.0.0.0' } };
+}
+
 /** The listener's name: routes with the same one share it. */
 export function place({ address, port }: Listen): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:https';
+import { Agent, get } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,7 +97,7 @@ describeWith(['haproxy', 'flock', 'perl', 'curl', 'openssl'], 'HAProxy as router
     const { target } = await instance(A, '1', (request, response) => response.end(`${String(request.headers['x-forwarded-proto'])} ${String(request.headers['x-forwarded-for'])}`));
     await router.set(route(port, [target], { [A]: 100 }, { listen: { certificates: [name] } }));
     const text = await new Promise((resolve, reject) => {
-      get({ host: '127.0.0.1', port, servername: 'api.test', ca: certificate, agent: false, headers: { host: 'api.test', 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'http' } }, (answer) => {
+      getSecurely({ host: '127.0.0.1', port, servername: 'api.test', ca: certificate, agent: false, headers: { host: 'api.test', 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'http' } }, (answer) => {
         answer.setEncoding('utf8').once('data', resolve);
       }).once('error', reject);
     });
@@ -166,6 +167,27 @@ describeWith(['haproxy', 'flock', 'perl', 'curl', 'openssl'], 'HAProxy as router
     // What was left in maintenance comes back by its name.
     await router.set(route(port, [b.target], { [B]: 100 }));
     expect((await ask(url)).release).toBe(B);
+  });
+
+  it('changes workers that leave as well: a client that was idle when another service came meets the new release', async () => {
+    const { router } = running;
+    const [a, b] = [await instance(A), await instance(B)];
+    await router.set(route(port, [a.target], { [A]: 100 }));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const idle = (): Promise<string> => new Promise((resolve, reject) => {
+      get({ host: '127.0.0.1', port, agent }, (answer) => {
+        answer.resume().once('end', () => resolve(`${String(answer.statusCode)} ${String(answer.headers['x-release'])} ${String(answer.headers['connection'])}`));
+      }).once('error', reject);
+    });
+    expect(await idle()).toBe(`200 ${A} undefined`);
+    await router.set(route(await freePort(), [b.target], { [B]: 100 }, { key: 'web (test, acme)' }));
+    await router.set(route(port, [a.target, b.target], { [A]: 50, [B]: 50 }));
+    await router.set(route(port, [b.target], { [B]: 100 }));
+    expect(await router.drained('api (test, acme)', a.target, 10_000)).toBe(true);
+    await a.stop();
+    // The worker that it is connected to says with its answer that it leaves.
+    expect(await idle()).toBe(`200 ${B} close`);
+    agent.destroy();
   });
 
   it('counts per release, takes a dead one out at once and its requests elsewhere, and counts anew after a reload', async () => {

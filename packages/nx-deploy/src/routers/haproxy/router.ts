@@ -9,9 +9,9 @@ import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
 import { readDocument, writeDocument, type RouterDocument } from './document.js';
 import { Window, countersOf, SAMPLE_COMMANDS } from './metrics.js';
 import { backendName, releaseOf, serverName } from './names.js';
-import { prepare, read, replace, store, type RouterPlace } from './place.js';
+import { filed, prepare, read, replace, store, variable, type RouterPlace } from './place.js';
 import { STRUCTURE, structureOf } from './render.js';
-import { checkConflict, checkRoute, type HaproxyRoute } from './route.js';
+import { atAnyAddress, checkConflict, checkRoute, type HaproxyRoute } from './route.js';
 import { FILE } from './scripts.js';
 
 /** How often others may come in between before it counts as a fault. */
@@ -46,7 +46,26 @@ export class HaproxyRouter {
   /** Writes the file that HAProxy starts with, where there is none; called before it is started for the first time. */
   async prepare(routes: readonly HaproxyRoute[] = []): Promise<void> {
     routes.forEach(checkRoute);
-    await prepare(this.place, writeDocument({ generation: 1, routes }, this.place.folder));
+    await prepare(this.place, writeDocument({ generation: 1, routes }, this.place));
+  }
+
+  /** Writes the file anew, of the routes that it has, for a HAProxy that does not run: the place may be another one than that it was written for. */
+  async rewrite(): Promise<void> {
+    const text = await filed(this.place);
+    if (text === undefined) return;
+    const { generation, routes } = readDocument(text, this.where);
+    await prepare(this.place, writeDocument({ generation: generation + 1, routes }, this.place), true);
+  }
+
+  /** The routes that HAProxy starts with, whether it runs or not; undefined when there is no file. */
+  async filed(): Promise<readonly HaproxyRoute[] | undefined> {
+    const text = await filed(this.place);
+    return text === undefined ? undefined : readDocument(text, this.where).routes;
+  }
+
+  /** A variable of the environment of the worker that serves. */
+  async variable(name: string): Promise<string | undefined> {
+    return readVariable(await variable(this.place, name), name);
   }
 
   /** Keeps certificates and their key (one PEM text, as HAProxy's `crt` takes it); the name goes into {@link HaproxyListen.certificates}. */
@@ -63,24 +82,26 @@ export class HaproxyRouter {
 
   /** What HAProxy does now for this route; undefined when it knows nothing of it. */
   async running(key: string): Promise<RunningRoute | undefined> {
+    return (await this.see(key)).running;
+  }
+
+  /** The route as it is on file, and what HAProxy does: of one moment. */
+  async see(key: string): Promise<{ readonly route: HaproxyRoute | undefined; readonly running: RunningRoute | undefined }> {
     const { servers, structure, document } = await this.look(key);
-    if (structure === undefined || (servers.length === 0 && document.routes.every((route) => route.key !== key))) return undefined;
-    const heavy = servers.filter(({ maintenance }) => !maintenance);
-    const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
-    const weights: Record<ReleaseId, number> = {};
-    for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
-    return { weights, servers };
+    const route = document.routes.find((each) => each.key === key);
+    return { route, running: structure === undefined || (servers.length === 0 && route === undefined) ? undefined : runningOf(servers) };
   }
 
   /**
    * Puts the route in force. Weights and targets change while HAProxy runs; anything else, and what did not work so, by a reload, which counts anew.
-   * Rejects with ND-LISTEN-CONFLICT, with nothing changed, when another route has its requests.
+   * Rejects with ND-LISTEN-CONFLICT, with nothing changed, when another route has its requests, and with ND-PORT-TAKEN when another program has its port.
    */
   async set(route: HaproxyRoute): Promise<void> {
     checkRoute(route);
     await this.serially(() => this.change(route.key, (routes) => {
       const others = routes.filter(({ key }) => key !== route.key);
-      checkConflict(route, others);
+      if (this.place.anyAddress === true) checkConflict(atAnyAddress(route), others.map(atAnyAddress));
+      else checkConflict(route, others);
       return [...others, route];
     }));
   }
@@ -103,7 +124,7 @@ export class HaproxyRouter {
   /** Resolves true when the target, already out of the route, has nothing in flight; false when `deadline` ms passed first. */
   async drained(key: string, target: Pick<Target, 'id'>, deadline: Ms): Promise<boolean> {
     const end = performance.now() + deadline;
-    while (await this.inFlight(key, target) > 0) {
+    while (await this.inFlight(key, target) > 0 || await this.place.leaving?.() === true) {
       if (performance.now() >= end) return false;
       await sleep(Math.max(0, Math.min(DRAIN_POLL, end - performance.now())));
     }
@@ -115,9 +136,21 @@ export class HaproxyRouter {
    * behind the first look begins there.
    */
   async metrics(key: string, release: ReleaseId, window: Ms): Promise<Metrics> {
+    await (this.sampling ??= this.sample().finally(() => { this.sampling = undefined; }));
+    return this.window.metrics(backendName(key), release, window);
+  }
+
+  private sampling: Promise<void> | undefined;
+
+  /** Of all services at once: whoever asks meanwhile, for another release say, gets the same one. */
+  private async sample(): Promise<void> {
     const { answers } = await read(this.place, SAMPLE_COMMANDS.map(toWorker));
     this.window.add(countersOf(answers, performance.now()));
-    return this.window.metrics(backendName(key), release, window);
+  }
+
+  /** Of the file, for messages. */
+  private get where(): string {
+    return `${this.place.folder}/${FILE} of ${this.place.name}`;
   }
 
   private async ask1(command: string): Promise<string> {
@@ -128,7 +161,7 @@ export class HaproxyRouter {
   private async look(key: string | undefined): Promise<Seen> {
     const servers = key === undefined ? [] : [toWorker(`show servers state ${backendName(key)}`)];
     const { file, answers } = await read(this.place, [toWorker(`show env ${STRUCTURE}`), ...servers]);
-    const document = readDocument(file, `${this.place.folder}/${FILE} of ${this.place.name}`);
+    const document = readDocument(file, this.where);
     return { document, first: firstLine(file), servers: readServers(answers[1] ?? ''), structure: readVariable(answers[0] ?? '', STRUCTURE) };
   }
 
@@ -142,18 +175,19 @@ export class HaproxyRouter {
 
   /** False when somebody else came in between. */
   private async attempt(key: string, next: (routes: readonly HaproxyRoute[]) => readonly HaproxyRoute[]): Promise<boolean> {
-    const { folder } = this.place;
+    const { folder, anyAddress, reachable } = this.place;
     const seen = await this.look(key);
     const routes = next(seen.document.routes);
-    const structure = structureOf({ folder, routes });
+    const structure = structureOf({ folder, routes, anyAddress });
     const mine = routes.find((route) => route.key === key);
     const how = seen.structure === structure && mine !== undefined ? changesOf(mine, seen.servers) : 'load';
     const { generation } = seen.document;
-    const file = writeDocument({ generation: generation + 1, routes }, folder);
+    const file = writeDocument({ generation: generation + 1, routes }, this.place);
+    if (how === 'load') await reachable?.(routes.map(({ listen }) => listen));
     const replaced = await replace(this.place, { expected: seen.first, file, structure, how });
     if (replaced.type === 'changed' || how === 'load' || refusal(how, replaced.answers) === undefined) return replaced.type === 'done';
     // The file says already what is wanted: HAProxy takes all of it at once.
-    const whole = writeDocument({ generation: generation + 2, routes }, folder);
+    const whole = writeDocument({ generation: generation + 2, routes }, this.place);
     return (await replace(this.place, { expected: firstLine(file), file: whole, structure, how: 'load' })).type === 'done';
   }
 
@@ -162,6 +196,14 @@ export class HaproxyRouter {
     this.changing = done.catch(() => undefined);
     return done;
   }
+}
+
+function runningOf(servers: readonly RunningServer[]): RunningRoute {
+  const heavy = servers.filter(({ maintenance }) => !maintenance);
+  const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
+  const weights: Record<ReleaseId, number> = {};
+  for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
+  return { weights, servers };
 }
 
 function firstLine(text: string): string {

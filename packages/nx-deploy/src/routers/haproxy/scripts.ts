@@ -60,7 +60,8 @@ set -- "$1" "$2" "$3" "$4" $(master)
 cp ${FILE} before || exit 15
 mv next ${FILE} || exit 15
 if [ "$3" = run ]; then talk < commands; exit; fi
-kill -USR2 "$5" || { mv before ${FILE}; exit 14; }
+# Not by a signal: the master may be in another container than this shell.
+printf 'reload\\n' | talk >/dev/null || { mv before ${FILE}; exit 14; }
 looks=0
 while [ $looks -lt 600 ]; do
   looks=$((looks + 1))
@@ -83,21 +84,33 @@ umask 077
 mkdir -p certs && cat > "certs/.$$" && mv "certs/.$$" "certs/$2.pem" || exit 15
 `;
 
-/** $1 folder. Standard input: the file that is written where there is none. */
+/** $1 folder, $2 `again` when it replaces what is there. Standard input: the file, for a HAProxy that does not run. */
 const PREPARE = `
 umask 077
 mkdir -p "$1" && cd "$1" || exit 15
-[ -f ${FILE} ] && exit 0
+[ -f ${FILE} ] && [ "$2" != again ] && exit 0
 cat > first && mv first ${FILE} || exit 15
 `;
 
-const SCRIPTS = { read: READ, replace: REPLACE, store: STORE, prepare: PREPARE };
+/** $1 folder. Prints the file, whether HAProxy runs or not; ends as `changed` where there is none. */
+const FILED = `[ -f "$1/${FILE}" ] || exit 10; cat "$1/${FILE}" || exit 15`;
+
+/** $1 folder, $2 a variable's name. Prints what it is in the worker that serves; takes no lock. */
+const VARIABLE = `${TALK}
+cd "$1" || exit 15
+printf '@1 show env %s\\n' "$2" | talk
+`;
+
+const SCRIPTS = { read: READ, replace: REPLACE, store: STORE, prepare: PREPARE, filed: FILED, variable: VARIABLE };
 
 export function script(name: keyof typeof SCRIPTS, folder: string, ...args: readonly string[]): readonly string[] {
   return ['sh', '-c', SCRIPTS[name], `nx-deploy-${name}`, folder, ...args];
 }
 
-/** The program that a router's container, or its process, runs. The file has to be there first. */
-export function haproxyCommand(folder: string): readonly string[] {
-  return ['haproxy', '-W', '-db', '-S', `${folder}/master.sock,mode,600`, '-f', `${folder}/${FILE}`];
+/**
+ * The program that a router's container, or its process, runs. The file has to be there first. `takesOver`: it takes the open sockets of the HAProxy that
+ * runs in the same folder, which is to be told to end (USR1) when this one answers; where none runs it opens its own.
+ */
+export function haproxyCommand(folder: string, { takesOver = false } = {}): readonly string[] {
+  return ['haproxy', '-W', '-db', '-S', `${folder}/master.sock,mode,600`, '-f', `${folder}/${FILE}`, ...(takesOver ? ['-x', `${folder}/admin.sock`] : [])];
 }

@@ -63,7 +63,7 @@ describe('a program that is held', () => {
   const client = (text: string): EngineClient => new EngineClient({ program: 'docker', context: 'prod', variables: program('docker', text) });
 
   it('answers line by line, in whatever pieces they come, and ends with its input', async () => {
-    const held = await client('echo "$@"; printf "in "; sleep 0.2; echo pieces; while read -r line; do echo "got $line"; done; echo bye >&2; exit 4').hold(['run', '-i']);
+    const held = await client('echo "$@"; sleep 0.2; printf "in "; sleep 0.2; echo pieces; while read -r line; do echo "got $line"; done; echo bye >&2; exit 4').hold(['run', '-i']);
     expect(await held.line(20_000)).toBe('--context=prod run -i');
     expect(await held.line(20_000)).toBe('in pieces');
     held.send('one');

@@ -8,6 +8,7 @@ import { killGroup } from '../run.js';
 import { withEnvironment, type ContainerEnvironment } from './environment.js';
 import { failedCall, missingProgram, slowCall } from './failures.js';
 import { hold, type Held } from './held.js';
+import { stream, type Streamed } from './stream.js';
 import { CLIENT_VARIABLES } from './variables.js';
 
 export interface EngineOptions {
@@ -78,6 +79,13 @@ export class EngineClient {
     const held = await hold([...this.prefix, ...args], this.env);
     if (!held.started) throw missingProgram(this.options.program);
     return held;
+  }
+
+  /** Starts a program whose output is read while it runs. Rejects with ND-ENGINE-MISSING where the client is not installed. */
+  async stream(args: readonly string[], inherited: Readonly<Record<string, string>> = {}): Promise<Streamed> {
+    const streamed = await stream([...this.prefix, ...args], { ...inherited, ...this.env });
+    if (!streamed.started) throw missingProgram(this.options.program);
+    return streamed;
   }
 
   /** The name of what a failed call said; `what` as in {@link ask}. */

@@ -1,4 +1,4 @@
-/** A program of an engine that lives as long as somebody holds its standard input, and answers each line with one. */
+/** A program of an engine that lives as long as somebody holds its standard input, and answers what is sent to it with lines, or with bytes. */
 import type { Readable, Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import type { Ms } from '../../model/index.js';
@@ -7,10 +7,14 @@ import { killGroup } from '../run.js';
 export interface Held {
   /** False when there is no such program. */
   readonly started: boolean;
-  /** Resolves with the next line that the program prints; undefined when it has ended or `limit` ms passed. One question at a time. */
+  /** Resolves with the next line that the program prints, without its line feed; undefined when it has ended or printed nothing for `limit` ms. One question at a time. */
   line(limit: Ms): Promise<string | undefined>;
+  /** The same for exactly so many bytes. */
+  bytes(count: number, limit: Ms): Promise<Buffer | undefined>;
   /** Sends a line; what it meets is seen in the answer. */
   send(text: string): void;
+  /** Sends bytes as they are. */
+  sendBytes(content: Uint8Array): void;
   /** Resolves when the client has ended, with what it printed on standard error. */
   readonly ended: Promise<{ readonly exitCode: number; readonly complaints: string }>;
   /** Closes standard input, waits up to `grace` ms for the end and then ends the client. */
@@ -18,6 +22,7 @@ export interface Held {
 }
 
 const LONGEST_COMPLAINTS = 16 * 1024;
+const LINE_FEED = 10;
 
 /** The client leads a process group. It ends when this process does, as its input is then closed. */
 export async function hold(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<Held> {
@@ -28,16 +33,19 @@ export async function hold(argv: readonly string[], env: Readonly<Record<string,
   let complaints = '';
   streams.stderr.setEncoding('utf8').on('data', (text: string) => { complaints = (complaints + text).slice(-LONGEST_COMPLAINTS); });
   streams.stdin.on('error', () => undefined);
-  const answers = new Lines(streams.stdout);
+  const answers = new Answers(streams.stdout);
   const ended = (async () => {
     const { exitCode } = await child;
     answers.end();
     return { exitCode: exitCode ?? -1, complaints };
   })();
+  const send = (content: string | Uint8Array): void => { if (streams.stdin.writable) streams.stdin.write(content); };
   return {
     started: child.pid !== undefined, ended,
-    line: (limit) => answers.next(limit),
-    send: (text) => { if (streams.stdin.writable) streams.stdin.write(`${text}\n`); },
+    line: (limit) => answers.next(limit, (_, all) => all().indexOf(LINE_FEED) + 1).then((line) => line?.toString('utf8').slice(0, -1)),
+    bytes: (count, limit) => (count === 0 ? Promise.resolve(Buffer.alloc(0)) : answers.next(limit, (length) => (length < count ? 0 : count))),
+    send: (text) => { send(`${text}\n`); },
+    sendBytes: send,
     close: async (grace) => {
       streams.stdin.end();
       const timer = setTimeout(() => killGroup(child.pid), grace);
@@ -47,17 +55,20 @@ export async function hold(argv: readonly string[], env: Readonly<Record<string,
   };
 }
 
-class Lines {
-  private readonly waiting: string[] = [];
-  private rest = '';
+/** Of the answer that is waited for, in what is there: how many bytes it has, 0 while it is not there. */
+type Measure = (length: number, all: () => Buffer) => number;
+
+/** What the program printed and nobody took yet. */
+class Answers {
+  private chunks: Buffer[] = [];
+  private length = 0;
   private over = false;
   private wake: (() => void) | undefined;
 
   constructor(stream: Readable) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      const parts = (this.rest + text).split('\n');
-      this.rest = parts.pop() ?? '';
-      this.waiting.push(...parts);
+    stream.on('data', (chunk: Buffer) => {
+      this.chunks.push(chunk);
+      this.length += chunk.length;
       this.wake?.();
     });
   }
@@ -67,16 +78,39 @@ class Lines {
     this.wake?.();
   }
 
-  async next(limit: Ms): Promise<string | undefined> {
-    if (this.waiting.length === 0 && !this.over) {
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((done) => {
-        this.wake = done;
-        timer = setTimeout(done, limit);
-      });
-      clearTimeout(timer);
-      this.wake = undefined;
+  async next(limit: Ms, measure: Measure): Promise<Buffer | undefined> {
+    for (;;) {
+      const taken = this.take(measure);
+      if (taken !== undefined) return taken;
+      if (this.over || !await this.more(limit)) return this.take(measure);
     }
-    return this.waiting.shift();
+  }
+
+  private take(measure: Measure): Buffer | undefined {
+    const bytes = measure(this.length, () => this.all());
+    if (bytes === 0) return undefined;
+    const all = this.all();
+    this.chunks = [all.subarray(bytes)];
+    this.length -= bytes;
+    return all.subarray(0, bytes);
+  }
+
+  private all(): Buffer {
+    const [first] = this.chunks;
+    const all = first !== undefined && this.chunks.length === 1 ? first : Buffer.concat(this.chunks);
+    this.chunks = [all];
+    return all;
+  }
+
+  /** False when nothing came for so long. */
+  private async more(limit: Ms): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const came = await new Promise<boolean>((done) => {
+      this.wake = () => done(true);
+      timer = setTimeout(() => done(false), limit);
+    });
+    clearTimeout(timer);
+    this.wake = undefined;
+    return came;
   }
 }

@@ -2,3 +2,4 @@ export { EngineClient, type Called, type CallOptions, type EngineOptions } from 
 export type { ContainerEnvironment } from './environment.js';
 export { CLIENT_VARIABLES } from './variables.js';
 export type { Held } from './held.js';
+export type { Streamed } from './stream.js';

@@ -1,0 +1,155 @@
+/** The containers of one service on an engine, as the engine tells them. */
+import { DeployError } from '../../errors.js';
+import type { Ms } from '../../model/index.js';
+import type { ServiceKey } from '../../releases/index.js';
+import type { Called, EngineClient } from '../../shell/engine/index.js';
+import { furtherNetworks, instanceName, instanceVariables, seconds, startArguments, type InstanceOrder } from './arguments.js';
+import { LABELS, labelFilters } from './labels.js';
+
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  readonly release: string;
+  readonly process: string;
+  readonly slot: number;
+  /** Fixed, on the network of nx-deploy. */
+  readonly address: string | undefined;
+  readonly port: number;
+  /** Docker's word: created, running, paused, restarting, removing, exited, dead. */
+  readonly state: string;
+  /** How often the engine started it again. */
+  readonly restarts: number;
+  readonly exitCode: number;
+  readonly pid: number;
+  /** ISO time. */
+  readonly startedAt: string;
+  /** Why it ended, or could not be started, where the engine says so. */
+  readonly fault: string | undefined;
+}
+
+/** Starting waits for the engine's disk; stopping for the program. */
+const START: Ms = 3 * 60_000;
+const STOP_SLACK: Ms = 60_000;
+/** A container may go between the list and the look at it. */
+const LOOKS = 5;
+
+export class Containers {
+  constructor(private readonly client: EngineClient, private readonly key: ServiceKey) {}
+
+  /** Those of this service, whatever their state, in the order of their names. Two questions at once: most of the time those that there are, are those that were there. */
+  async all(): Promise<readonly Container[]> {
+    for (let looks = 1; ; looks += 1) {
+      const known = this.ids;
+      const [ids, first] = await Promise.all([this.list(), known.length === 0 ? undefined : this.inspect(known)]);
+      this.ids = ids;
+      if (ids.length === 0) return [];
+      const { exitCode, output, complaints } = first !== undefined && sameWords(known, ids) ? first : await this.inspect(ids);
+      if (exitCode === 0) return parse(output).sort((a, b) => (a.name < b.name ? -1 : 1));
+      if (looks >= LOOKS || !/no such container/i.test(complaints)) throw this.client.failure('look at the containers', complaints);
+    }
+  }
+
+  private ids: readonly string[] = [];
+
+  private async list(): Promise<readonly string[]> {
+    return words(await this.client.ask('list the containers', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(this.key, 'instance')]));
+  }
+
+  private inspect(ids: readonly string[]): Promise<Called> {
+    return this.client.call('look at the containers', ['container', 'inspect', ...ids]);
+  }
+
+  /**
+   * Rejects as the engine refuses: ND-OWNER-CONFLICT where the name is taken by a container of somebody else, which is left alone. What a refused start leaves behind is removed.
+   * `values`: variables of the release's configuration.
+   */
+  async start(order: InstanceOrder, values: Readonly<Record<string, string>>): Promise<void> {
+    const name = instanceName(order);
+    const what = `start ${order.process}.${order.slot} of ${order.release.id}`;
+    await this.client.withEnvironment({ ...values, ...instanceVariables(order) }, async ({ args, inherited }) => {
+      const words = startArguments(order, args);
+      const networks = furtherNetworks(order);
+      try {
+        if (networks.length === 0) {
+          await this.client.ask(what, words, { inherited, timeout: START });
+          return;
+        }
+        const [, , ...rest] = words;
+        await this.client.ask(what, ['create', ...rest], { inherited, timeout: START });
+        for (const network of networks) await this.client.ask(`join the network ${network}`, ['network', 'connect', network, name]);
+        await this.client.ask(what, ['start', name], { timeout: START });
+      } catch (error) {
+        await this.removeNamed(name);
+        throw error;
+      }
+    });
+  }
+
+  /** SIGTERM, after `timeout` SIGKILL, then it is gone. One that is gone already is no failure. */
+  async end({ id, process, slot, release }: Container, timeout: Ms): Promise<void> {
+    const what = `stop ${process}.${slot} of ${release}`;
+    await this.unlessGone(what, ['stop', `--time=${seconds(timeout)}`, id], timeout + STOP_SLACK);
+    await this.remove({ id });
+  }
+
+  async remove({ id }: Pick<Container, 'id'>): Promise<void> {
+    await this.unlessGone('remove a container', ['rm', '--force', '--volumes', id], STOP_SLACK);
+  }
+
+  /** The newest lines that it wrote, oldest first. */
+  async lastLines({ id }: Container, count: number): Promise<readonly string[]> {
+    const { output, complaints } = await this.client.call('read its last lines', ['logs', `--tail=${count}`, id]);
+    // Both streams, each in its own order: which line came first is not told.
+    return [...output.split('\n'), ...complaints.split('\n')].map((line) => line.trimEnd()).filter((line) => line !== '').slice(-count);
+  }
+
+  /** Only one with our labels: a name that was taken is somebody else's. */
+  private async removeNamed(name: string): Promise<void> {
+    const ids = words(await this.client.ask('look for the container', ['ps', '--all', '--quiet', '--no-trunc', `--filter=name=^/?${name}$`, ...labelFilters(this.key, 'instance')]).catch(() => ''));
+    for (const id of ids) await this.remove({ id }).catch(() => undefined);
+  }
+
+  private async unlessGone(what: string, args: readonly string[], timeout: Ms): Promise<void> {
+    const { exitCode, complaints } = await this.client.call(what, args, { timeout });
+    if (exitCode === 0 || /no such container|is already in progress/i.test(complaints)) return;
+    throw this.client.failure(what, complaints);
+  }
+}
+
+/** Does it run, or is it about to again? */
+export function isUp({ state }: Container): boolean {
+  return state === 'running' || state === 'restarting' || state === 'paused';
+}
+
+function sameWords(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word) => other.includes(word));
+}
+
+function words(output: string): readonly string[] {
+  return output.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly Name: string;
+  readonly RestartCount?: number;
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+  readonly State: { readonly Status: string; readonly ExitCode: number; readonly Pid: number; readonly StartedAt: string; readonly OOMKilled?: boolean; readonly Error?: string };
+}
+
+function parse(output: string): Container[] {
+  let found: unknown;
+  try {
+    found = JSON.parse(output);
+  } catch (cause) {
+    throw new DeployError('ND-ENGINE-FAILED', { what: 'what the engine says of its containers is no JSON', next: 'update the client of the engine, and run the command again' }, { cause });
+  }
+  return (found as readonly Inspected[]).map(({ Id, Name, RestartCount = 0, Config: { Labels }, State }) => {
+    const label = (name: keyof typeof LABELS): string => Labels?.[LABELS[name]] ?? '';
+    const fault = State.OOMKilled === true ? 'it used more memory than it may' : State.Error === undefined || State.Error === '' ? undefined : State.Error;
+    return {
+      id: Id, name: Name.replace(/^\//, ''), release: label('release'), process: label('process'), slot: Number(label('slot')), port: Number(label('port')),
+      address: label('address') === '' ? undefined : label('address'), state: State.Status, restarts: RestartCount, exitCode: State.ExitCode, pid: State.Pid, startedAt: State.StartedAt, fault,
+    };
+  });
+}

@@ -1,0 +1,15 @@
+import { lackOfEngine } from '../../../../../tools/images/engine.js';
+import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
+import { find } from '../../../../../tools/bench/programs.js';
+import { describePlatform } from '../contract/contract.js';
+import { DockerWorld } from './place.spec-support.js';
+
+// Containers take longer than processes.
+jest.setTimeout(240_000);
+
+describePlatform({
+  name: 'docker',
+  limits: { unchanged: 1_500, warm: 1_000 },
+  missing: () => Promise.resolve(lackOfEngine() ?? HAPROXY_PROGRAMS.map((name) => (find(name) === undefined ? `not installed: ${name}` : undefined)).find((lack) => lack !== undefined)),
+  open: () => DockerWorld.open(),
+});

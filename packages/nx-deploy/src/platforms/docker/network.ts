@@ -1,0 +1,124 @@
+/**
+ * The bridge network of all instances on an engine. Its subnet is named, so that an instance can be given an address for good: one from the lower half;
+ * the engine itself hands out the upper half. A container that is started again has the address that it had, and nobody else had it meanwhile.
+ */
+import { randomBytes } from 'node:crypto';
+import { DeployError } from '../../errors.js';
+import type { EngineClient } from '../../shell/engine/index.js';
+import { LABELS } from './labels.js';
+
+export const NETWORK = 'nx-deploy';
+
+/** Of IPv4. */
+export interface Subnet {
+  /** `172.18.0.0`, as a number. */
+  readonly first: number;
+  /** 8 to 29. */
+  readonly bits: number;
+}
+
+/** Makes the network where there is none. True when it was made. Two that come at once make one. */
+export async function ensureNetwork(client: EngineClient): Promise<boolean> {
+  if (await readSubnet(client) !== undefined) return false;
+  const subnet = await freeSubnet(client);
+  const { exitCode, complaints } = await client.call('make the network', createArguments(NETWORK, subnet));
+  // Another command may have made it in between.
+  if (exitCode !== 0 && await readSubnet(client) === undefined) throw client.failure('make the network', complaints);
+  return exitCode === 0;
+}
+
+/** Undefined when there is no such network. Rejects with ND-OWNER-CONFLICT for one that nx-deploy did not make. */
+export async function readSubnet(client: EngineClient): Promise<Subnet | undefined> {
+  const { exitCode, output, complaints } = await client.call('look at the network', ['network', 'inspect', NETWORK, '--format={{json .}}']);
+  if (exitCode !== 0) {
+    if (/no such network|not found/i.test(complaints)) return undefined;
+    throw client.failure('look at the network', complaints);
+  }
+  const { labels, subnets } = parseNetwork(output);
+  const subnet = subnets.map(parseSubnet).find((found) => found !== undefined);
+  if (labels[LABELS.role] === 'network' && subnet !== undefined) return subnet;
+  throw new DeployError('ND-OWNER-CONFLICT', { what: `the network ${NETWORK} was not made by nx-deploy`, where: client.name, why: 'it was left alone; instances need one with addresses of their own', next: 'rename or remove it, if it is yours' });
+}
+
+/** The engine knows which addresses nobody on its machine uses: it chooses them for a network that is removed at once. */
+async function freeSubnet(client: EngineClient): Promise<Subnet> {
+  const name = `${NETWORK}-${randomBytes(6).toString('hex')}`;
+  await client.ask('make a network', ['network', 'create', `--label=${LABELS.role}=network`, name]);
+  try {
+    const said = await client.ask('look at a network', ['network', 'inspect', name, '--format={{json .}}']);
+    const subnet = parseNetwork(said).subnets.map(parseSubnet).find((found) => found !== undefined);
+    if (subnet === undefined) throw new DeployError('ND-ENGINE-UNSUPPORTED', { what: 'the engine gives a network no IPv4 addresses', where: client.name, why: 'instances are reached by them', next: 'set default-address-pools in the configuration of the engine' });
+    return subnet;
+  } finally {
+    await client.call('remove a network', ['network', 'rm', name]);
+  }
+}
+
+export function createArguments(name: string, { first, bits }: Subnet): readonly string[] {
+  const upper = first + 2 ** (32 - bits - 1);
+  return ['network', 'create', `--label=${LABELS.role}=network`, `--subnet=${format(first)}/${bits}`, `--ip-range=${format(upper)}/${bits + 1}`, `--gateway=${format(first + 1)}`, name];
+}
+
+/**
+ * An address for an instance: of the lower half, taken by no container. It begins behind `after` and goes round, so that one that was just given back
+ * is the last to be given again. Undefined when none is left.
+ */
+export function freeAddress({ first, bits }: Subnet, taken: Iterable<string>, after?: string): string | undefined {
+  const used = new Set(taken);
+  // The first is the network's, the second its gateway's.
+  const [least, count] = [first + 2, 2 ** (32 - bits - 1) - 2];
+  const start = after === undefined ? 0 : parseAddress(after) - least + 1;
+  for (let step = 0; step < count; step += 1) {
+    const address = format(least + (((start + step) % count) + count) % count);
+    if (!used.has(address)) return address;
+  }
+  return undefined;
+}
+
+/** The addresses that containers were given, also of those that are stopped. One that was given one by somebody else counts as well. */
+export async function takenAddresses(client: EngineClient): Promise<readonly string[]> {
+  const ids = (await client.ask('list the containers of the network', ['ps', '--all', '--quiet', '--no-trunc', `--filter=network=${NETWORK}`])).split('\n').filter((id) => id !== '');
+  if (ids.length === 0) return [];
+  // One that is removed in between is no fault.
+  const { output } = await client.call('look at the containers of the network', ['inspect', '--type=container', `--format={{json (index .NetworkSettings.Networks "${NETWORK}")}}`, ...ids]);
+  return output.split('\n').filter((line) => line !== '' && line !== 'null').flatMap(addressesOf);
+}
+
+/** An address that the engine says is taken by another container; another command was quicker. */
+export function isAddressTaken(complaints: string): boolean {
+  return /address already in use|requested address is already allocated|IP address .* is already allocated/i.test(complaints) && !/bind|port/i.test(complaints);
+}
+
+function addressesOf(line: string): readonly string[] {
+  const { IPAddress = '', IPAMConfig } = JSON.parse(line) as { readonly IPAddress?: string; readonly IPAMConfig?: { readonly IPv4Address?: string } | null };
+  return [...new Set([IPAddress, IPAMConfig?.IPv4Address ?? ''])].filter((address) => address !== '');
+}
+
+interface Network {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subnets: readonly string[];
+}
+
+/** Docker has `IPAM.Config[].Subnet`, podman `subnets[].subnet`. */
+function parseNetwork(text: string): Network {
+  const { Labels, labels, IPAM, subnets } = JSON.parse(text) as {
+    readonly Labels?: Readonly<Record<string, string>> | null; readonly labels?: Readonly<Record<string, string>> | null;
+    readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }; readonly subnets?: readonly { readonly subnet?: string }[] | null;
+  };
+  return { labels: Labels ?? labels ?? {}, subnets: [...(IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? ''), ...(subnets ?? []).map(({ subnet }) => subnet ?? '')] };
+}
+
+/** Undefined for one of IPv6, and for one too small to be halved. */
+export function parseSubnet(text: string): Subnet | undefined {
+  const [, address, bits] = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(text) ?? [];
+  if (address === undefined || Number(bits) < 8 || Number(bits) > 29) return undefined;
+  return { first: parseAddress(address), bits: Number(bits) };
+}
+
+function parseAddress(text: string): number {
+  return text.split('.').reduce((number, part) => number * 256 + Number(part), 0);
+}
+
+function format(number: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
+}

@@ -1,0 +1,109 @@
+/** An engine of its own, with images of fixture services, and the docker platform on it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { baseArchive } from '../../../../../tools/images/base-image.js';
+import { baseImageForTests } from '../../../../../tools/images/base-image.spec-support.js';
+import { dockerClient } from '../../../../../tools/images/client.js';
+import { startEngine, type Engine } from '../../../../../tools/images/engine.js';
+import { makeHaproxyImage } from '../../../../../tools/images/haproxy-image.js';
+import type { ImageRef, RunSpec } from '../../model/index.js';
+import type { Harness, ServiceOrder, ServiceUnderTest } from '../contract/harness.js';
+import { orderedService, specOf } from '../contract/service.js';
+import { CONTAINER_DEFAULTS } from './arguments.js';
+import { openDocker, type DockerPlace, type DockerSession, type DockerTarget } from './index.js';
+
+const FIXTURES = join(__dirname, '../../../../../e2e/fixtures/services');
+export const ROUTER_IMAGE = 'haproxy:spec';
+const BASE = 'node:spec';
+const PORT = 3_000;
+
+export class DockerWorld implements Harness {
+  readonly sealed = /\/config\/[0-9a-f]+\.json$/;
+  private readonly images = new Map<string, Promise<ImageRef>>();
+  private readonly sessions = new Map<string, DockerSession>();
+
+  private constructor(readonly folder: string, readonly engine: Engine, readonly variables: NodeJS.ProcessEnv) {}
+
+  /** Takes some seconds: an engine is started, and the images of router and Node are loaded. */
+  static async open(): Promise<DockerWorld> {
+    const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
+    const engine = await startEngine(join(folder, 'e'));
+    try {
+      const world = new DockerWorld(folder, engine, { ...process.env, DOCKER_HOST: engine.host, DOCKER_CONTEXT: undefined, DOCKER_CONFIG: folder, HOME: folder });
+      const { base, remove } = await baseImageForTests();
+      world.docker(['load'], await baseArchive(base, BASE));
+      remove();
+      world.docker(['load'], await baseArchive(await makeHaproxyImage(join(folder, 'haproxy')), ROUTER_IMAGE));
+      return world;
+    } catch (error) {
+      await engine.stop();
+      throw error;
+    }
+  }
+
+  docker(args: readonly string[], input?: Buffer): string {
+    return execFileSync(dockerClient().file, [...args], { env: this.variables, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  }
+
+  /** What the engine keeps in volumes. */
+  get folders(): readonly string[] {
+    return [this.docker(['info', '--format', '{{.DockerRootDir}}']).trim()].map((root) => join(root, 'volumes'));
+  }
+
+  /** Made once for each fixture and version, by the engine itself. */
+  image({ fixture, version }: Pick<ServiceOrder, 'fixture' | 'version'>): Promise<ImageRef> {
+    const key = `${fixture} ${version}`;
+    const image = this.images.get(key) ?? this.build(fixture, version);
+    this.images.set(key, image);
+    return image;
+  }
+
+  place(): DockerPlace {
+    return { program: 'docker', router: { image: ROUTER_IMAGE, network: 'host' } };
+  }
+
+  target(workspace: string, service: string, environment: string, more: Partial<DockerTarget> = {}): DockerTarget {
+    return { key: { workspace, service, environment }, owner: workspace, place: this.place(), variables: this.variables, listen: { address: '127.0.0.1' }, ...more };
+  }
+
+  async service(workspace: string, service: string, environment: string, more: Partial<DockerTarget> = {}): Promise<ServiceUnderTest> {
+    const target = this.target(workspace, service, environment, more);
+    const name = JSON.stringify(target.key);
+    const session = this.sessions.get(name) ?? await openDocker(target);
+    this.sessions.set(name, session);
+    return orderedService({
+      key: target.key, artifact: (order) => this.image(order), spec: containerSpec, platform: () => session.platform,
+      async change(work) {
+        const own = await openDocker(target);
+        try {
+          return await work(own.platform);
+        } finally {
+          await own.close();
+        }
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.sessions.values()) await session.close();
+    await this.engine.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async build(fixture: string, version: string): Promise<ImageRef> {
+    const folder = await mkdtemp(join(this.folder, 'build-'));
+    await cp(join(FIXTURES, fixture), folder, { recursive: true });
+    await writeFile(join(folder, 'version.txt'), version);
+    await writeFile(join(folder, 'Dockerfile'), `FROM ${BASE}\nWORKDIR /app\nCOPY . .\nUSER 1000\nEXPOSE ${PORT}\nCMD ["node", "main.js"]\n`);
+    const id = this.docker(['build', '--quiet', folder]).trim();
+    await rm(folder, { recursive: true, force: true });
+    return { type: 'image', digest: id, config: id, platform: 'linux/amd64', bytes: 1_000 };
+  }
+}
+
+export function containerSpec(order: Parameters<typeof specOf>[0]): RunSpec {
+  return { ...specOf(order), processes: { web: { command: [] } }, port: PORT, container: CONTAINER_DEFAULTS };
+}

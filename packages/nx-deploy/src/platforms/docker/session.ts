@@ -1,0 +1,101 @@
+/** Opens one service on one engine. */
+import { errorCode } from '../../errors.js';
+import type { Lock, StateStore } from '../../releases/index.js';
+import type { HaproxyRoute } from '../../routers/haproxy/index.js';
+import { EngineClient } from '../../shell/engine/index.js';
+import { isUp, Containers, type Container } from './containers.js';
+import { engineHost } from './engine-host.js';
+import { Forwards } from './forward.js';
+import { Images } from './images.js';
+import { dockerPlatform } from './platform.js';
+import { readRecord } from './record.js';
+import { ROUTER } from './router-arguments.js';
+import { RouterContainer } from './router-container.js';
+import { DockerService } from './service.js';
+import { openDockerState, TARGET_KEY, type DockerState } from './state.js';
+import type { DockerSession, DockerTarget } from './target.js';
+import { dockerUpkeep } from './upkeep.js';
+
+/**
+ * Nothing is changed on the engine until the lock is taken; then the router is brought up first, as what it says decides what is done.
+ * Rejects with ND-ENGINE-MISSING, ND-ENGINE-UNREACHABLE, ND-OWNER-CONFLICT.
+ */
+export async function openDocker(target: DockerTarget): Promise<DockerSession> {
+  const { key, place, variables } = target;
+  const client = new EngineClient({ program: place.program, variables, ...(place.context === undefined ? {} : { context: place.context }) });
+  let known: DockerService | undefined;
+  const state = openDockerState({ client, key, image: place.router.image, written: () => known?.isKnown === true });
+  const router = new RouterContainer({ client, ...place.router });
+  const forwards = new Forwards(client, ROUTER);
+  const close = async (): Promise<void> => {
+    await Promise.all([forwards.close(), router.close(), state.close()]);
+  };
+  try {
+    const told: string[] = [];
+    const service: DockerService = known = new DockerService({
+      target, client, router, forwards, containers: new Containers(client, key), images: new Images(client, key, target.source), files: state.files,
+      engineHost: await engineHost(client, place, variables),
+      state: { ...state.store, lock: raising(state, async () => {
+        await checkOwner(service);
+        told.push(...await router.ensure(() => storedRoutes(state)));
+      }) },
+    });
+    await checkOwner(service);
+    return {
+      platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { files: state.all, path: TARGET_KEY }) },
+      instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),
+      notes: async () => [...told, ...routerNotes(await router.look())],
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A record that is damaged tells of no owner: repair puts it right, and everything else is refused when it reads it. */
+async function checkOwner(service: DockerService): Promise<void> {
+  await service.owned().catch((error: unknown) => {
+    if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
+  });
+}
+
+/** The lock, and with it all that a change needs on the engine. */
+function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'> }, raise: () => Promise<void>): Lock {
+  return {
+    holder: () => lock.holder(),
+    revoke: (run) => lock.revoke(run),
+    async acquire(holder) {
+      const lease = await lock.acquire(holder);
+      try {
+        await raise();
+        return lease;
+      } catch (error) {
+        await lease.release();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Of every service on the engine, as it was set last: a record that cannot be read costs its own service its route, not the others theirs. */
+async function storedRoutes({ all }: DockerState): Promise<readonly HaproxyRoute[]> {
+  const routes = await Promise.all((await all.names('services')).map(async (name) => {
+    const record = await readRecord(all.below(`services/${name}`)).catch(() => undefined);
+    return record?.route === undefined ? [] : [record.route];
+  }));
+  return routes.flat();
+}
+
+/** What a status has to tell of the router. */
+function routerNotes({ state, foreign }: Awaited<ReturnType<RouterContainer['look']>>): readonly string[] {
+  if (foreign === true) return [`a container that nx-deploy did not start has the name of the router (${ROUTER}): nothing can be deployed`];
+  if (state === 'stopped') return ['the router does not run: nothing is reached; deploy or repair starts it again'];
+  return [];
+}
+
+function stateOf(container: Container): { readonly state: string; readonly reason: string } {
+  const { state, exitCode, fault } = container;
+  if (state === 'running') return { state: 'running', reason: '' };
+  return { state: isUp(container) ? state : 'ended', reason: `it exited with code ${exitCode}${fault === undefined ? '' : `: ${fault}`}` };
+}

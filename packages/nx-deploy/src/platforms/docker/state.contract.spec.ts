@@ -1,0 +1,139 @@
+/** State on a real engine: with the lock and without, beside the router and not. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { baseArchive } from '../../../../../tools/images/base-image.js';
+import { describeWithEngine } from '../../../../../tools/images/engine.spec-support.js';
+import { HAPROXY_PROGRAMS, makeHaproxyImage } from '../../../../../tools/images/haproxy-image.js';
+import { lockHolder, startBody } from '../../releases/state.spec-support.js';
+import type { ServiceKey } from '../../releases/index.js';
+import { EngineClient } from '../../shell/engine/index.js';
+import { keeperArguments, STATE_FOLDER } from './keeper.js';
+import { containerName, ROUTER_CONTAINER, roleArgument, STATE_VOLUME } from './labels.js';
+import { openDockerState, serviceFolder, type DockerState } from './state.js';
+
+const IMAGE = 'nx-deploy-state:spec';
+
+describeWithEngine('the state on an engine', (engine) => {
+  let client: EngineClient;
+  let count = 0;
+  let key: ServiceKey;
+  const opened: DockerState[] = [];
+  const volumes: string[] = [];
+  const open = (volume?: string, of = key): DockerState => {
+    const state = openDockerState({ client, key: of, image: IMAGE, ...(volume === undefined ? {} : { volume }) });
+    opened.push(state);
+    return state;
+  };
+  /** A name that no other spec has; removed after the spec. */
+  const volume = (): string => {
+    const name = `nx-deploy-spec-${process.pid}-${count}`;
+    volumes.push(name);
+    return name;
+  };
+  beforeAll(async () => {
+    const made = mkdtempSync(join(tmpdir(), 'nxd-image-'));
+    engine().docker(['load'], await baseArchive(await makeHaproxyImage(made), IMAGE));
+    rmSync(made, { recursive: true });
+    client = new EngineClient({ program: 'docker', variables: engine().env });
+  }, 180_000);
+  beforeEach(() => {
+    count += 1;
+    key = { workspace: `w${process.pid}`, environment: 'test', service: `state-${count}` };
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((state) => state.close()));
+    for (const name of volumes.splice(0)) engine().docker(['volume', 'rm', '--force', name]);
+  });
+  const hasVolume = (name: string): boolean => engine().docker(['volume', 'ls', '--format={{.Name}}']).split('\n').includes(name);
+
+  it('finds nothing on an engine that has none, and makes nothing by looking', async () => {
+    const name = volume();
+    const { store, files } = open(name);
+    expect(await store.journal.read()).toBeUndefined();
+    expect(await store.releases.list()).toEqual([]);
+    expect(await store.ledger.verify()).toMatchObject({ ok: true, entries: 0 });
+    expect(await files.names('')).toEqual([]);
+    await store.journal.clear();
+    expect(hasVolume(name)).toBe(false);
+  }, 120_000);
+
+  it('is written under the lock and read by everybody else, meanwhile and afterwards', async () => {
+    const name = volume();
+    const one = open(name);
+    const lease = await one.store.lock.acquire(lockHolder('one'));
+    const entry = await one.store.ledger.append(startBody('one'));
+    const ref = await one.store.config.seal({ values: { A: 'secret' }, secrets: ['A'] });
+    const other = open(name);
+    expect(await other.store.ledger.entries()).toEqual([entry]);
+    expect(await other.store.config.open(ref)).toEqual({ values: { A: 'secret' }, secrets: ['A'] });
+    expect(await other.store.lock.holder()).toEqual(lockHolder('one'));
+    await one.store.ledger.append(startBody('two'));
+    await lease.release();
+    expect(await one.store.ledger.entries()).toHaveLength(2);
+    expect(await other.store.ledger.verify()).toMatchObject({ ok: true, entries: 2 });
+    expect((await other.all.names('')).toSorted()).toEqual(['services', 'target.key']);
+    expect(await other.all.names(serviceFolder(key))).toEqual(expect.arrayContaining(['ledger', 'config']));
+  }, 120_000);
+
+  it('cannot be written any more by whoever lost the lock', async () => {
+    const name = volume();
+    const one = open(name);
+    const lease = await one.store.lock.acquire(lockHolder('one'));
+    await one.files.write('a', 'before');
+    engine().docker(['kill', containerName(key, 'lock')]);
+    await expect(one.files.write('a', 'after')).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
+    await expect(one.files.read('a')).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
+    await expect(lease.assert()).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
+    await lease.release();
+    expect((await one.files.read('a'))?.toString()).toBe('before');
+  }, 120_000);
+
+  it('is read beside the router, again after that was started again, and without it', async () => {
+    engine().docker(['volume', 'create', STATE_VOLUME]);
+    const router = (): void => {
+      engine().docker(['run', '--detach', '--interactive', `--name=${ROUTER_CONTAINER}`, roleArgument('router'), `--volume=${STATE_VOLUME}:${STATE_FOLDER}`, '--entrypoint=sleep', IMAGE, '600']);
+    };
+    const containers = (): string => engine().docker(['ps', '--filter=label=io.nx-deploy.role=keeper', '--format={{.ID}}']).trim();
+    const state = open();
+    router();
+    try {
+      await state.files.write('note', 'one');
+      expect(containers()).toBe('');
+      const times: number[] = [];
+      for (let read = 0; read < 20; read += 1) {
+        const began = performance.now();
+        expect((await state.files.read('note'))?.toString()).toBe('one');
+        times.push(performance.now() - began);
+      }
+      process.stdout.write(`a read beside the router takes ${times.toSorted((a, b) => a - b)[10]?.toFixed(1) ?? ''} ms\n`);
+      engine().docker(['restart', '--time=0', ROUTER_CONTAINER]);
+      expect((await state.files.read('note'))?.toString()).toBe('one');
+      expect(containers()).toBe('');
+    } finally {
+      engine().docker(['rm', '--force', ROUTER_CONTAINER]);
+    }
+    expect((await state.files.read('note'))?.toString()).toBe('one');
+    expect(containers()).not.toBe('');
+    await state.all.removeTree(serviceFolder(key));
+  }, 120_000);
+
+  it('never enters a container of somebody else that has the name of the router', async () => {
+    engine().docker(['volume', 'create', STATE_VOLUME]);
+    engine().docker(['run', '--detach', `--name=${ROUTER_CONTAINER}`, '--volume=/state', '--entrypoint=sleep', IMAGE, '600']);
+    try {
+      const state = open();
+      await state.files.write('note', 'one');
+      expect(engine().docker(['exec', ROUTER_CONTAINER, 'ls', '/state']).trim()).toBe('');
+      await state.all.removeTree(serviceFolder(key));
+    } finally {
+      engine().docker(['rm', '--force', '--volumes', ROUTER_CONTAINER]);
+    }
+  }, 120_000);
+
+  it('says what an image lacks', async () => {
+    const lacking = openDockerState({ client, key, image: 'nope.invalid/none:1', volume: volume() });
+    await expect(lacking.files.write('a', 'b')).rejects.toMatchObject({ code: expect.stringMatching(/ND-ARTIFACT-MISSING|ND-ENGINE-FAILED/) });
+    expect(keeperArguments(30)).toHaveLength(5);
+  }, 120_000);
+}, HAPROXY_PROGRAMS);

@@ -1,0 +1,134 @@
+/** What goes wrong on an engine: each time one clear error or a repair, nothing foreign is touched, and what serves goes on. */
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lackOfEngine } from '../../../../../tools/images/engine.js';
+import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
+import { startLoad } from '../../../../../tools/load/launch.js';
+import { answer } from '../contract/traffic.js';
+import type { ServiceOrder } from '../contract/harness.js';
+import { imageTag, instanceName } from './arguments.js';
+import { openDocker } from './index.js';
+import { ROUTER, ROUTER_VOLUME } from './router-arguments.js';
+import { DockerWorld } from './place.spec-support.js';
+
+const STEADY: ServiceOrder = { fixture: 'steady', version: '1', instances: 1, health: { interval: 50, passes: 1 }, drain: 10_000, stopTimeout: 2_000 };
+
+jest.setTimeout(240_000);
+
+describeUnless(lackOfEngine(), 'trouble on an engine', () => {
+  let world: DockerWorld;
+  beforeAll(async () => { world = await DockerWorld.open(); }, 180_000);
+  afterAll(() => world.close());
+
+  const idOf = (name: string): string => world.docker(['ps', '--all', '--quiet', '--no-trunc', `--filter=name=^/?${name}$`]).trim();
+  const stateOf = (name: string): string => world.docker(['inspect', '--format={{.State.Status}}', name]).trim();
+
+  test('containers of somebody else are never stopped, renamed or removed, whatever is done', async () => {
+    const foreign = ['by-hand', 'nx-deploy-instance-by-hand', 'compose-web-1'];
+    for (const name of foreign) world.docker(['run', '--detach', `--name=${name}`, '--label=com.docker.compose.project=shop', 'node:spec', 'node', '-e', 'setInterval(() => {}, 1000)']);
+    const before = foreign.map(idOf);
+    const service = await world.service('trouble', 'foreign', 'test');
+    for (const version of ['1', '2']) expect(await service.deploy({ ...STEADY, version })).toMatchObject({ outcome: 'done' });
+    expect(await service.rollback()).toMatchObject({ outcome: 'done' });
+    for (const id of Object.keys(await service.platform.list())) await service.platform.scale(id, { web: { fixed: 0 } });
+    expect(foreign.map(idOf)).toEqual(before);
+    expect(foreign.map(stateOf)).toEqual(['running', 'running', 'running']);
+    for (const name of foreign) world.docker(['rm', '--force', name]);
+  });
+
+  test('a foreign container that has the name of an instance stops the deploy, and is left alone', async () => {
+    const service = await world.service('trouble', 'conflict', 'test');
+    const good = await service.deploy(STEADY);
+    const { release: next = '' } = await service.deploy({ ...STEADY, version: '2', dryRun: true });
+    const name = instanceName({ key: { workspace: 'trouble', service: 'conflict', environment: 'test' }, release: { ...await service.release(good.release ?? ''), id: next }, process: 'web', slot: 1 });
+    world.docker(['run', '--detach', `--name=${name}`, 'node:spec', 'node', '-e', 'setInterval(() => {}, 1000)']);
+    const id = idOf(name);
+    const refused = await service.deploy({ ...STEADY, version: '2' });
+    expect(refused).toMatchObject({ outcome: 'restored', error: { code: 'ND-OWNER-CONFLICT' } });
+    expect([idOf(name), stateOf(name)]).toEqual([id, 'running']);
+    expect((await answer(await service.url())).release).toBe(good.release);
+    world.docker(['rm', '--force', name]);
+    expect(await service.deploy({ ...STEADY, version: '2' })).toMatchObject({ outcome: 'done', release: next });
+  });
+
+  test('a router that was killed by hand is told of, and started again by the next deploy with all routes', async () => {
+    const [one, other] = [await world.service('trouble', 'killed', 'test'), await world.service('trouble', 'beside', 'test')];
+    for (const service of [one, other]) await service.deploy(STEADY);
+    const urls = [await one.url(), await other.url()];
+    world.docker(['kill', ROUTER]);
+    const session = await openDocker(world.target('trouble', 'killed', 'test'));
+    expect(await session.notes()).toEqual([expect.stringMatching(/router does not run.*deploy or repair/)]);
+    expect(await session.platform.list()).toMatchObject({ [Object.keys(await session.platform.list())[0] ?? '']: { weight: 0 } });
+    await session.close();
+    expect(await one.deploy({ ...STEADY, version: '2' })).toMatchObject({ outcome: 'done' });
+    expect([await one.url(), await other.url()]).toEqual(urls);
+    for (const url of urls) expect((await answer(url)).status).toBe(200);
+  });
+
+  test('a router that lost its state gets all routes of all services back', async () => {
+    const [one, other] = [await world.service('trouble', 'lost', 'test'), await world.service('trouble', 'lost-too', 'test')];
+    for (const service of [one, other]) await service.deploy(STEADY);
+    const urls = [await one.url(), await other.url()];
+    world.docker(['rm', '--force', ROUTER]);
+    world.docker(['volume', 'rm', ROUTER_VOLUME]);
+    expect(await one.deploy({ ...STEADY, instances: 2 })).toMatchObject({ outcome: 'done' });
+    for (const url of urls) expect((await answer(url)).status).toBe(200);
+  });
+
+  test('a port that another program has is refused with its number, and what runs goes on', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await new Promise((done) => blocker.once('listening', done));
+    const { port } = blocker.address() as { port: number };
+    const fixed = await world.service('trouble', 'taken', 'test', { listen: { address: '127.0.0.1', port } });
+    const refused = await fixed.deploy(STEADY);
+    expect(refused).toMatchObject({ outcome: 'restored', error: { code: 'ND-PORT-TAKEN' } });
+    expect(JSON.stringify(refused.error)).toContain(String(port));
+    expect(await fixed.platform.list()).toEqual({});
+    blocker.close();
+    expect(await fixed.deploy(STEADY)).toMatchObject({ outcome: 'done', url: `http://127.0.0.1:${port}` });
+  });
+
+  test('an image that is nowhere is named, and nothing has changed', async () => {
+    const service = await world.service('trouble', 'missing', 'test');
+    const good = await service.deploy(STEADY);
+    const { config } = await world.image({ fixture: 'steady', version: 'gone' });
+    world.docker(['image', 'rm', '--force', config]);
+    expect(await service.deploy({ ...STEADY, version: 'gone' })).toMatchObject({ outcome: 'restored', error: { code: 'ND-ARTIFACT-MISSING' } });
+    expect(Object.keys(await service.platform.list())).toEqual([good.release]);
+    // Somebody tidied up: the image of an earlier release is gone, and with it the way back.
+    const second = await service.deploy({ ...STEADY, version: '2' });
+    world.docker(['image', 'rm', '--force', imageTag({ workspace: 'trouble', service: 'missing', environment: 'test' }, good.release ?? '')]);
+    expect(await service.rollback()).toMatchObject({ outcome: 'refused' });
+    expect((await answer(await service.url())).release).toBe(second.release);
+  });
+
+  test('an engine that does not answer is one error', async () => {
+    await expect(openDocker({ ...world.target('trouble', 'far', 'test'), variables: { ...world.variables, DOCKER_HOST: 'unix:///nowhere/docker.sock' } })).rejects.toMatchObject({ code: 'ND-ENGINE-UNREACHABLE' });
+    await expect(openDocker({ ...world.target('trouble', 'far', 'test'), place: { ...world.place(), context: 'nope' } })).rejects.toMatchObject({ code: 'ND-ENGINE-UNREACHABLE' });
+    await expect(openDocker({ ...world.target('trouble', 'far', 'test'), variables: { ...world.variables, PATH: '/nowhere' } })).rejects.toMatchObject({ code: 'ND-ENGINE-MISSING' });
+  });
+
+  test('another workspace of the same name is refused', async () => {
+    const service = await world.service('trouble', 'owned', 'test');
+    await service.deploy(STEADY);
+    await expect(openDocker(world.target('trouble', 'owned', 'test', { owner: 'somebody else' }))).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
+  });
+
+  test('an instance that ends is started again by the engine, at the address that it had, and no request of the others fails', async () => {
+    const service = await world.service('trouble', 'restarted', 'test');
+    const { release = '' } = await service.deploy({ ...STEADY, instances: 2 });
+    const load = await startLoad({ url: await service.url(), rate: 50, mix: { get: 60, fresh: 40 } });
+    await sleep(500);
+    // All that runs in it but its first process, which ends then.
+    const [name = ''] = world.docker(['ps', '--filter=label=io.nx-deploy.service=restarted', '--filter=label=io.nx-deploy.slot=1', '--format={{.Names}}']).split('\n');
+    try {
+      world.docker(['exec', name, 'sh', '-c', 'kill -9 -1']);
+    } catch {
+      // Its own shell is among them.
+    }
+    await sleep(3_000);
+    const report = await load.stop();
+    expect(report).toMatchObject({ failures: 0 });
+    expect(await service.platform.list()).toMatchObject({ [release]: { processes: { web: { running: 2, ready: 2 } }, crashes: 1 } });
+  });
+});
