@@ -106,20 +106,20 @@ describe('a release command', () => {
 
   test('runs once the release is there and before anything starts; not for a rollback, nor in a dry run', async () => {
     await ran({ dryRun: true });
-    expect(engine.once).toEqual([]);
+    expect(engine.platform.once).toEqual([]);
     const first = await ran();
-    expect(engine.once).toEqual([[first.document.release, ['node', 'migrate.js'], 60_000]]);
+    expect(engine.platform.once).toEqual([[first.document.release, ['node', 'migrate.js'], 60_000]]);
     const order = engine.platform.calls.filter((call) => /^(stage|once|scale)/.test(call)).map((call) => call.split(' ')[0]);
     expect(order.slice(0, 3)).toEqual(['stage', 'once', 'scale']);
-    expect(first.output.events).toContainEqual({ type: 'note', text: 'release command: node migrate.js' });
+    expect(first.output.events).toContainEqual(expect.objectContaining({ type: 'stage', stage: 'release-command', state: 'done' }));
     built('2');
     await ran();
     await rollback(engine.context(), {});
-    expect(engine.once).toHaveLength(2);
+    expect(engine.platform.once).toHaveLength(2);
   });
 
   test('that fails stops the deploy, and nothing was started', async () => {
-    engine.failOnce = new DeployError('ND-HOOK-FAILED', { what: 'the release command failed' });
+    engine.platform.failOnce = new DeployError('ND-HOOK-FAILED', { what: 'the release command failed' });
     expect(await ran()).toMatchObject({ exitCode: 1, document: { outcome: 'restored', error: { code: 'ND-HOOK-FAILED' } } });
     expect(engine.platform.calls.some((call) => call.startsWith('scale'))).toBe(false);
   });

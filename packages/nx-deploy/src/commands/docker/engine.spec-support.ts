@@ -7,7 +7,7 @@ import { dockerTask, type DockerOrder } from '../../control/docker-task.js';
 import { StatefulPlatform } from '../../engine/stateful-platform.spec-support.js';
 import type { LogLine, LogOptions, ReleaseId } from '../../model/index.js';
 import type { DockerSession, DockerTarget } from '../../platforms/docker/index.js';
-import type { InstanceStatus } from '../../platforms/platform.js';
+import type { InstanceStatus, OnceOrder } from '../../platforms/platform.js';
 import { fileStateStore, memoryLock } from '../../releases/index.js';
 import { openEventLog } from '../../walker/event-log.js';
 import { createRunFolder, recordWalker, type RunFolder } from '../../walker/run-folder.js';
@@ -21,6 +21,8 @@ class EnginePlatform extends StatefulPlatform {
   lines: LogLine[] = [];
   asked: (readonly [ReleaseId | undefined, LogOptions])[] = [];
   mended: readonly string[] = [];
+  readonly once: (readonly [ReleaseId, readonly string[], number])[] = [];
+  failOnce: Error | undefined;
 
   override url(): Promise<string | undefined> {
     return Promise.resolve('http://engine:8080');
@@ -33,6 +35,12 @@ class EnginePlatform extends StatefulPlatform {
 
   settings(): Promise<Record<string, unknown>> {
     return Promise.resolve({});
+  }
+
+  async runOnce(release: ReleaseId, { command, timeout }: OnceOrder): Promise<void> {
+    this.once.push([release, command, timeout]);
+    this.calls.push('once');
+    if (this.failOnce !== undefined) throw this.failOnce;
   }
 
   mend(): Promise<readonly string[]> {
@@ -52,14 +60,12 @@ class EnginePlatform extends StatefulPlatform {
 
 export class Engine {
   readonly targets: DockerTarget[] = [];
-  readonly once: (readonly [ReleaseId, readonly string[], number])[] = [];
   readonly orders: DockerOrder[] = [];
   readonly cancels = new Map<string, AbortController>();
   readonly stops = new Map<string, AbortController>();
   readonly walks: Promise<void>[] = [];
   instances: readonly InstanceStatus[] = [];
   told: readonly string[] = [];
-  failOnce: Error | undefined;
   closed = 0;
 
   private constructor(readonly folder: string, readonly platform: EnginePlatform, readonly variables: NodeJS.ProcessEnv) {}
@@ -83,11 +89,6 @@ export class Engine {
       platform: this.platform,
       instances: () => Promise.resolve(this.instances),
       notes: () => Promise.resolve(this.told),
-      runOnce: async (release, command, timeout) => {
-        this.once.push([release, command, timeout]);
-        this.platform.calls.push('once');
-        if (this.failOnce !== undefined) throw this.failOnce;
-      },
       close: () => {
         this.closed += 1;
         return Promise.resolve();
