@@ -11,7 +11,7 @@ function perlBase(): string {
   return folder;
 }
 
-const APPLETS = ['sh', 'cat', 'cp', 'dd', 'grep', 'head', 'id', 'kill', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'test', 'timeout', 'wget'];
+const APPLETS = ['sh', 'cat', 'cp', 'dd', 'find', 'grep', 'head', 'id', 'kill', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'test', 'timeout', 'wget'];
 
 export const HAPROXY_PROGRAMS = ['haproxy', 'flock', 'perl', 'busybox'] as const;
 

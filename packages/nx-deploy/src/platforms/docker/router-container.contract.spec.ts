@@ -89,7 +89,7 @@ describeWithEngine('the router of an engine', (engine) => {
     expect(await until('it answers', async () => (await body(port)) === 'first')).toBe(true);
     engine().docker(['rm', '--force', ROUTER]);
     engine().docker(['volume', 'rm', ROUTER_VOLUME]);
-    expect(await router.ensure(() => Promise.resolve([route]))).toEqual(['the router had lost its routes: 1 of them were restored']);
+    expect(await router.ensure(() => Promise.resolve([route]))).toEqual(['the router had lost its routes: 1 of 1 were restored']);
     expect(await until('it answers', async () => (await body(port)) === 'first')).toBe(true);
     expect(await router.router.routes()).toEqual([route]);
   }, 180_000);

@@ -191,8 +191,9 @@ export class RouterContainer {
   private async fill(router: HaproxyRouter, restore: Restore, notes: string[]): Promise<void> {
     if (await router.filed() !== undefined) return;
     const routes = await restore();
-    await router.prepare(routes);
-    if (routes.length > 0) notes.push(`the router had lost its routes: ${routes.length} of them were restored`);
+    const without = await router.prepare(routes);
+    if (routes.length > 0) notes.push(`the router had lost its routes: ${routes.length - without.length} of ${routes.length} were restored`);
+    for (const key of without) notes.push(`${key} is not reached: its certificates were lost with the router; deploy it once more`);
   }
 
   /** One that is there and does not run. */
