@@ -1,4 +1,5 @@
 /** The router of a real engine, in every state in which it can be met. */
+import { isDeepStrictEqual } from 'node:util';
 import { describeWithEngine } from '../../../../../tools/images/engine.spec-support.js';
 import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
 import { closeAll, freePort } from '../../routers/haproxy/haproxy.spec-support.js';
@@ -7,6 +8,7 @@ import { createArguments, freeAddress, NETWORK, readSubnet, takenAddresses } fro
 import { ROUTER_VOLUME, STATE_VOLUME } from './router-arguments.js';
 import { clientOf, IMAGE, loadRouterImage, occupy, RELEASE, ROUTER, routersOf, routeTo, startInstance, type Routers } from './router.spec-support.js';
 
+const ROUNDS = process.env['NX_DEPLOY_SOAK'] === '1' ? 200 : 5;
 const nothing = () => Promise.resolve([]);
 const never = () => Promise.reject(new Error('nobody asked for that'));
 
@@ -89,7 +91,7 @@ describeWithEngine('the router of an engine', (engine) => {
     expect(await until('it answers', async () => (await body(port)) === 'first')).toBe(true);
     engine().docker(['rm', '--force', ROUTER]);
     engine().docker(['volume', 'rm', ROUTER_VOLUME]);
-    expect(await router.ensure(() => Promise.resolve([route]))).toEqual(['the router had lost its routes: 1 of them were restored']);
+    expect(await router.ensure(() => Promise.resolve([route]))).toEqual(['the router had lost its routes: 1 of 1 were restored']);
     expect(await until('it answers', async () => (await body(port)) === 'first')).toBe(true);
     expect(await router.router.routes()).toEqual([route]);
   }, 180_000);
@@ -147,6 +149,27 @@ describeWithEngine('the router of an engine', (engine) => {
     expect(engine().docker(['volume', 'inspect', '--format={{.Name}}', STATE_VOLUME, ROUTER_VOLUME]).trim().split('\n')).toEqual([STATE_VOLUME, ROUTER_VOLUME]);
     expect(engine().docker(['exec', ROUTER, 'ls', '-d', '/router', '/state'])).toBe('/router\n/state\n');
   }, 120_000);
+
+  it(`keeps the routes of two who change theirs at once, ${ROUNDS} times`, async () => {
+    const [one, two] = [routers.open(), routers.open()];
+    await one.ensure(nothing);
+    const address = freeAddress((await readSubnet(clientOf(engine())))!, [])!;
+    startInstance(engine(), 'first', address);
+    const ports = [await freePort(), await freePort(), await freePort()] as const;
+    const lost: string[] = [];
+    const began = performance.now();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      // Every fifth change of the second is one of structure, by a reload.
+      const mine = routeTo(ports[0], [address], { weights: { [RELEASE]: 1 + round % 100 } });
+      const theirs = routeTo(ports[1 + Math.floor(round / 5) % 2]!, Array.from({ length: 1 + round % 3 }, () => address), { key: 'web (test, acme)' });
+      await Promise.all([one.router.set(mine), two.router.set(theirs)]);
+      const routes = await one.router.routes();
+      for (const wanted of [mine, theirs]) if (!routes.some((route) => isDeepStrictEqual(route, wanted))) lost.push(`round ${round}: ${wanted.key}`);
+      for (const { listen } of [mine, theirs]) if (await body(listen.port) !== 'first') lost.push(`round ${round}: nothing answers at ${listen.port}`);
+    }
+    process.stdout.write(`router container: ${ROUNDS} rounds of two changes at once, ${lost.length} lost, ${Math.round((performance.now() - began) / ROUNDS)} ms each\n`);
+    expect(lost).toEqual([]);
+  }, 600_000);
 
   it('is found again by a session that it broke, once, with the same bytes back', async () => {
     const router = routers.open();

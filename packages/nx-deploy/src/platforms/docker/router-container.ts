@@ -33,6 +33,7 @@ export interface RouterLook {
 
 const START: Ms = 60_000;
 const ANSWER: Ms = 30_000;
+const LOOK: Ms = 1_000;
 /** s. */
 const LOCK = 60;
 /** Longer than most requests and idle connections last. */
@@ -50,6 +51,8 @@ export class RouterContainer {
   private readonly probes: RouterSession;
   /** That of the container that there is. */
   private mode: RouterMode;
+  /** When no old router was seen, ms. */
+  private looked = -Infinity;
 
   constructor(private readonly options: RouterContainerOptions) {
     const { client, network } = options;
@@ -118,7 +121,7 @@ export class RouterContainer {
     const { client } = this.options;
     const published = (): boolean => this.mode === 'published';
     return {
-      folder: ROUTER_FOLDER, name: `${ROUTER} on ${client.name}`, exec, leaving: () => sweepLeaving(client),
+      folder: ROUTER_FOLDER, name: `${ROUTER} on ${client.name}`, exec, leaving: () => this.leaving(),
       get anyAddress() { return published(); },
       reachable: (listens: readonly Publication[]) => this.publish(listens),
       log: async () => {
@@ -126,6 +129,15 @@ export class RouterContainer {
         return `${output}\n${complaints}`;
       },
     };
+  }
+
+  /** Asked for every instance that leaves; an old router comes only by an upgrade. */
+  private async leaving(): Promise<boolean> {
+    const now = performance.now();
+    if (now - this.looked < LOOK) return false;
+    const leaving = await sweepLeaving(this.options.client);
+    if (!leaving) this.looked = now;
+    return leaving;
   }
 
   /** An upgrade that another command began: true when it was finished here, false while that command is at it. */
@@ -191,8 +203,9 @@ export class RouterContainer {
   private async fill(router: HaproxyRouter, restore: Restore, notes: string[]): Promise<void> {
     if (await router.filed() !== undefined) return;
     const routes = await restore();
-    await router.prepare(routes);
-    if (routes.length > 0) notes.push(`the router had lost its routes: ${routes.length} of them were restored`);
+    const without = await router.prepare(routes);
+    if (routes.length > 0) notes.push(`the router had lost its routes: ${routes.length - without.length} of ${routes.length} were restored`);
+    for (const key of without) notes.push(`${key} is not reached: its certificates were lost with the router; deploy it once more`);
   }
 
   /** One that is there and does not run. */

@@ -1,7 +1,9 @@
 /** The part of a configuration that one service has for itself: how a release, and in it a server, is chosen, and what is counted. */
+import { closureLines } from './closure.js';
 import { LATENCY_TABLE } from './frontend.js';
-import { backendName, serverName, serverNumbers } from './names.js';
+import { backendName, serverName, serverNumbers, WAITED } from './names.js';
 import { isSecure, type HaproxyRoute } from './route.js';
+import { testerLines, testerServers } from './testers.js';
 import { serverWeights } from './weights.js';
 
 export interface Server {
@@ -38,22 +40,24 @@ function serverLine(server: Server): string {
 }
 
 /** The lines of one service without its servers: what a running HAProxy takes over only by a reload. */
-export function backendFrame(route: HaproxyRoute): readonly string[] {
-  return [`backend ${backendName(route.key)}`, ...chosen(route), ...FORWARDED, ...TIMED, ...counted(route)];
+export function backendFrame(route: HaproxyRoute, folder: string): readonly string[] {
+  const head = `backend ${backendName(route.key)}`;
+  if (route.closure !== undefined) return [head, ...closureLines(route, folder)];
+  return [head, ...testerLines(route, folder), ...chosen(route), ...FORWARDED, ...TIMED, ...counted(route), ...testerServers(route)];
 }
 
-export function backendLines(route: HaproxyRoute): readonly string[] {
-  return [...backendFrame(route), ...serversOf(route).map(serverLine)];
+export function backendLines(route: HaproxyRoute, folder: string): readonly string[] {
+  return [...backendFrame(route, folder), ...serversOf(route).map(serverLine)];
 }
 
 /** Exact shares by turns; with a cookie by the client's id, on a ring where a weight that grows only adds clients. */
-function chosen({ sticky, listen }: HaproxyRoute): readonly string[] {
+function chosen({ sticky, listen, testers }: HaproxyRoute): readonly string[] {
   if (sticky === undefined) return ['balance roundrobin'];
   const { cookie } = sticky;
   return [
     'balance hash var(txn.nxd_client)', 'hash-type consistent',
     `http-request set-var(txn.nxd_client) req.cook(${cookie})`,
-    'http-request set-var(txn.nxd_new) uuid unless { var(txn.nxd_client) -m len 36 }',
+    `http-request set-var(txn.nxd_new) uuid unless { var(txn.nxd_client) -m len 36 }${testers === undefined ? '' : ' or { var(txn.nxd_tester) -m found }'}`,
     'http-request set-var(txn.nxd_client) var(txn.nxd_new) if { var(txn.nxd_new) -m found }',
     // It is the router's own: instances do not see it.
     `http-request replace-header Cookie '^(.*; ?)?${cookie}=[^;]*;? ?(.*)$' '\\1\\2'`,
@@ -64,6 +68,7 @@ function chosen({ sticky, listen }: HaproxyRoute): readonly string[] {
 
 /** Nobody in front is believed: what a client claims of itself is replaced. A request that may have been begun is sent again only when doing it twice is as good as once. */
 const FORWARDED = [
+  `http-request del-header ${WAITED}`,
   'http-request del-header Forwarded', 'http-request del-header X-Forwarded-For', 'option forwardfor',
   'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
   'retry-on conn-failure empty-response', 'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',

@@ -6,6 +6,7 @@ import { DeployError } from '../../errors.js';
 import type { RouterPlace } from './place.js';
 import { configuration } from './render.js';
 import { checkRoute, type HaproxyRoute } from './route.js';
+import { MAP_LINE, testerMap } from './testers.js';
 
 export interface RouterDocument {
   /** Grows by one with each change. */
@@ -25,7 +26,7 @@ export function writeDocument(document: RouterDocument, { folder, anyAddress }: 
   return [
     `# nx-deploy router, form ${FORM}, generation ${document.generation}`,
     '# Written by nx-deploy, which replaces it as a whole: what is changed by hand is lost with the next deploy.',
-    ...parts.map((part) => `${PART}${part}`), '', configuration({ folder, routes: document.routes, anyAddress }),
+    ...parts.map((part) => `${PART}${part}`), ...[...testerMap(document.routes)].map(([key, value]) => `${MAP_LINE}${key} ${value}`), '', configuration({ folder, routes: document.routes, anyAddress }),
   ].join('\n');
 }
 

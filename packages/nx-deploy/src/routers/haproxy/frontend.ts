@@ -1,11 +1,12 @@
 /** The part of a configuration that services share: listeners, and who gets which request. */
-import { createHash } from 'node:crypto';
-import { backendName, frontendName } from './names.js';
+import { backendName, certificateFile, frontendName, handOverSocket, WAITED } from './names.js';
 import { isSecure, place, type HaproxyListen, type HaproxyRoute } from './route.js';
 
 export const LATENCY_TABLE = 'nxd_latency';
 /** Answers what no route takes. */
 const UNKNOWN = 'nxd_unknown';
+/** Name of the sockets by which a worker gets requests from one that leaves. */
+const HANDED = 'handed';
 
 /** The sections that do not depend on any route; their lines come before those of the frontends. `folder` is where HAProxy runs. */
 export function sharedSections(folder: string): readonly (readonly string[])[] {
@@ -28,12 +29,13 @@ export function frontendSections(routes: readonly HaproxyRoute[], folder: string
 
 function frontend(listen: HaproxyListen, routes: readonly HaproxyRoute[], folder: string): readonly string[] {
   const certificates = [...new Set(routes.flatMap((route) => route.listen.certificates ?? []))];
-  const secure = isSecure(listen) ? ` ssl ${certificates.map((name) => `crt ${folder}/certs/${name}.pem`).join(' ')} alpn h2,http/1.1` : '';
+  const secure = isSecure(listen) ? ` ssl ${certificates.map((name) => `crt ${folder}/${certificateFile(name)}`).join(' ')} alpn h2,http/1.1` : '';
   const ordered = [...routes].sort((a, b) => rank(b.listen) - rank(a.listen) || a.key.localeCompare(b.key));
   const all = ordered.find((route) => rank(route.listen) === 0);
   return [
-    `frontend ${frontendName(listen)}`, `bind ${place(listen)}${secure}`, `bind ${handOverSocket(listen, folder)} mode 600 accept-proxy`,
-    `http-request set-header X-Forwarded-Proto ${isSecure(listen) ? 'https' : 'http'}`, `use_backend ${handOverName(listen)} if { stopping }`,
+    `frontend ${frontendName(listen)}`, `bind ${place(listen)}${secure}`, `bind ${handOverSocket(listen, folder)} mode 600 accept-proxy name ${HANDED}`,
+    `http-request set-header X-Forwarded-Proto ${isSecure(listen) ? 'https' : 'http'}`, `http-request del-header ${WAITED} unless { so_name ${HANDED} }`,
+    `use_backend ${handOverName(listen)} if { stopping }`,
     ...ordered.flatMap((route) => conditions(route.listen).map((condition) => `use_backend ${backendName(route.key)} if ${condition}`)),
     `default_backend ${all === undefined ? UNKNOWN : backendName(all.key)}`,
   ];
@@ -49,11 +51,6 @@ function handOver(listen: HaproxyListen, folder: string): readonly string[] {
 
 function handOverName(listen: HaproxyListen): string {
   return `${frontendName(listen)}_next`;
-}
-
-/** The longest path of a socket is some 90 bytes. */
-function handOverSocket(listen: HaproxyListen, folder: string): string {
-  return `unix@${folder}/next-${createHash('sha256').update(place(listen)).digest('hex').slice(0, 12)}.sock`;
 }
 
 /** A route of a host comes before one of all, then the longer path; 0 is the route of everything. */

@@ -44,6 +44,8 @@ export function placeIn(folder: string, env: Readonly<Record<string, string>> = 
 export interface RunningHaproxy {
   readonly folder: string;
   readonly router: HaproxyRouter;
+  /** Keys of the routes that it started without. */
+  readonly without: readonly string[];
   readonly master: ChildProcess;
   readonly log: () => string;
   /** Ends it and resolves when it has ended. */
@@ -52,7 +54,7 @@ export interface RunningHaproxy {
 
 export async function haproxy(routes: readonly HaproxyRoute[] = [], folder = haproxyFolder()): Promise<RunningHaproxy> {
   const router = new HaproxyRouter(placeIn(folder));
-  await router.prepare(routes);
+  const without = await router.prepare(routes);
   const [file = '', ...args] = haproxyCommand(folder);
   const log = join(folder, 'log');
   const master = spawn(file, args, { env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -65,7 +67,7 @@ export async function haproxy(routes: readonly HaproxyRoute[] = [], folder = hap
   };
   opened.push(kill);
   await until('HAProxy answers', () => router.running('none').then(() => true, () => false));
-  return { folder, router, master, log: () => (existsSync(log) ? readFileSync(log, 'utf8') : ''), kill };
+  return { folder, router, without, master, log: () => (existsSync(log) ? readFileSync(log, 'utf8') : ''), kill };
 }
 
 export interface Instance {

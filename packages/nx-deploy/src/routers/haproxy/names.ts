@@ -14,6 +14,16 @@ export function frontendName({ address, port }: Listen): string {
   return `nxd_${address.replaceAll(/[^0-9a-zA-Z]/g, '-')}_${port}`;
 }
 
+/** By which a worker that leaves reaches the one that serves. The longest path of a socket is some 90 bytes. */
+export function handOverSocket({ address, port }: Listen, folder: string): string {
+  return `unix@${folder}/next-${createHash('sha256').update(`${address} ${port}`).digest('hex').slice(0, 12)}.sock`;
+}
+
+/** Of a certificate with its key, in HAProxy's folder. */
+export function certificateFile(name: string): string {
+  return `certs/${name}.pem`;
+}
+
 /** A slash stands between backend and server in HAProxy's own commands. */
 export function serverName({ id }: Pick<Target, 'id'>): string {
   return id.replace('/', ':');
@@ -22,6 +32,11 @@ export function serverName({ id }: Pick<Target, 'id'>): string {
 export function releaseOf(server: string): ReleaseId {
   return server.slice(0, Math.max(0, server.indexOf(':')));
 }
+
+/** A server of every paused route: the worker that serves next. */
+export const NEXT = 'nxd_next';
+/** Header between two workers: how long a request has waited, ms. */
+export const WAITED = 'X-Nxd-Waited';
 
 const IDS = 0x7fff_fffe;
 

@@ -57,10 +57,17 @@ export async function replace(place: RouterPlace, { expected, file, structure, h
   throw portFailure(told, place.name) ?? failure(place, 'the router did not take the change', { ...ran, complaints: `${ran.complaints}\n${told}` });
 }
 
-/** Writes a file of certificate and key, 0600. */
-export async function store(place: RouterPlace, name: string, text: string): Promise<void> {
-  const ran = await place.exec(script('store', place.folder, name), text);
-  if (ran.exitCode !== EXIT.done) throw failure(place, 'the certificate could not be stored', ran);
+/** Writes a file that the configuration names, 0600. */
+export async function store(place: RouterPlace, file: string, text: string): Promise<void> {
+  const ran = await place.exec(script('store', place.folder, file), text);
+  if (ran.exitCode !== EXIT.done) throw failure(place, `${file} could not be stored`, ran);
+}
+
+/** The files that were stored and are there. */
+export async function stored(place: RouterPlace): Promise<ReadonlySet<string>> {
+  const ran = await place.exec(script('stored', place.folder), '');
+  if (ran.exitCode !== EXIT.done) throw failure(place, 'the folder of the router could not be looked at', ran);
+  return new Set(ran.output.split('\n'));
 }
 
 /** `again`: also where there is one. */

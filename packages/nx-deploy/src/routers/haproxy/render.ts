@@ -1,6 +1,7 @@
 /** HAProxy's whole configuration as text, made of every service's route and nothing else: the same routes give the same bytes. */
 import { createHash } from 'node:crypto';
 import type { Ms } from '../../model/index.js';
+import { isPaused, WAIT_PROGRAM } from './closure.js';
 import { backendFrame, backendLines } from './backend.js';
 import { frontendSections, sharedSections } from './frontend.js';
 import { atAnyAddress, type HaproxyRoute } from './route.js';
@@ -20,12 +21,12 @@ export interface Rendered {
 
 /** Everything but the routes' servers: two configurations with one structure differ by what can be changed while HAProxy runs. 32 hexadecimal digits. */
 export function structureOf(rendered: Rendered): string {
-  const text = [globals(rendered, ''), ...shared(rendered), ...sorted(rendered).map(backendFrame)];
+  const text = [globals(rendered, ''), ...shared(rendered), ...sorted(rendered).map((route) => backendFrame(route, rendered.folder))];
   return createHash('sha256').update(JSON.stringify(text)).digest('hex').slice(0, 32);
 }
 
 export function configuration(rendered: Rendered): string {
-  const sections = [globals(rendered, structureOf(rendered)), ...shared(rendered), ...sorted(rendered).map(backendLines)];
+  const sections = [globals(rendered, structureOf(rendered)), ...shared(rendered), ...sorted(rendered).map((route) => backendLines(route, rendered.folder))];
   return sections.map(([head = '', ...rest]) => [head, ...rest.map((line) => `  ${line}`), ''].join('\n')).join('\n');
 }
 
@@ -47,6 +48,7 @@ function globals({ folder, routes }: Rendered, structure: string): readonly stri
     `stats socket ${folder}/admin.sock mode 600 level admin expose-fd listeners`,
     `hard-stop-after ${stop}ms`,
     `setenv ${STRUCTURE} ${structure}`,
+    ...(routes.some(isPaused) ? [`lua-load ${folder}/${WAIT_PROGRAM.name}`] : []),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { DeployError } from '../../errors.js';
 import { RELEASE_ID_PATTERN, type Ms } from '../../model/index.js';
 import type { Listen, Route } from '../router.js';
+import { checkClosure } from './closure.js';
 
 /** Where the public reaches a service. A route with a host, or with a longer path, comes before one without. */
 export interface HaproxyListen extends Listen {
@@ -12,7 +13,7 @@ export interface HaproxyListen extends Listen {
 }
 
 /** The whole truth of one service and environment; replaced as a whole. */
-export interface HaproxyRoute extends Pick<Route, 'key' | 'weights' | 'targets' | 'sticky'> {
+export interface HaproxyRoute extends Pick<Route, 'key' | 'weights' | 'targets' | 'sticky' | 'testers' | 'closure'> {
   readonly listen: HaproxyListen;
   /** How long requests of the service may take to finish when their instance, or the configuration, leaves. */
   readonly drain: Ms;
@@ -25,12 +26,15 @@ const HOST = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const PATH = /^(\/[A-Za-z0-9._~!$&()*+,;=:@%-]+)+$/;
 const ADDRESS = /^[0-9a-fA-F.:]+$/;
 /** RFC 9110 section 5.6.2, without what has a meaning in a regular expression. */
-const COOKIE = /^[A-Za-z0-9_-]+$/;
+const TOKEN = /^[A-Za-z0-9_-]+$/;
 export const CERTIFICATE = /^[0-9a-f]{32}$/;
 const MOST_TARGETS = 4_000;
 
-/** Throws ND-INTERNAL for what has no place in a configuration: it was checked when it was read, and nothing that was not gets into the shared file. */
-export function checkRoute({ key, listen, weights, targets, sticky, drain }: HaproxyRoute): void {
+/**
+ * Throws ND-INTERNAL for what has no place in a configuration: it was checked when it was read, and nothing that was not gets into the shared file; and
+ * ND-OPTION-INVALID for a closure that HAProxy cannot do.
+ */
+export function checkRoute({ key, listen, weights, targets, sticky, testers, closure, drain }: HaproxyRoute): void {
   const refuse = (setting: string): never => {
     throw new DeployError('ND-INTERNAL', { what: `route ${JSON.stringify(key)} cannot be set`, why: `${setting} has no valid form` });
   };
@@ -39,13 +43,15 @@ export function checkRoute({ key, listen, weights, targets, sticky, drain }: Hap
   if (listen.host !== undefined && !HOST.test(listen.host)) refuse('listen.host');
   if (listen.path !== undefined && !PATH.test(listen.path)) refuse('listen.path');
   if (listen.certificates?.every((name) => CERTIFICATE.test(name)) === false) refuse('listen.certificates');
-  if (sticky !== undefined && !COOKIE.test(sticky.cookie)) refuse('sticky.cookie');
+  if (sticky !== undefined && !TOKEN.test(sticky.cookie)) refuse('sticky.cookie');
+  if (testers !== undefined && (!TOKEN.test(testers.header) || (testers.arriving !== undefined && !RELEASE_ID_PATTERN.test(testers.arriving)))) refuse('testers');
   if (!isWhole(drain, 0, Number.MAX_SAFE_INTEGER)) refuse('drain');
   if (Object.entries(weights).some(([release, weight]) => !RELEASE_ID_PATTERN.test(release) || !(weight >= 0 && weight <= 100))) refuse('weights');
   if (targets.length > MOST_TARGETS || new Set(targets.map(({ id }) => id)).size < targets.length) refuse('targets');
   for (const { id, release, host, port } of targets) {
     if (!TARGET_ID.test(id) || !id.startsWith(`${release}/`) || !ADDRESS.test(host) || !isWhole(port, 1, 65_535)) refuse('targets');
   }
+  checkClosure(key, closure);
 }
 
 function isWhole(value: number, least: number, most: number): boolean {

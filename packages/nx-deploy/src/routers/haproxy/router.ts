@@ -5,14 +5,16 @@ import { DeployError } from '../../errors.js';
 import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
 import type { Target } from '../router.js';
 import { figure, isServer, readFigures, readServers, readVariable, readWorkers, type RunningServer } from './answers.js';
+import { isPaused, WAIT_PROGRAM } from './closure.js';
 import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
 import { readDocument, writeDocument, type RouterDocument } from './document.js';
 import { Window, countersOf, SAMPLE_COMMANDS } from './metrics.js';
-import { backendName, releaseOf, serverName } from './names.js';
-import { filed, prepare, read, replace, store, variable, type RouterPlace } from './place.js';
+import { backendName, certificateFile, NEXT, releaseOf, serverName } from './names.js';
+import { filed, prepare, read, replace, store, stored, variable, type RouterPlace } from './place.js';
 import { STRUCTURE, structureOf } from './render.js';
 import { atAnyAddress, checkConflict, checkRoute, type HaproxyRoute } from './route.js';
 import { FILE } from './scripts.js';
+import { MAP, mapCommands, readMap, testerMap, type TesterMap } from './testers.js';
 
 /** How often others may come in between before it counts as a fault. */
 const TRIES = 100;
@@ -31,6 +33,7 @@ interface Seen {
   readonly document: RouterDocument;
   readonly first: string;
   readonly servers: readonly RunningServer[];
+  readonly map: TesterMap;
   /** Undefined: HAProxy runs with something that was not written here. */
   readonly structure: string | undefined;
 }
@@ -43,10 +46,17 @@ export class HaproxyRouter {
 
   constructor(private readonly place: RouterPlace) {}
 
-  /** Writes the file that HAProxy starts with, where there is none; called before it is started for the first time. */
-  async prepare(routes: readonly HaproxyRoute[] = []): Promise<void> {
+  /**
+   * Writes the file that HAProxy starts with, where there is none; called before it is started for the first time. Resolves with the keys of the routes that
+   * were left out: HAProxy would not start without their certificates, which are not there.
+   */
+  async prepare(routes: readonly HaproxyRoute[] = []): Promise<readonly string[]> {
     routes.forEach(checkRoute);
-    await prepare(this.place, writeDocument({ generation: 1, routes }, this.place));
+    const there = routes.length === 0 ? new Set<string>() : await stored(this.place);
+    const whole = routes.filter(({ listen }) => (listen.certificates ?? []).every((name) => there.has(certificateFile(name))));
+    await this.storePrograms(whole);
+    await prepare(this.place, writeDocument({ generation: 1, routes: whole }, this.place));
+    return routes.filter((route) => !whole.includes(route)).map(({ key }) => key);
   }
 
   /** Writes the file anew, of the routes that it has, for a HAProxy that does not run: the place may be another one than that it was written for. */
@@ -71,7 +81,7 @@ export class HaproxyRouter {
   /** Keeps certificates and their key (one PEM text, as HAProxy's `crt` takes it); the name goes into {@link HaproxyListen.certificates}. */
   async storeCertificate(pem: string): Promise<string> {
     const name = createHash('sha256').update(pem).digest('hex').slice(0, 32);
-    await store(this.place, name, pem);
+    await store(this.place, certificateFile(name), pem);
     return name;
   }
 
@@ -98,6 +108,7 @@ export class HaproxyRouter {
    */
   async set(route: HaproxyRoute): Promise<void> {
     checkRoute(route);
+    await this.storePrograms([route]);
     await this.serially(() => this.change(route.key, (routes) => {
       const others = routes.filter(({ key }) => key !== route.key);
       if (this.place.anyAddress === true) checkConflict(atAnyAddress(route), others.map(atAnyAddress));
@@ -153,6 +164,10 @@ export class HaproxyRouter {
     return `${this.place.folder}/${FILE} of ${this.place.name}`;
   }
 
+  private async storePrograms(routes: readonly HaproxyRoute[]): Promise<void> {
+    if (routes.some(isPaused)) await store(this.place, WAIT_PROGRAM.name, WAIT_PROGRAM.text);
+  }
+
   private async ask1(command: string): Promise<string> {
     const { answers } = await read(this.place, [command]);
     return answers[0] ?? '';
@@ -160,9 +175,9 @@ export class HaproxyRouter {
 
   private async look(key: string | undefined): Promise<Seen> {
     const servers = key === undefined ? [] : [toWorker(`show servers state ${backendName(key)}`)];
-    const { file, answers } = await read(this.place, [toWorker(`show env ${STRUCTURE}`), ...servers]);
+    const { file, answers } = await read(this.place, [toWorker(`show env ${STRUCTURE}`), toWorker(`show map ${this.place.folder}/${MAP}`), ...servers]);
     const document = readDocument(file, this.where);
-    return { document, first: firstLine(file), servers: readServers(answers[1] ?? ''), structure: readVariable(answers[0] ?? '', STRUCTURE) };
+    return { document, first: firstLine(file), servers: readServers(answers[2] ?? '').filter(({ name }) => name !== NEXT), structure: readVariable(answers[0] ?? '', STRUCTURE), map: readMap(answers[1] ?? '') };
   }
 
   private async change(key: string, next: (routes: readonly HaproxyRoute[]) => readonly HaproxyRoute[]): Promise<void> {
@@ -175,15 +190,15 @@ export class HaproxyRouter {
 
   /** False when somebody else came in between. */
   private async attempt(key: string, next: (routes: readonly HaproxyRoute[]) => readonly HaproxyRoute[]): Promise<boolean> {
-    const { folder, anyAddress, reachable } = this.place;
+    const { folder, anyAddress } = this.place;
     const seen = await this.look(key);
     const routes = next(seen.document.routes);
     const structure = structureOf({ folder, routes, anyAddress });
     const mine = routes.find((route) => route.key === key);
-    const how = seen.structure === structure && mine !== undefined ? changesOf(mine, seen.servers) : 'load';
+    const how = seen.structure === structure && mine !== undefined ? [...changesOf(mine, seen.servers), ...mapCommands(folder, testerMap(routes), seen.map).map(toWorker)] : 'load';
     const { generation } = seen.document;
     const file = writeDocument({ generation: generation + 1, routes }, this.place);
-    if (how === 'load') await reachable?.(routes.map(({ listen }) => listen));
+    if (how === 'load') await this.place.reachable?.(routes.map(({ listen }) => listen));
     const replaced = await replace(this.place, { expected: seen.first, file, structure, how });
     if (replaced.type === 'changed' || how === 'load' || refusal(how, replaced.answers) === undefined) return replaced.type === 'done';
     // The file says already what is wanted: HAProxy takes all of it at once.
