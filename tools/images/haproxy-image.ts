@@ -11,7 +11,7 @@ function perlBase(): string {
   return folder;
 }
 
-const APPLETS = ['sh', 'cat', 'cp', 'dd', 'grep', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'sync', 'timeout', 'wc'];
+const APPLETS = ['sh', 'cat', 'cp', 'dd', 'grep', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'sync', 'tar', 'timeout', 'wc'];
 
 export const HAPROXY_PROGRAMS = ['haproxy', 'flock', 'perl', 'busybox'] as const;
 

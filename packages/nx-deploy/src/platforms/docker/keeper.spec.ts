@@ -5,8 +5,9 @@ import { describeUnless } from '../../../../../tools/images/needs.spec-support.j
 import { describeStateFiles } from '../../releases/state-files.spec-support.js';
 import { describeStateStore } from '../../releases/state-store.spec-support.js';
 import { temporaryFolder, until } from '../../shell/programs.spec-support.js';
+import { hold } from '../../shell/engine/held.js';
 import { engineFiles } from './files.js';
-import { Keeper, KeeperGone, isPath } from './keeper.js';
+import { Keeper, KeeperGone, isPath, keeperArguments } from './keeper.js';
 import { HEADER } from './keeper-program.js';
 import { keeperOf, shellsIn } from './shells.spec-support.js';
 
@@ -85,6 +86,12 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
     });
   });
 }
+
+test('an image that lacks a program is named as unfit, with the program', async () => {
+  const sh = shellsIn(join(root, 'lacking')).find(({ name }) => name.startsWith('dash'));
+  const opening = Keeper.open({ name: 'docker, context prod', hold: (args) => hold([sh?.program ?? 'sh', ...args], { PATH: root }) }, keeperArguments(30, root));
+  await expect(opening).rejects.toMatchObject({ code: 'ND-ENGINE-UNSUPPORTED', parts: { where: 'docker, context prod', why: 'it has no timeout' } });
+});
 
 describe('a question', () => {
   it.each(['', '/etc/passwd', '../x', 'a/../b', 'a//b', 'a/', './a', '.a', '-n', 'a b', 'a\nb', 'a;b', '$(id)', '*', '\u00e4'])('never has a path like %j', async (path) => {
