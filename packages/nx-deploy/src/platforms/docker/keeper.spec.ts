@@ -1,5 +1,6 @@
 /** The program that keeps state, run by the shells that images have. */
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
 import { describeStateFiles } from '../../releases/state-files.spec-support.js';
@@ -79,6 +80,23 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
         expect(await keeper.ask({ operation: 'beat', path: '.' })).toMatchObject({ word: 'ok' });
         await new Promise((wake) => setTimeout(wake, 200));
       }
+    }, 20_000);
+
+    it.each([
+      ['sends a part of a content and then nothing', (header: Buffer) => Buffer.concat([header, Buffer.alloc(100)])],
+      ['sends a part of a question and then nothing', (header: Buffer) => header.subarray(0, 50)],
+      ['takes nothing of what it asked for', () => Buffer.from(`${'read 0 large -'.padEnd(HEADER - 1)}\n`)],
+    ])('ends when its client %s', async (_what, sent) => {
+      const folder = fresh();
+      writeFileSync(join(folder, 'large'), Buffer.alloc(3_000_000));
+      const child = spawn(shell.program ?? 'sh', keeperArguments(1, folder), { env: { PATH: shell.path }, stdio: ['pipe', 'pipe', 'ignore'] });
+      const ended = new Promise<number | null>((done) => { child.once('exit', done); });
+      await new Promise((ready) => child.stdout.once('readable', ready));
+      child.stdin.on('error', () => undefined).write(sent(Buffer.from(`${'write 5000 a a.1.ab.tmp'.padEnd(HEADER - 1)}\n`)));
+      expect(await ended).not.toBeNull();
+      child.stdin.destroy();
+      child.stdout.destroy();
+      expect(readdirSync(folder)).toEqual(['large']);
     }, 20_000);
 
     it('tells a folder that is not there from one that is empty', async () => {
