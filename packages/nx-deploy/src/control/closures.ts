@@ -41,6 +41,6 @@ export async function changeClosure(registry: Registry, { closure, by, ...target
 }
 
 /** Without the page, which may be long. */
-export function closureStatus({ closure, since, by }: Closed): ClosureStatus {
+export function closureStatus({ closure, since, by }: Omit<Closed, 'closure'> & { readonly closure: Pick<Closure, 'type'> }): ClosureStatus {
   return { type: closure.type, since, by };
 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { dockerTask, type DockerOrder } from '../../control/docker-task.js';
 import { StatefulPlatform } from '../../engine/stateful-platform.spec-support.js';
 import type { LogLine, LogOptions, ReleaseId } from '../../model/index.js';
-import type { DockerSession, DockerTarget } from '../../platforms/docker/index.js';
+import type { Closing, DockerSession, DockerTarget } from '../../platforms/docker/index.js';
 import type { InstanceStatus, OnceOrder } from '../../platforms/platform.js';
 import { fileStateStore, memoryLock } from '../../releases/index.js';
 import { openEventLog } from '../../walker/event-log.js';
@@ -67,6 +67,7 @@ export class Engine {
   instances: readonly InstanceStatus[] = [];
   told: readonly string[] = [];
   closed = 0;
+  closing: Closing | undefined;
 
   private constructor(readonly folder: string, readonly platform: EnginePlatform, readonly variables: NodeJS.ProcessEnv) {}
 
@@ -89,6 +90,12 @@ export class Engine {
       platform: this.platform,
       instances: () => Promise.resolve(this.instances),
       notes: () => Promise.resolve(this.told),
+      closing: () => Promise.resolve(this.closing),
+      closePublic: (closing) => {
+        const before = this.closing;
+        this.closing = closing;
+        return Promise.resolve({ url: 'http://127.0.0.1:8080', ...(before === undefined ? {} : { before }) });
+      },
       close: () => {
         this.closed += 1;
         return Promise.resolve();

@@ -1,13 +1,13 @@
 /** A service on its engine, from the command's own process: no agent is started on this machine. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closureStatus } from '../../control/closures.js';
 import { configurationOf } from '../../control/configuration.js';
 import { watchedOn } from '../../control/docker-task.js';
 import { neverDeployed } from '../../control/platform-calls.js';
 import type { ServiceStatus } from '../../control/protocol.js';
 import { platformStatus } from '../../control/status.js';
 import { runTask } from '../../engine/task.js';
-import { DeployError } from '../../errors.js';
-import { openDocker, type DockerSession, type DockerTarget } from '../../platforms/docker/index.js';
+import { openDocker, type Closing, type DockerSession, type DockerTarget } from '../../platforms/docker/index.js';
 import { findWatches } from '../../walker/watching.js';
 import type { CommandContext } from '../context.js';
 import type { Service } from '../service.js';
@@ -36,18 +36,19 @@ export function dockerService(context: CommandContext, target: Target, session: 
   };
   return {
     status: async () => {
-      const found = await platformStatus(session, target.key);
-      return { ...found, ...await watchFacts(context, target, found) };
+      const [found, closing] = await Promise.all([platformStatus(session, target.key), session.closing()]);
+      return { ...found, ...await watchFacts(context, target, found), ...(closing === undefined ? {} : { closed: closureStatus(closing) }) };
     },
     configuration: () => configurationOf(platform),
     async* logs({ release, follow, since, instance }, signal) {
       await known();
       yield* platform.logs(release, { follow, signal, ...(since === undefined ? {} : { since }), ...(instance === undefined ? {} : { instance }) });
     },
-    closure: (_by, closure) => Promise.reject(new DeployError('ND-ABILITY-MISSING', {
-      what: `the platform docker cannot ${closure === undefined ? 'end a maintenance or a pause' : closure.type === 'paused' ? 'have requests wait' : 'answer with a page of maintenance'}`,
-      why: 'its router has no way to close a service to its public yet', next: 'answer with such a page in the service itself, or in front of the router',
-    })),
+    async closure(by, closure) {
+      const now: Closing | undefined = closure === undefined ? undefined : { closure, by, since: new Date().toISOString() };
+      const { url, before } = await session.closePublic(now);
+      return { url, ...(before === undefined ? {} : { before: closureStatus(before) }), ...(now === undefined ? {} : { now: closureStatus(now) }) };
+    },
     task: (request) => told(async (emit) => {
       if (request.order.action !== 'repair') await known();
       // The engine keeps nothing of a release but its image, which goes with it.

@@ -1,2 +1,2 @@
 export { openDocker } from './session.js';
-export type { DockerListen, DockerPlace, DockerSession, DockerSteering, DockerTarget, ImageSource } from './target.js';
+export type { Closing, DockerListen, DockerPlace, DockerSession, DockerSteering, DockerTarget, ImageSource } from './target.js';

@@ -157,7 +157,7 @@ export class DockerService {
       const arriving = 'weights' in change ? change.arriving : now?.testers?.arriving;
       const route: HaproxyRoute = {
         key: this.routeKey, listen: settings.listen, weights: change.weights ?? now?.weights ?? {}, targets: this.targets(containers, healthy, now),
-        drain: await this.longestDrain(containers), ...steered(this.parts.target.key, settings.steering, arriving), ...(now?.closure === undefined ? {} : { closure: now.closure }),
+        drain: await this.longestDrain(containers), ...steered(this.parts.target.key, settings.steering, arriving),
       };
       await this.put(route);
     });
@@ -173,7 +173,7 @@ export class DockerService {
 
   private async put(route: HaproxyRoute): Promise<void> {
     this.stale();
-    await this.parts.router.router.set(route);
+    await this.parts.router.router.setOpenOrClosed(route);
     // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
     await this.update({ route }).catch((error: unknown) => {
       if (errorCode(error) !== 'ND-DISK-FULL') throw error;

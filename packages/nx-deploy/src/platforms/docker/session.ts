@@ -3,6 +3,7 @@ import { errorCode } from '../../errors.js';
 import type { Lock, StateStore } from '../../releases/index.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
+import { closePublic, closingOf } from './closing.js';
 import { isUp, Containers, type Container } from './containers.js';
 import { engineHost } from './engine-host.js';
 import { Forwards } from './forward.js';
@@ -44,6 +45,11 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     return {
       platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { files: state.all, path: TARGET_KEY }) },
       instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),
+      closePublic: (closing) => closePublic(service, closing),
+      closing: async () => {
+        const { route } = await service.traffic();
+        return route === undefined ? undefined : closingOf(route);
+      },
       notes: async () => [...told, ...routerNotes(await router.look())],
       close,
     };

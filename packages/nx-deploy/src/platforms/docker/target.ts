@@ -2,6 +2,7 @@
 import type { ImageRef } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { HaproxyListen } from '../../routers/haproxy/index.js';
+import type { Closure } from '../../routers/router.js';
 import type { InstanceStatus, Platform, Upkeep } from '../platform.js';
 
 export interface DockerPlace {
@@ -55,5 +56,16 @@ export interface DockerSession {
   instances(): Promise<readonly InstanceStatus[]>;
   /** What a status has to tell beside the fleet: that the router does not run, say. */
   notes(): Promise<readonly string[]>;
+  /** Closes the service to its public, or opens it again: in force at once, and needs no lock. Rejects with ND-NOT-DEPLOYED when it has no address. */
+  closePublic(closing: Closing | undefined): Promise<{ readonly url: string; readonly before?: Closing }>;
+  /** What closes it now. */
+  closing(): Promise<Closing | undefined>;
   close(): Promise<void>;
+}
+
+/** What the public gets instead of the service: since when (ISO time), and by whom. */
+export interface Closing {
+  readonly closure: Closure;
+  readonly since: string;
+  readonly by: string;
 }

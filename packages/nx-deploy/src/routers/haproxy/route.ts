@@ -15,6 +15,8 @@ export interface HaproxyListen extends Listen {
 /** The whole truth of one service and environment; replaced as a whole. */
 export interface HaproxyRoute extends Pick<Route, 'key' | 'weights' | 'targets' | 'sticky' | 'testers' | 'closure'> {
   readonly listen: HaproxyListen;
+  /** Of `closure`: since when (ISO time), and by whom. */
+  readonly closed?: { readonly since: string; readonly by: string };
   /** How long requests of the service may take to finish when their instance, or the configuration, leaves. */
   readonly drain: Ms;
 }

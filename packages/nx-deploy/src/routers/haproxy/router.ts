@@ -107,10 +107,35 @@ export class HaproxyRouter {
    * Rejects with ND-LISTEN-CONFLICT, with nothing changed, when another route has its requests, and with ND-PORT-TAKEN when another program has its port.
    */
   async set(route: HaproxyRoute): Promise<void> {
-    checkRoute(route);
-    await this.storePrograms([route]);
-    await this.serially(() => this.change(route.key, (routes) => {
-      const others = routes.filter(({ key }) => key !== route.key);
+    await this.replace(route, () => route);
+  }
+
+  /** As {@link set}, but for what closes the service: that stays as it is, whoever changes it meanwhile. */
+  async setOpenOrClosed(route: HaproxyRoute): Promise<void> {
+    const { closure: _closure, closed: _closed, ...open } = route;
+    await this.replace(open, (now) => ({ ...open, ...(now?.closure === undefined ? {} : { closure: now.closure, ...(now.closed === undefined ? {} : { closed: now.closed }) }) }));
+  }
+
+  /** Closes the service to its public, or opens it; nothing else of its route changes, whoever changes that meanwhile. Resolves with the route before; undefined: there is none. */
+  async close(key: string, closing: Required<Pick<HaproxyRoute, 'closure' | 'closed'>> | undefined): Promise<HaproxyRoute | undefined> {
+    const { route } = await this.see(key);
+    if (route === undefined || (closing === undefined && route.closure === undefined)) return route;
+    let before = route;
+    await this.replace({ ...route, ...closing }, (now) => {
+      before = now ?? route;
+      const { closure: _closure, closed: _closed, ...open } = before;
+      return { ...open, ...closing };
+    });
+    return before;
+  }
+
+  private async replace(model: HaproxyRoute, next: (now: HaproxyRoute | undefined) => HaproxyRoute): Promise<void> {
+    checkRoute(model);
+    await this.storePrograms([model]);
+    await this.serially(() => this.change(model.key, (routes) => {
+      const others = routes.filter(({ key }) => key !== model.key);
+      const route = next(routes.find(({ key }) => key === model.key));
+      checkRoute(route);
       if (this.place.anyAddress === true) checkConflict(atAnyAddress(route), others.map(atAnyAddress));
       else checkConflict(route, others);
       return [...others, route];
