@@ -152,7 +152,7 @@ test('maintenance and pause close the service to its public, status says so, and
   await deployed('1');
   expect(await done((context) => maintenance(context, {}))).toMatchObject({ exitCode: 0, document: { outcome: 'done', action: 'maintenance', now: { type: 'maintenance', by: expect.stringContaining('@') as string } } });
   expect(engine.closing).toMatchObject({ closure: { type: 'maintenance', page: expect.stringContaining('<') as string }, since: expect.stringMatching(/^\d{4}-/) as string });
-  expect(await done((context) => status(context, { json: true }))).toMatchObject({ document: { closed: { type: 'maintenance' } } });
+  expect(await done((context) => status(context, {}))).toMatchObject({ document: { closed: { type: 'maintenance' } } });
   expect(await done((context) => pause(context, { wait: '5s' }))).toMatchObject({ document: { before: { type: 'maintenance' }, now: { type: 'paused' } } });
   expect(await done((context) => resume(context, {}))).toMatchObject({ document: { outcome: 'done', before: { type: 'paused' } } });
   expect(engine.closing).toBeUndefined();
