@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
-import type { Called, EngineClient } from '../../shell/engine/index.js';
+import type { EngineClient } from '../../shell/engine/index.js';
 import { furtherNetworks, instanceName, instanceVariables, seconds, startArguments, type InstanceOrder } from './arguments.js';
 import { LABELS, labelFilters } from './labels.js';
 
@@ -36,27 +36,45 @@ const LOOKS = 5;
 export class Containers {
   constructor(private readonly client: EngineClient, private readonly key: ServiceKey) {}
 
-  /** Those of this service, whatever their state, in the order of their names. Two questions at once: most of the time those that there are, are those that were there. */
+  /**
+   * Those of this service, whatever their state, in the order of their names. Whoever holds the lock is the only one who makes any: as long as all that were seen last
+   * are there, there are no others, and one question is enough.
+   */
   async all(): Promise<readonly Container[]> {
+    if (this.alone && this.ids !== undefined) {
+      const known = this.ids.length === 0 ? [] : await this.parsed(this.ids);
+      if (known !== undefined) return known;
+    }
     for (let looks = 1; ; looks += 1) {
-      const known = this.ids;
-      const [ids, first] = await Promise.all([this.list(), known.length === 0 ? undefined : this.inspect(known)]);
-      this.ids = ids;
-      if (ids.length === 0) return [];
-      const { exitCode, output, complaints } = first !== undefined && sameWords(known, ids) ? first : await this.inspect(ids);
-      if (exitCode === 0) return parse(output).sort((a, b) => (a.name < b.name ? -1 : 1));
-      if (looks >= LOOKS || !/no such container/i.test(complaints)) throw this.client.failure('look at the containers', complaints);
+      const ids = await this.list();
+      const found = ids.length === 0 ? [] : await this.parsed(ids);
+      if (found !== undefined) {
+        this.ids = ids;
+        return found;
+      }
+      if (looks >= LOOKS) throw new DeployError('ND-ENGINE-FAILED', { what: 'the containers cannot be looked at', where: this.client.name, why: `they came and went ${LOOKS} times meanwhile`, next: 'run the command again' });
     }
   }
 
-  private ids: readonly string[] = [];
+  /** From here on, nobody else makes containers of this service; or no longer. */
+  hold(alone: boolean): void {
+    this.alone = alone;
+    this.ids = undefined;
+  }
+
+  private alone = false;
+  private ids: readonly string[] | undefined;
+
+  /** Undefined when one of them is gone. */
+  private async parsed(ids: readonly string[]): Promise<readonly Container[] | undefined> {
+    const { exitCode, output, complaints } = await this.client.call('look at the containers', ['container', 'inspect', ...ids]);
+    if (exitCode === 0) return parse(output).sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (/no such container/i.test(complaints)) return undefined;
+    throw this.client.failure('look at the containers', complaints);
+  }
 
   private async list(): Promise<readonly string[]> {
     return words(await this.client.ask('list the containers', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(this.key, 'instance')]));
-  }
-
-  private inspect(ids: readonly string[]): Promise<Called> {
-    return this.client.call('look at the containers', ['container', 'inspect', ...ids]);
   }
 
   /**
@@ -66,6 +84,7 @@ export class Containers {
   async start(order: InstanceOrder, values: Readonly<Record<string, string>>): Promise<void> {
     const name = instanceName(order);
     const what = `start ${order.process}.${order.slot} of ${order.release.id}`;
+    this.ids = undefined;
     await this.client.withEnvironment({ ...values, ...instanceVariables(order) }, async ({ args, inherited }) => {
       const words = startArguments(order, args);
       const networks = furtherNetworks(order);
@@ -93,6 +112,7 @@ export class Containers {
   }
 
   async remove({ id }: Pick<Container, 'id'>): Promise<void> {
+    this.ids = this.ids?.filter((known) => known !== id);
     await this.unlessGone('remove a container', ['rm', '--force', '--volumes', id], STOP_SLACK);
   }
 
@@ -119,10 +139,6 @@ export class Containers {
 /** Does it run, or is it about to again? */
 export function isUp({ state }: Container): boolean {
   return state === 'running' || state === 'restarting' || state === 'paused';
-}
-
-function sameWords(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((word) => other.includes(word));
 }
 
 function words(output: string): readonly string[] {

@@ -21,6 +21,11 @@ export class Images {
       throw new DeployError('ND-ABILITY-MISSING', { what: 'a platform with containers runs images, and this release has files', where: release.id, next: 'set "artifact.type" to "image" in deploy.json' });
     }
     const tag = imageTag(this.key, release.id);
+    await this.bring(artifact, tag);
+    this.staged.add(release.id);
+  }
+
+  private async bring(artifact: ImageRef, tag: string): Promise<void> {
     if (await this.isThere(tag, artifact)) return;
     // Another release may have the same image: then its content is there, and lacks only this name.
     if (await this.isThere(artifact.config, artifact)) {
@@ -34,11 +39,16 @@ export class Images {
   }
 
   async exists(release: string): Promise<boolean> {
+    if (this.staged.has(release)) return true;
     return await this.idOf(imageTag(this.key, release)) !== undefined;
   }
 
+  /** What was put there by this object a moment ago is not looked for again. */
+  private readonly staged = new Set<string>();
+
   /** The content goes when no other image has parts of it. An image that a container of somebody else's runs on stays, without our name. */
   async remove(release: string): Promise<void> {
+    this.staged.delete(release);
     const tag = imageTag(this.key, release);
     const { exitCode, complaints } = await this.client.call('remove the image', ['image', 'rm', tag]);
     if (exitCode === 0 || /no such image|image not known/i.test(complaints)) return;

@@ -2,8 +2,8 @@
 import { DeployError } from '../../errors.js';
 import { least, WEB, type Ms, type Processes, type Release, type ReleaseId } from '../../model/index.js';
 import { isUp, type Container } from './containers.js';
-import { targetId, type DockerService } from './service.js';
-import { freeAddress, isAddressTaken, NETWORK, readSubnet, takenAddresses, type Subnet } from './network.js';
+import { freeAddress, isAddressTaken, NETWORK } from './network.js';
+import { targetId, type Addresses, type DockerService } from './service.js';
 
 /** Of a release whose record is gone. */
 const DRAIN_UNKNOWN: Ms = 30_000;
@@ -45,18 +45,10 @@ interface Place {
   readonly slot: number;
 }
 
-/** Addresses that are given out here; others may take one at the same time. */
-interface Addresses {
-  readonly subnet: Subnet;
-  readonly taken: Set<string>;
-}
-
 async function start(service: DockerService, release: Release, missing: readonly Place[]): Promise<void> {
-  const { client, state } = service.parts;
+  const { state } = service.parts;
   const { values } = await state.config.open(release.config);
-  const [subnet, taken] = await Promise.all([readSubnet(client), takenAddresses(client)]);
-  if (subnet === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} is gone`, where: client.name, next: 'run the command again: it makes the network anew' });
-  const addresses = { subnet, taken: new Set(taken) };
+  const addresses = await service.addresses();
   const left = [...missing];
   const failures: unknown[] = [];
   const work = async (): Promise<void> => {

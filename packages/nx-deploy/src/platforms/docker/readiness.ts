@@ -30,9 +30,8 @@ export async function awaitReady(waiting: Waiting): Promise<Readiness> {
   const before = await look();
   const passes = new Map<string, number>();
   const seen = new Map<string, Ms>();
-  let reasons = new Map<string, string>();
   for (let containers = before, looked = performance.now(); ;) {
-    reasons = await ask(waiting, containers, passes, seen);
+    const reasons = await ask(waiting, containers, passes, seen);
     const lagging = containers.filter((container) => !isReady(container, passes, health.passes));
     if (lagging.length === 0 || performance.now() - looked >= LOOK_PAUSE || performance.now() >= end) {
       const now = await look();

@@ -9,6 +9,7 @@ import type { EngineClient } from '../../shell/engine/index.js';
 import { isUp, type Container, type Containers } from './containers.js';
 import type { Forwards } from './forward.js';
 import type { Images } from './images.js';
+import { NETWORK, readSubnet, takenAddresses, type Subnet } from './network.js';
 import { faultOf } from './readiness.js';
 import { assertOwner, readRecord, writeRecord, type ServiceRecord } from './record.js';
 import type { RouterContainer } from './router-container.js';
@@ -27,6 +28,12 @@ export interface ServiceParts {
   readonly state: StateStore;
   /** Of this service's folder. */
   readonly files: StateFiles;
+}
+
+/** Addresses on the network of nx-deploy: those that are given out. */
+export interface Addresses {
+  readonly subnet: Subnet;
+  readonly taken: Set<string>;
 }
 
 /** What is seen in one look. */
@@ -49,6 +56,7 @@ export class DockerService {
   private record: ServiceRecord | undefined;
   private readonly records = new Map<ReleaseId, Release>();
   private routing: Promise<unknown> = Promise.resolve();
+  private addressing: Promise<Addresses> | undefined;
   private seen: { readonly at: Ms; readonly sight: Sight } | undefined;
   /** On their way out: out of the route, and about to be stopped. */
   readonly draining = new Set<string>();
@@ -125,6 +133,22 @@ export class DockerService {
       if ((await router.look()).state !== 'running') return { route: undefined, running: undefined };
       throw error;
     }
+  }
+
+  /**
+   * Asked for once. An address that was given back since is the last to be given again, and one that somebody else took since is refused by the engine, whereupon the next
+   * one is tried.
+   */
+  addresses(): Promise<Addresses> {
+    this.addressing ??= this.readAddresses();
+    return this.addressing;
+  }
+
+  private async readAddresses(): Promise<Addresses> {
+    const { client } = this.parts;
+    const [subnet, taken] = await Promise.all([readSubnet(client), takenAddresses(client)]);
+    if (subnet === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} is gone`, where: client.name, next: 'run the command again: it makes the network anew' });
+    return { subnet, taken: new Set(taken) };
   }
 
   private async healthy(containers: readonly Container[]): Promise<ReadonlySet<string>> {

@@ -33,10 +33,11 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
   };
   try {
     const told: string[] = [];
+    const containers = new Containers(client, key);
     const service: DockerService = known = new DockerService({
-      target, client, router, forwards, containers: new Containers(client, key), images: new Images(client, key, target.source), files: state.files,
+      target, client, router, forwards, containers, images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
-      state: { ...state.store, lock: raising(state, async () => {
+      state: { ...state.store, lock: raising(state, containers, async () => {
         await checkOwner(service);
         told.push(...await router.ensure(() => storedRoutes(state)));
       }) },
@@ -67,17 +68,22 @@ async function checkOwner(service: DockerService): Promise<void> {
 }
 
 /** The lock, and with it all that a change needs on the engine. */
-function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'> }, raise: () => Promise<void>): Lock {
+function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'> }, containers: Containers, raise: () => Promise<void>): Lock {
   return {
     holder: () => lock.holder(),
     revoke: (run) => lock.revoke(run),
     async acquire(holder) {
       const lease = await lock.acquire(holder);
-      try {
-        await raise();
-        return lease;
-      } catch (error) {
+      const release = async (): Promise<void> => {
+        containers.hold(false);
         await lease.release();
+      };
+      try {
+        containers.hold(true);
+        await raise();
+        return { assert: () => lease.assert(), release };
+      } catch (error) {
+        await release();
         throw error;
       }
     },
