@@ -71,7 +71,7 @@ async function walk({ from, to, strategy, can }: Case, fault: Fault | undefined,
     journal: async ({ kind, key }) => { platform.calls.push(`journal ${kind} ${key}`); },
     emit: () => undefined,
     signal: new AbortController().signal,
-    deadlines: { readyTimeout: () => 1_000, whole: fault?.kind === 'hang' ? 15 : 5_000, restore: 5_000, grace: 1 },
+    deadlines: { readyTimeout: () => 1_000, whole: fault?.kind === 'hang' ? 60 : 5_000, restore: 5_000, grace: 1 },
   });
   return { platform, result };
 }

@@ -4,7 +4,7 @@ import type { ConfigValues } from '../../releases/index.js';
 import { deployFile, unusedPort, Workbench } from '../workbench.spec-support.js';
 import { answerOf, askServices, type Answers } from './required-services.js';
 
-const SHORT = 150;
+const SHORT = 1_000;
 let bench: Workbench;
 beforeAll(async () => { bench = await Workbench.open(); });
 afterAll(() => bench.close());

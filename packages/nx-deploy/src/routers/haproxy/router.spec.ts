@@ -146,7 +146,7 @@ describeWith(['haproxy', 'flock', 'perl', 'curl', 'openssl'], 'HAProxy as router
     const { router } = running;
     const [a, b] = [await instance(A), await instance(B)];
     await router.set(route(port, [a.target], { [A]: 100 }));
-    const long = ask(`${url}?ms=2500`);
+    const long = ask(`${url}?ms=5000`);
     await until('the request is there', async () => await router.inFlight('api (test, acme)', a.target) === 1);
     // Another service's listener is a change of structure.
     const otherPort = await freePort();
@@ -158,7 +158,7 @@ describeWith(['haproxy', 'flock', 'perl', 'curl', 'openssl'], 'HAProxy as router
     expect(await router.drained('api (test, acme)', a.target, 20_000)).toBe(true);
     expect((await long).release).toBe(A);
     // Of another worker, of the one that serves, of nobody.
-    const second = ask(`${url}?ms=3000`);
+    const second = ask(`${url}?ms=5000`);
     await until('the request is there', async () => await router.inFlight('api (test, acme)', b.target) === 1);
     await router.set(route(port, [a.target], { [A]: 100 }));
     expect((await router.running('api (test, acme)'))?.servers.find(({ name }) => name === `${B}:1`)).toMatchObject({ maintenance: true });
