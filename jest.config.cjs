@@ -24,13 +24,11 @@ const base = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/(?:packages|apps)/[^/]+/dist', '<rootDir>/tmp'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
-/** No platform uses them yet: an ordinary run has their unit specs, against the real HAProxy, and a soak all of it. */
-const unused = process.env.NX_DEPLOY_SOAK === '1' ? [] : ['/routers/haproxy/', '/platforms/docker/'];
 /** @type {import('jest').Config} */
 module.exports = {
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps,tools,e2e}/**/*.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, '\\.contract\\.spec\\.ts$', '\\.e2e\\.spec\\.ts$', '<rootDir>/tools/load/'] },
-    { ...base, displayName: 'contract', testMatch: ['<rootDir>/packages/**/*.contract.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, ...unused] },
+    { ...base, displayName: 'contract', testMatch: ['<rootDir>/packages/**/*.contract.spec.ts'] },
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/e2e/**/*.e2e.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, '\\.load\\.e2e\\.spec\\.ts$'] },
     { ...base, displayName: 'load', testMatch: ['<rootDir>/e2e/**/*.load.e2e.spec.ts', '<rootDir>/tools/load/**/*.spec.ts'] },
   ],

@@ -53,16 +53,16 @@ export function routerArguments({ image, network, ports, token }: RouterStart, n
   ];
 }
 
-/** Holds the lock of changes as long as its input is open. */
-export function lockProgram(seconds: number): readonly string[] {
-  return ['sh', '-c', `cd ${ROUTER_FOLDER} && exec 9>lock && flock -w ${seconds} 9 && echo held && read -r line`];
-}
-
 export const CHECK_PROGRAM = ['haproxy', '-c', '-f', `${ROUTER_FOLDER}/haproxy.cfg`] as const;
 
-/** A container that runs one program on the router's volumes and is gone. */
-export function besideArguments(image: string, argv: readonly string[]): readonly string[] {
-  return ['run', '--rm', '--interactive', '--pull=never', `--label=${LABELS.role}=router-setup`, '--network=none', '--log-driver=none', ...RIGHTS, ...VOLUMES, '--entrypoint=', image, ...argv];
+/** A shell in a container that runs. */
+export function execArguments(container: string): readonly string[] {
+  return ['exec', '--interactive', container];
+}
+
+/** A container that runs one program on the router's volumes and is gone; the program follows. */
+export function besideArguments(image: string): readonly string[] {
+  return ['run', '--rm', '--interactive', '--pull=never', `--label=${LABELS.role}=router-setup`, '--network=none', '--log-driver=none', ...RIGHTS, ...VOLUMES, '--entrypoint=', image];
 }
 
 export function volumeArguments(volume: string): readonly string[] {

@@ -8,7 +8,7 @@ import { createArguments, freeAddress, NETWORK, readSubnet, takenAddresses } fro
 import { ROUTER_VOLUME, STATE_VOLUME } from './router-arguments.js';
 import { clientOf, IMAGE, loadRouterImage, occupy, RELEASE, ROUTER, routersOf, routeTo, startInstance, type Routers } from './router.spec-support.js';
 
-const ROUNDS = process.env['NX_DEPLOY_SOAK'] === '1' ? 200 : 5;
+const ROUNDS = process.env['NX_DEPLOY_SOAK'] === '1' ? 200 : 3;
 const nothing = () => Promise.resolve([]);
 const never = () => Promise.reject(new Error('nobody asked for that'));
 
@@ -159,9 +159,9 @@ describeWithEngine('the router of an engine', (engine) => {
     const lost: string[] = [];
     const began = performance.now();
     for (let round = 1; round <= ROUNDS; round += 1) {
-      // Every fifth change of the second is one of structure, by a reload.
+      // Every third change of the second is one of structure, by a reload.
       const mine = routeTo(ports[0], [address], { weights: { [RELEASE]: 1 + round % 100 } });
-      const theirs = routeTo(ports[1 + Math.floor(round / 5) % 2]!, Array.from({ length: 1 + round % 3 }, () => address), { key: 'web (test, acme)' });
+      const theirs = routeTo(ports[1 + Math.floor(round / 3) % 2]!, Array.from({ length: 1 + round % 3 }, () => address), { key: 'web (test, acme)' });
       await Promise.all([one.router.set(mine), two.router.set(theirs)]);
       const routes = await one.router.routes();
       for (const wanted of [mine, theirs]) if (!routes.some((route) => isDeepStrictEqual(route, wanted))) lost.push(`round ${round}: ${wanted.key}`);

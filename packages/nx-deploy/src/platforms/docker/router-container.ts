@@ -6,12 +6,12 @@ import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, startFailure, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { ensureNetwork } from './network.js';
-import { besideArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
+import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, type RouterFacts } from './router-look.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
 import { RouterSession } from './router-session.js';
-import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock } from './router-upgrade.js';
+import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock, type Beside } from './router-upgrade.js';
 
 export interface RouterContainerOptions {
   readonly client: EngineClient;
@@ -57,8 +57,8 @@ export class RouterContainer {
   constructor(private readonly options: RouterContainerOptions) {
     const { client, network } = options;
     this.mode = network;
-    this.commands = new RouterSession({ client, container: ROUTER });
-    this.probes = new RouterSession({ client, container: ROUTER });
+    this.commands = new RouterSession({ client, enter: execArguments(ROUTER) });
+    this.probes = new RouterSession({ client, enter: execArguments(ROUTER) });
     this.router = new HaproxyRouter(this.place((argv, input) => this.commands.run(argv, input)));
   }
 
@@ -143,20 +143,23 @@ export class RouterContainer {
   /** An upgrade that another command began: true when it was finished here, false while that command is at it. */
   private async goOn(next: RouterFacts): Promise<boolean> {
     if (next.foreign) throw foreign(this.options.client.name, NEXT_ROUTER);
-    return await withRouterLock(this.options.client, next.image, 0, () => finishUpgrade(this.options.client)) ?? false;
+    return withRouterLock(this.options.client, next.image, 0, () => finishUpgrade(this.options.client)).catch((error: unknown) => {
+      if (asDeployError(error).code === 'ND-ROUTER-FAILED') return false;
+      throw error;
+    });
   }
 
   /** Another container in the place of the one that there is. */
   private async replace({ image, ports = [] }: { readonly image: string; readonly ports?: readonly Publication[] }): Promise<void> {
     const { client } = this.options;
-    await withRouterLock(client, image, LOCK, async () => { await replaceRouter({ client, start: await this.start(image, ports) }); });
+    await withRouterLock(client, image, LOCK, async (run) => { await replaceRouter({ client, start: await this.start(image, run, ports) }, run); });
   }
 
   /** Published is what the routes on file, and those that come, listen at. */
-  private async start(image: string, more: readonly Publication[] = []): Promise<RouterStart> {
+  private async start(image: string, run: Beside, more: readonly Publication[] = []): Promise<RouterStart> {
     const token = randomBytes(8).toString('hex');
     if (this.mode === 'host') return { image, network: 'host', ports: [], token };
-    const routes = await this.beside(image).filed() ?? [];
+    const routes = await new HaproxyRouter(this.place(run)).filed() ?? [];
     const all = [...routes.map(({ listen }) => listen), ...more].map(({ address, port }): [string, Publication] => [`${address} ${port}`, { address, port }]);
     return { image, network: 'published', ports: [...new Map(all).values()], token };
   }
@@ -176,27 +179,21 @@ export class RouterContainer {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
     await ensureNetwork(client);
-    for (const volume of [STATE_VOLUME, ROUTER_VOLUME]) await client.ask('make a volume', volumeArguments(volume));
-    await withRouterLock(client, image, LOCK, async () => {
+    await Promise.all([STATE_VOLUME, ROUTER_VOLUME].map((volume) => client.ask('make a volume', volumeArguments(volume))));
+    await withRouterLock(client, image, LOCK, async (run) => {
       // Another command was quicker.
       if (await lookAtRouter(client) !== undefined) return;
       this.mode = this.options.network;
-      const setup = this.beside(image);
+      const setup = new HaproxyRouter(this.place(run));
       await setup.rewrite();
       await this.fill(setup, restore, notes);
-      const { exitCode, complaints } = await client.call('start the router', routerArguments(await this.start(image)), { timeout: START });
+      const { exitCode, complaints } = await client.call('start the router', routerArguments(await this.start(image, run)), { timeout: START });
       if (exitCode === 0) return;
       const failure = client.failure('start the router', complaints);
       // A port that cannot be published leaves a container behind that never ran.
       if (failure.code !== 'ND-OWNER-CONFLICT') await client.call('remove the router', ['rm', ROUTER]);
       throw failure;
     });
-  }
-
-  /** The router's folder, from a container of its own: the router need not run. */
-  private beside(image: string): HaproxyRouter {
-    const { client } = this.options;
-    return new HaproxyRouter(this.place((argv, input) => client.call('set up the router', besideArguments(image, argv), { input })));
   }
 
   /** The file that HAProxy starts with, where there is none. */
@@ -213,7 +210,7 @@ export class RouterContainer {
     const { client } = this.options;
     if (status === 'paused') await client.ask('resume the router', ['unpause', id]);
     else {
-      await this.fill(this.beside(image), restore, notes);
+      await withRouterLock(client, image, LOCK, (run) => this.fill(new HaproxyRouter(this.place(run)), restore, notes));
       await client.ask('start the router', ['start', id], { timeout: START });
     }
     notes.push(status === 'paused' ? 'the router was paused: resumed' : 'the router was stopped: started again');

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describeWithEngine } from '../../../../../tools/images/engine.spec-support.js';
 import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
 import { closeAll, freePort, instance } from '../../routers/haproxy/haproxy.spec-support.js';
+import { execArguments } from './router-arguments.js';
 import { probeAll } from './router-probe.js';
 import { RouterSession } from './router-session.js';
 import { clientOf, IMAGE, loadRouterImage, occupy } from './router.spec-support.js';
@@ -17,9 +18,8 @@ describeWithEngine('a session with a container', (engine) => {
     await loadRouterImage(engine());
     start();
   }, 180_000);
-  beforeEach(() => { session = new RouterSession({ client: clientOf(engine()), container: name }); });
+  beforeEach(() => { session = new RouterSession({ client: clientOf(engine()), enter: execArguments(name) }); });
   afterEach(() => session.close());
-  afterAll(() => { engine().docker(['rm', '--force', name]); });
 
   it('hands over arguments and input as they are, and gives back output, complaints and exit code', async () => {
     expect(await session.run(['perl', '-e', 'print join("\\0", @ARGV); print STDERR "no\\n"; exit 7', 'x', ...HOSTILE], '')).toEqual({ exitCode: 7, output: ['x', ...HOSTILE].join('\0'), complaints: 'no' });
@@ -74,10 +74,23 @@ describeWithEngine('a session with a container', (engine) => {
     await closeAll();
   }, 60_000);
 
+  it('holds the lock of the router as long as it is open, and says when others have it', async () => {
+    const enter = execArguments(name);
+    const lock = (seconds: number): RouterSession => new RouterSession({ client: clientOf(engine()), enter, lock: { folder: '/dev/shm', seconds } });
+    const [first, second] = [lock(0), lock(0)];
+    await first.ready();
+    await expect(second.ready()).rejects.toMatchObject({ code: 'ND-ROUTER-FAILED', parts: { what: 'the router could not be locked' } });
+    const third = lock(20);
+    const waiting = third.run(['printf', 'mine'], '');
+    await first.close();
+    expect((await waiting).output).toBe('mine');
+    await third.close();
+  }, 60_000);
+
   it('gives up a program that does not end, and goes on', async () => {
-    const short = new RouterSession({ client: clientOf(engine()), container: name, limit: 1_000 });
+    const short = new RouterSession({ client: clientOf(engine()), enter: execArguments(name), limit: 1_000 });
     await expect(short.run(['sleep', '20'], '')).rejects.toMatchObject({ code: 'ND-ENGINE-FAILED', parts: { why: 'a program beside it took more than 1 s' } });
     expect((await short.run(['true'], '')).exitCode).toBe(0);
     await short.close();
   }, 60_000);
-}, HAPROXY_PROGRAMS);
+}, { programs: HAPROXY_PROGRAMS, own: true });

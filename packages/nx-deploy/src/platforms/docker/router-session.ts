@@ -3,16 +3,22 @@
  * takes a hundred. Its text never changes. Arguments and input come to it as data with their lengths, and are never part of a shell's text.
  */
 import { randomBytes } from 'node:crypto';
+import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import type { Ran } from '../../routers/haproxy/index.js';
 import type { EngineClient, Held } from '../../shell/engine/index.js';
 
+/** How the shell ends when it did not get the lock in time. */
+const BUSY = 13;
+
 /**
+ * With two arguments, a folder and seconds, it first takes the lock of the router's changes, and holds it to its end.
  * A question is a line `<mark> <number of arguments> <bytes of input>`, a line for each argument (escaped as for printf's %b), the input and a line feed.
  * The answer is the program's output, a line feed, `<mark> <exit code>`, its complaints, and the mark again. The mark is new and random for each
  * question, so that no output can be taken for it.
  */
 const SCRIPT = `
+if [ "$#" -eq 2 ]; then cd "$1" && exec 9>lock && { flock -w "$2" 9 || exit ${BUSY}; } || exit 1; fi
 exec 3>&1
 echo ready
 while IFS=' ' read -r mark count bytes; do
@@ -33,8 +39,10 @@ done
 
 export interface SessionOptions {
   readonly client: EngineClient;
-  /** Name of the container. */
-  readonly container: string;
+  /** Of the client, up to the program: `exec --interactive <container>`. */
+  readonly enter: readonly string[];
+  /** Taken when the session is opened, and held until it is closed; nothing that takes it itself may run there. `seconds`: how long it is waited for. */
+  readonly lock?: { readonly folder: string; readonly seconds: number };
   /** What a program may take. Default two minutes, which is longer than any of them waits for another. */
   readonly limit?: Ms;
 }
@@ -68,6 +76,11 @@ export class RouterSession {
     return ran;
   }
 
+  /** Opens it, where it is not open. */
+  async ready(): Promise<void> {
+    await this.run(['true'], '');
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     await this.queue;
@@ -89,13 +102,14 @@ export class RouterSession {
   }
 
   private async open(patience: Ms): Promise<Held> {
-    const { client, container } = this.options;
+    const { client, enter, lock } = this.options;
     const end = performance.now() + patience;
     for (;;) {
-      const held = await client.hold(['exec', '--interactive', container, 'sh', '-c', SCRIPT]);
-      if (await held.line(OPEN) === 'ready') return held;
+      const held = await client.hold([...enter, 'sh', '-c', SCRIPT, 'nx-deploy-session', ...(lock === undefined ? [] : [lock.folder, String(lock.seconds)])]);
+      if (await held.line(OPEN + 1_000 * (lock?.seconds ?? 0)) === 'ready') return held;
       await held.close(0);
-      const { complaints } = await held.ended;
+      const { complaints, exitCode } = await held.ended;
+      if (lock !== undefined && exitCode === BUSY) throw locked(client.name, lock.seconds);
       if (performance.now() >= end || this.closed || !STARTING.test(complaints)) throw client.failure('reach the router', complaints);
       await new Promise((wake) => setTimeout(wake, PAUSE));
     }
@@ -110,6 +124,10 @@ export class RouterSession {
   private broken(): never {
     throw this.options.client.failure('reach the router', 'the session with its container broke twice');
   }
+}
+
+function locked(where: string, seconds: number): DeployError {
+  return new DeployError('ND-ROUTER-FAILED', { what: 'the router could not be locked', where, why: `another command has held its lock for ${seconds} s`, next: 'wait for it, then run the command again' });
 }
 
 /** One line of printable text that printf's %b turns into the same bytes again. */

@@ -5,14 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
-import { HaproxyRouter, startFailure } from '../../routers/haproxy/index.js';
-import type { EngineClient, Held } from '../../shell/engine/index.js';
-import { besideArguments, CHECK_PROGRAM, leavingName, lockProgram, NEXT_ROUTER, ROUTER, routerArguments, ROUTER_FOLDER, TOKEN, type RouterStart } from './router-arguments.js';
+import { HaproxyRouter, startFailure, type Ran } from '../../routers/haproxy/index.js';
+import type { EngineClient } from '../../shell/engine/index.js';
+import { besideArguments, CHECK_PROGRAM, execArguments, leavingName, NEXT_ROUTER, ROUTER, routerArguments, ROUTER_FOLDER, TOKEN, type RouterStart } from './router-arguments.js';
 import { leavingRouters, lookAtRouters, type RouterFacts } from './router-look.js';
 import { RouterSession } from './router-session.js';
 
 const START: Ms = 60_000;
-const LOCK: Ms = 90_000;
 const ANSWER: Ms = 30_000;
 const PAUSE: Ms = 200;
 
@@ -25,9 +24,9 @@ export interface Upgrade {
  * Under the lock of the router. Rejects with ND-ROUTER-FAILED, with the old router as it was, when the new image does not take its configuration, and with
  * ND-PORT-TAKEN when a port cannot be published.
  */
-export async function replaceRouter(upgrade: Upgrade): Promise<void> {
+export async function replaceRouter(upgrade: Upgrade, run: Beside): Promise<void> {
   const { client, start } = upgrade;
-  await checkFile(client, start.image);
+  await checkFile(client, start.image, run);
   const { old } = await lookAtRouters(client);
   if (old?.network === 'host' && old.status === 'running' && start.network === 'host') await beside(upgrade);
   else await afterwards(upgrade, old);
@@ -63,7 +62,7 @@ async function afterwards({ client, start }: Upgrade, old: RouterFacts | undefin
 
 /** Resolves when that HAProxy answers, and no other one. */
 async function heard(client: EngineClient, container: string, token: string): Promise<void> {
-  const session = new RouterSession({ client, container });
+  const session = new RouterSession({ client, enter: execArguments(container) });
   const name = `${container} on ${client.name}`;
   const router = new HaproxyRouter({ folder: ROUTER_FOLDER, name, exec: (argv, input) => session.run(argv, input) });
   const end = performance.now() + ANSWER;
@@ -121,30 +120,25 @@ export async function waitForLeaving(client: EngineClient, limit: Ms): Promise<b
   return true;
 }
 
-/** The lock that every change of the router takes, held from a container of its own. Undefined when others have it for so many seconds. */
-async function takeLock(client: EngineClient, image: string, seconds: number): Promise<Held | undefined> {
-  const held = await client.hold(besideArguments(image, lockProgram(seconds)));
-  if (await held.line(LOCK) === 'held') return held;
-  await held.close(0);
-  const { complaints, exitCode } = await held.ended;
-  if (exitCode === 1 && complaints === '') return undefined;
-  throw client.failure('lock the router', complaints);
-}
+/** Runs a program beside the router. */
+export type Beside = (argv: readonly string[], input: string) => Promise<Ran>;
 
-/** While `work` runs, nobody changes the router or replaces it. The volumes have to be there. `seconds` 0: undefined at once when others do. */
-export async function withRouterLock<T>(client: EngineClient, image: string, seconds: number, work: () => Promise<T>): Promise<T | undefined> {
-  const lock = await takeLock(client, image, seconds);
-  if (lock === undefined && seconds === 0) return undefined;
-  if (lock === undefined) throw new DeployError('ND-ROUTER-FAILED', { what: 'the router could not be locked', where: client.name, why: `another command holds its lock for more than ${seconds} s`, next: 'wait for it, then run the command again' });
+/**
+ * While `work` runs, nobody changes the router or replaces it; what it runs is in a container of its own, of that image, on the router's volumes, which have to be
+ * there. Rejects with ND-ROUTER-FAILED when others hold the lock for `seconds`.
+ */
+export async function withRouterLock<T>(client: EngineClient, image: string, seconds: number, work: (beside: Beside) => Promise<T>): Promise<T> {
+  const session = new RouterSession({ client, enter: besideArguments(image), lock: { folder: ROUTER_FOLDER, seconds } });
   try {
-    return await work();
+    await session.ready();
+    return await work((argv, input) => session.run(argv, input));
   } finally {
-    await lock.close(2_000);
+    await session.close();
   }
 }
 
-async function checkFile(client: EngineClient, image: string): Promise<void> {
-  const { exitCode, output, complaints } = await client.call('check the configuration of the router', besideArguments(image, CHECK_PROGRAM));
+async function checkFile(client: EngineClient, image: string, beside: Beside): Promise<void> {
+  const { exitCode, output, complaints } = await beside(CHECK_PROGRAM, '');
   if (exitCode === 0) return;
   const problems = `${output}\n${complaints}`.split('\n').map((line) => line.trim()).filter((line) => line !== '').slice(0, 10);
   throw new DeployError('ND-ROUTER-FAILED', { what: 'the router was not upgraded', where: client.name, why: `${image} does not take its configuration`, problems, next: 'the earlier router runs as before; name an image with HAProxy 2.6 or later' });
