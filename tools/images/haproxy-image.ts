@@ -11,7 +11,7 @@ function perlBase(): string {
   return folder;
 }
 
-const APPLETS = ['sh', 'cat', 'cp', 'dd', 'find', 'grep', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'sync', 'test', 'timeout', 'wc', 'wget'];
+const APPLETS = ['sh', 'cat', 'cp', 'dd', 'find', 'grep', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'printf', 'rm', 'sed', 'sleep', 'stat', 'sync', 'tar', 'test', 'timeout', 'wc', 'wget'];
 
 export const HAPROXY_PROGRAMS = ['haproxy', 'flock', 'perl', 'busybox'] as const;
 

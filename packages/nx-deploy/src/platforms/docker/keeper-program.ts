@@ -9,12 +9,13 @@
 /** Of the line of a question, with its line feed. */
 export const HEADER = 320;
 
-/** Up to so many bytes are in a pipe at once, with nobody's help: whoever sends or takes them cannot stop half way through. */
+/** Up to so many bytes a pipe holds by itself: whoever is to take them cannot stop the program half way through. */
 const AT_ONCE = 32 * 1024;
 
 /**
  * $1 the folder, $2 seconds without a question after which it ends.
  *
+ * - Whoever stops half way, as a machine does that goes to sleep, is waited for no longer than whoever asks nothing: that is what `timeout` is for.
  * - A shell whose `read` knows no time limit (dash) leaves the waiting to programs. Where it knows one (busybox, bash) that saves two processes for each question. busybox's
  *   `timeout` leaves one behind for a second besides, which must not have the output (4) open.
  * - `dd` reads exactly the bytes of a content, all of them even where the disk is full, says whether all came, and brings them to the disk, in one process.
@@ -36,7 +37,8 @@ if (read -r -t 1 any </dev/null) 2>/dev/null || [ $? -eq 1 ]; then
 else
   question() { asked=$(timeout "$limit" dd ibs=1 obs=${HEADER} count=${HEADER} 2>/dev/null); }
 fi
-bounded() { if [ "$bytes" -gt ${AT_ONCE} ]; then timeout "$limit" "$@"; else "$@"; fi; }
+timed() { timeout "$limit" "$@"; }
+giving() { if [ "$bytes" -gt ${AT_ONCE} ]; then timed "$@"; else "$@"; fi; }
 answer() { printf '%s %s\\n%s' "$1" "\${#2}" "$2"; }
 place() {
   case $path in */*) folder=\${path%/*} ;; *) folder=. ;; esac
@@ -44,7 +46,7 @@ place() {
 }
 take() {
   [ "$bytes" -gt 0 ] || return 0
-  records=$(bounded dd bs="$bytes" count=1 iflag=fullblock conv=fsync 2>&1 >>"$1" 4>&-)
+  records=$(timed dd bs="$bytes" count=1 iflag=fullblock conv=fsync 2>&1 >>"$1" 4>&-)
   code=$?
   case $records in
   *'1+0 records in'*) [ $code -eq 0 ] && return 0; printf '%s\\n' "$records"; return 7 ;;
@@ -92,7 +94,7 @@ give() {
   bytes=$(wc -c </proc/self/fd/3) && bytes=$((bytes)) || return 9
   printf 'ok %s\\n' "$bytes"
   [ "$bytes" -gt 0 ] || { printf 'whole\\n'; return 0; }
-  records=$( { bounded dd bs="$bytes" count=1 iflag=fullblock conv=sync 2>&1 >&4 4>&-; } <&3 )
+  records=$( { giving dd bs="$bytes" count=1 iflag=fullblock conv=sync 2>&1 >&4 4>&-; } <&3 )
   case $records in
   *'1+0 records in'*'1+0 records out'*) printf 'whole\\n' ;;
   *'0+1 records in'*'1+0 records out'*) printf 'shorter\\n' ;;
@@ -135,7 +137,7 @@ while question && [ -n "$asked" ]; do
     0) answer ok '' ;;
     4) answer taken '' ;;
     7) answer no "$said" ;;
-    8) [ "$bytes" -eq 0 ] || bounded dd bs="$bytes" count=1 iflag=fullblock of=/dev/null 2>/dev/null || exit 9
+    8) [ "$bytes" -eq 0 ] || timed dd bs="$bytes" count=1 iflag=fullblock of=/dev/null 2>/dev/null 4>&- || exit 9
       answer no "$said" ;;
     *) exit 9 ;;
     esac ;;

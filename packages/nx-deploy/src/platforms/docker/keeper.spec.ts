@@ -1,12 +1,14 @@
 /** The program that keeps state, run by the shells that images have. */
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
 import { describeStateFiles } from '../../releases/state-files.spec-support.js';
 import { describeStateStore } from '../../releases/state-store.spec-support.js';
 import { temporaryFolder, until } from '../../shell/programs.spec-support.js';
+import { hold } from '../../shell/engine/held.js';
 import { engineFiles } from './files.js';
-import { Keeper, KeeperGone, isPath } from './keeper.js';
+import { Keeper, KeeperGone, isPath, keeperArguments } from './keeper.js';
 import { HEADER } from './keeper-program.js';
 import { keeperOf, shellsIn } from './shells.spec-support.js';
 
@@ -80,11 +82,34 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
       }
     }, 20_000);
 
+    it.each([
+      ['sends a part of a content and then nothing', (header: Buffer) => Buffer.concat([header, Buffer.alloc(100)])],
+      ['sends a part of a question and then nothing', (header: Buffer) => header.subarray(0, 50)],
+      ['takes nothing of what it asked for', () => Buffer.from(`${'read 0 large -'.padEnd(HEADER - 1)}\n`)],
+    ])('ends when its client %s', async (_what, sent) => {
+      const folder = fresh();
+      writeFileSync(join(folder, 'large'), Buffer.alloc(3_000_000));
+      const child = spawn(shell.program ?? 'sh', keeperArguments(1, folder), { env: { PATH: shell.path }, stdio: ['pipe', 'pipe', 'ignore'] });
+      const ended = new Promise<number | null>((done) => { child.once('exit', done); });
+      await new Promise((ready) => child.stdout.once('readable', ready));
+      child.stdin.on('error', () => undefined).write(sent(Buffer.from(`${'write 5000 a a.1.ab.tmp'.padEnd(HEADER - 1)}\n`)));
+      expect(await ended).not.toBeNull();
+      child.stdin.destroy();
+      child.stdout.destroy();
+      expect(readdirSync(folder)).toEqual(['large']);
+    }, 20_000);
+
     it('tells a folder that is not there from one that is empty', async () => {
       await expect(keeperOf(shell, join(root, 'none'))).rejects.toThrow('absent');
     });
   });
 }
+
+test('an image that lacks a program is named as unfit, with the program', async () => {
+  const sh = shellsIn(join(root, 'lacking')).find(({ name }) => name.startsWith('dash'));
+  const opening = Keeper.open({ name: 'docker, context prod', hold: (args) => hold([sh?.program ?? 'sh', ...args], { PATH: root }) }, keeperArguments(30, root));
+  await expect(opening).rejects.toMatchObject({ code: 'ND-ENGINE-UNSUPPORTED', parts: { where: 'docker, context prod', why: 'it has no timeout' } });
+});
 
 describe('a question', () => {
   it.each(['', '/etc/passwd', '../x', 'a/../b', 'a//b', 'a/', './a', '.a', '-n', 'a b', 'a\nb', 'a;b', '$(id)', '*', '\u00e4'])('never has a path like %j', async (path) => {

@@ -38,7 +38,7 @@ describeWithEngine('the lock on an engine', (engine) => {
       import { dockerLock } from './platforms/docker/lock.js';
       const [key, holder] = process.argv.slice(2).map((text) => JSON.parse(text));
       dockerLock({ client: new EngineClient({ program: 'docker', variables: process.env }), key, image: ${JSON.stringify(IMAGE)} }).acquire(holder)
-        .then((lease) => { process.stdout.write('held\\n'); process.on('SIGUSR2', () => lease.assert().then(() => process.exit(0), ({ code }) => { process.stdout.write(code); process.exit(3); })); });
+        .then((lease) => { process.on('SIGUSR2', () => lease.assert().then(() => process.exit(0), ({ code }) => { process.stdout.write(code); process.exit(3); })); process.stdout.write('held\\n'); });
       setInterval(() => undefined, 1000);
     `, join(folder, 'holder.js'));
   }, 180_000);

@@ -10,7 +10,7 @@ test('the command line of a lock has its name, its labels and no right that it d
     'run', '--rm', '--interactive', expect.stringMatching(/^--name=nx-deploy-lock-api\.production\.[0-9a-f]{10}$/),
     '--label=io.nx-deploy.role=lock', '--label=io.nx-deploy.workspace=acme', '--label=io.nx-deploy.environment=production', '--label=io.nx-deploy.service=api',
     `--label=io.nx-deploy.holder=${JSON.stringify(holder)}`,
-    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--pids-limit=64', '--memory=128m', '--log-driver=none', '--user=0:0',
+    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--pids-limit=256', '--memory=128m', '--log-driver=none', '--user=0:0',
     '--volume=nx-deploy-state:/state', '--entrypoint=sh',
   ]);
   expect(args.slice(-6)).toEqual(['haproxy:lts', '-c', expect.any(String), 'nx-deploy-keeper', '/state', '30']);

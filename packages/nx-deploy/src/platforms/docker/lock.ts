@@ -86,7 +86,7 @@ export function startArguments({ name, key, image, volume, holder }: Start): rea
 /** What a container may that only keeps files, which are root's. */
 export function keepingArguments(volume: string): readonly string[] {
   return [
-    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--pids-limit=64', '--memory=128m', '--log-driver=none', '--user=0:0',
+    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--pids-limit=256', '--memory=128m', '--log-driver=none', '--user=0:0',
     `--volume=${volume}:${STATE_FOLDER}`, '--entrypoint=sh',
   ];
 }

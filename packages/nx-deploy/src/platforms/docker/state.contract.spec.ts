@@ -1,4 +1,5 @@
 /** State on a real engine: with the lock and without, beside the router and not. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { HAPROXY_PROGRAMS, makeHaproxyImage } from '../../../../../tools/images/
 import { lockHolder, startBody } from '../../releases/state.spec-support.js';
 import type { ServiceKey } from '../../releases/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
-import { keeperArguments, STATE_FOLDER } from './keeper.js';
+import { STATE_FOLDER } from './keeper.js';
 import { containerName, ROUTER_CONTAINER, roleArgument, STATE_VOLUME } from './labels.js';
 import { openDockerState, serviceFolder, type DockerState } from './state.js';
 
@@ -26,8 +27,8 @@ describeWithEngine('the state on an engine', (engine) => {
     return state;
   };
   /** A name that no other spec has; removed after the spec. */
-  const volume = (): string => {
-    const name = `nx-deploy-spec-${process.pid}-${count}`;
+  const volume = (suffix = ''): string => {
+    const name = `nx-deploy-spec-${process.pid}-${count}${suffix}`;
     volumes.push(name);
     return name;
   };
@@ -131,9 +132,43 @@ describeWithEngine('the state on an engine', (engine) => {
     }
   }, 120_000);
 
-  it('says what an image lacks', async () => {
+  it('comes back from a backup, on an engine that had none', async () => {
+    const [from, to] = [volume(), volume('restored')];
+    const { store, all } = open(from);
+    const lease = await store.lock.acquire(lockHolder('one'));
+    await store.ledger.append(startBody('one'));
+    const ref = await store.config.seal({ values: { A: 'secret' }, secrets: ['A'] });
+    await lease.release();
+    const tar = (name: string, mode: string): readonly string[] => ['run', '--rm', '--interactive', '--user=0:0', `--volume=${name}:/state${mode}`, '--entrypoint=tar', IMAGE, '-C', '/state'];
+    const archive = execFileSync(engine().client, [...tar(from, ':ro'), '-cf', '-', '.'], { env: engine().env, input: '' });
+    engine().docker([...tar(to, ''), '-xpf', '-'], archive);
+    const restored = open(to);
+    expect(await restored.store.ledger.verify()).toEqual(await store.ledger.verify());
+    expect(await restored.store.config.open(ref)).toEqual({ values: { A: 'secret' }, secrets: ['A'] });
+    expect(await restored.all.read('target.key')).toEqual(await all.read('target.key'));
+  }, 120_000);
+
+  it('says how long it takes under the lock', async () => {
+    const { store, files } = open(volume());
+    const lease = await store.lock.acquire(lockHolder('one'));
+    const times: string[] = [];
+    const acts: Readonly<Record<string, () => Promise<unknown>>> = { assertion: () => lease.assert(), read: () => files.read('a'), write: () => files.write('a', 'x'.repeat(3_000)), entry: () => store.ledger.append(startBody('one')) };
+    for (const [name, act] of Object.entries(acts)) {
+      const taken: number[] = [];
+      for (let round = 0; round < 20; round += 1) {
+        const began = performance.now();
+        await act();
+        taken.push(performance.now() - began);
+      }
+      times.push(`${name} ${taken.toSorted((a, b) => a - b)[10]?.toFixed(1) ?? ''}`);
+    }
+    process.stdout.write(`under the lock, ms (median): ${times.join(', ')}\n`);
+    expect(await store.ledger.verify()).toMatchObject({ ok: true, entries: 20 });
+    await lease.release();
+  }, 120_000);
+
+  it('says that there is no image', async () => {
     const lacking = openDockerState({ client, key, image: 'nope.invalid/none:1', volume: volume() });
-    await expect(lacking.files.write('a', 'b')).rejects.toMatchObject({ code: expect.stringMatching(/ND-ARTIFACT-MISSING|ND-ENGINE-FAILED/) });
-    expect(keeperArguments(30)).toHaveLength(5);
+    await expect(lacking.files.write('a', 'b')).rejects.toMatchObject({ code: expect.stringMatching(/ND-ARTIFACT-MISSING|ND-ENGINE/) });
   }, 120_000);
 }, HAPROXY_PROGRAMS);
