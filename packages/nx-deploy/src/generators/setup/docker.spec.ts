@@ -3,7 +3,7 @@ import { newDeployFile, withCopy, withEnvironments, type NewFile, type Placing }
 
 const source: NewFile['source'] = { readsPort: false, fixedPort: 3000, healthPath: '/up', answeredPath: undefined, variables: [] } as never;
 const placing = (own: Partial<Placing> = {}): Placing => ({ platform: 'docker', instances: undefined, strategy: undefined, nextPort: () => 8080, ...own });
-const environmentsOf = (text: string): Record<string, object> => parseConfig(text, 'f').config.environments as Record<string, object>;
+const environmentsOf = (text: string): Record<string, object> => parseConfig(text, 'f').config.environments;
 const existing = (type: string): string => JSON.stringify({ artifact: { type }, port: 3000, environments: { staging: {} } });
 
 test('on docker a fixed port is no reason to have one instance', () => {
