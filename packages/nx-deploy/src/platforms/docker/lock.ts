@@ -26,6 +26,8 @@ const BEAT: Ms = 8_000;
 const SILENCE = 30;
 /** The engine removes one that has ended by itself, soon; after so many looks it is removed here, and then it is given up. */
 const PATIENCE = 20;
+/** podman does not always do so. */
+const LEAVE = 2;
 const TRIES = 60;
 const PAUSE: Ms = 100;
 
@@ -51,7 +53,7 @@ export function dockerLock({ client, key, image, volume = STATE_VOLUME }: Docker
       if (other !== undefined && other.holder === undefined) throw foreign(client.name, name);
       if (other?.state === 'running' && other.holder !== undefined) throw lockedError(what, other.holder);
       // It ends, or starts. What a killed client or an engine that was started again left behind does neither: not forced, so that one that runs is never removed.
-      if (other !== undefined && tries >= PATIENCE) await client.call('remove an ended lock', ['rm', other.id]);
+      if (other !== undefined && tries >= (other.state === 'exited' ? LEAVE : PATIENCE)) await client.call('remove an ended lock', ['rm', other.id]);
       if (tries >= TRIES) throw new DeployError('ND-ENGINE-FAILED', { what: `the lock of ${what} could not be taken`, where: client.name, why: `the container ${name} is neither there nor gone`, next: 'run the command again' });
       await new Promise((wake) => setTimeout(wake, PAUSE));
     }
@@ -124,10 +126,13 @@ interface Found {
   readonly holder: LockHolder | undefined;
 }
 
+/** By an inspection, whose format docker and podman have in common. */
 async function look(client: EngineClient, name: string): Promise<Found | undefined> {
-  const format = `{{.ID}}\t{{.State}}\t{{.Label "${LABELS.holder}"}}`;
-  const said = await client.ask('look for the lock', ['ps', '--all', '--no-trunc', `--filter=name=^/?${name}$`, `--format=${format}`]);
-  const [id = '', state = '', holder = ''] = said.split('\n')[0]?.split('\t') ?? [];
+  const what = 'look for the lock';
+  const { exitCode, output, complaints } = await client.call(what, ['container', 'inspect', `--format={{.Id}}\t{{.State.Status}}\t{{index .Config.Labels "${LABELS.holder}"}}`, name]);
+  if (exitCode !== 0 && /no such (?:container|object)/i.test(complaints)) return undefined;
+  if (exitCode !== 0) throw client.failure(what, complaints);
+  const [id = '', state = '', holder = ''] = output.split('\n')[0]?.split('\t') ?? [];
   return id === '' ? undefined : { id, state, holder: readHolder(holder) };
 }
 

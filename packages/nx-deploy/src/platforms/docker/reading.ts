@@ -100,7 +100,9 @@ export class ReadingKeeper {
   }
 }
 
-/** Nothing happens where it is there. */
+/** Nothing happens where it is there, which podman takes for a failure. */
 export async function createVolume(client: EngineClient, volume = STATE_VOLUME): Promise<void> {
-  await client.ask('make the volume of the state', ['volume', 'create', roleArgument('state'), volume]);
+  const what = 'make the volume of the state';
+  const { exitCode, complaints } = await client.call(what, ['volume', 'create', roleArgument('state'), volume]);
+  if (exitCode !== 0 && !/already exists/i.test(complaints)) throw client.failure(what, complaints);
 }
