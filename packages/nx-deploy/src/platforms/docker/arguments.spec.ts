@@ -25,9 +25,9 @@ describe('the command line of an instance', () => {
     ]);
   });
 
-  it('hands every word of a command over as it is, behind the image', () => {
+  it('hands every word of a command over as it is, in place of what the image starts', () => {
     const worker = startArguments({ key, release, process: 'worker', slot: 2, network: 'nx-deploy' }, []);
-    expect(worker.slice(worker.indexOf(imageTag(key, release.id)) + 1)).toEqual(['node', 'worker.js', '; rm -rf /', '$(reboot)', 'a\nb']);
+    expect(worker.slice(worker.indexOf(imageTag(key, release.id)) - 1)).toEqual(['--entrypoint=node', imageTag(key, release.id), 'worker.js', '; rm -rf /', '$(reboot)', 'a\nb']);
     expect(worker.filter((word) => word.startsWith('--ip'))).toEqual([]);
   });
 
@@ -54,6 +54,6 @@ describe('the command line of an instance', () => {
     const words = onceArguments({ key, release, network: 'nx-deploy' }, 'nx-deploy-once-x', [], ['node', 'migrate.js']);
     expect(words.slice(0, 4)).toEqual(['run', '--rm', '--init', '--pull=never']);
     expect(words).toEqual(expect.arrayContaining(['--label=io.nx-deploy.role=once', '--cap-drop=ALL', '--memory=1024', '--read-only']));
-    expect(words.slice(-3)).toEqual([imageTag(key, release.id), 'node', 'migrate.js']);
+    expect(words.slice(-3)).toEqual(['--entrypoint=node', imageTag(key, release.id), 'migrate.js']);
   });
 });

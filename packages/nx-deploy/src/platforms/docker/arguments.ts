@@ -51,7 +51,7 @@ export function startArguments(order: InstanceOrder, environment: readonly strin
     'run', '--detach', '--init', '--pull=never', `--name=${instanceName(order)}`, ...labelArguments(key, 'instance', facts),
     `--network=${network}`, ...(address === undefined ? [] : [`--ip=${address}`]), `--restart=${container.restart}`,
     `--stop-timeout=${seconds(spec.stopTimeout)}`, ...hardened(container), ...limited(spec.limits), ...logged(container), ...environment,
-    imageTag(key, release.id), ...(spec.processes[process]?.command ?? []),
+    ...imageAndCommand(imageTag(key, release.id), spec.processes[process]?.command ?? []),
   ];
 }
 
@@ -61,8 +61,13 @@ export function onceArguments(order: Pick<InstanceOrder, 'key' | 'release' | 'ne
   const container = release.spec.container ?? CONTAINER_DEFAULTS;
   return [
     'run', '--rm', '--init', '--pull=never', `--name=${name}`, ...labelArguments(key, 'once', { release: release.id }), `--network=${network}`,
-    ...hardened(container), ...limited(release.spec.limits), '--log-driver=none', ...environment, imageTag(key, release.id), ...command,
+    ...hardened(container), ...limited(release.spec.limits), '--log-driver=none', ...environment, ...imageAndCommand(imageTag(key, release.id), command),
   ];
+}
+
+/** A command takes the place of the image's entrypoint: it would be appended to that, which may well be the service itself. */
+function imageAndCommand(image: string, [program, ...words]: readonly string[]): readonly string[] {
+  return program === undefined ? [image] : [`--entrypoint=${program}`, image, ...words];
 }
 
 /** The networks beside the first can be joined only once the container is there. */
