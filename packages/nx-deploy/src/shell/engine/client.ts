@@ -83,7 +83,7 @@ export class EngineClient {
 
   /** Starts a program whose output is read while it runs. Rejects with ND-ENGINE-MISSING where the client is not installed. */
   async stream(args: readonly string[], inherited: Readonly<Record<string, string>> = {}): Promise<Streamed> {
-    const streamed = await stream([...this.prefix, ...args], { ...inherited, ...this.env });
+    const streamed = stream([...this.prefix, ...args], { ...inherited, ...this.env });
     if (!streamed.started) throw missingProgram(this.options.program);
     return streamed;
   }

@@ -1,5 +1,6 @@
 /** A program of an engine's client whose output is read while it runs. */
-import type { Readable, Writable } from 'node:stream';
+import { spawn } from 'node:child_process';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { killGroup } from '../run.js';
 
@@ -7,24 +8,26 @@ export interface Streamed {
   /** False when there is no such program. */
   readonly started: boolean;
   readonly stdin: Writable;
+  /** What is in them waits for whoever reads, also when the program has ended. */
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves with the exit code of the client; -1 when a signal ended it. */
+  /** Resolves with the exit code of the client; -1 when a signal ended it, or it never started. */
   readonly ended: Promise<number>;
   /** Ends the client. */
   end(): void;
 }
 
 /** The client leads a process group, which ends with `end`. */
-export async function stream(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<Streamed> {
-  const { execa } = await import('execa');
+export function stream(argv: readonly string[], env: Readonly<Record<string, string>>): Streamed {
   const [file = '', ...args] = argv;
-  const child = execa(file, args, { cwd: tmpdir(), env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+  const child = spawn(file, args, { cwd: tmpdir(), env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = new Promise<number>((resolve) => {
+    child.once('exit', (code) => resolve(code ?? -1));
+    child.once('error', () => resolve(-1));
+  });
   // Whoever reads sees the end; a broken pipe tells no more.
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => undefined);
-  return {
-    started: child.pid !== undefined, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr,
-    ended: child.then(({ exitCode }) => exitCode ?? -1),
-    end: () => killGroup(child.pid),
-  };
+  // Node throws away what nobody has begun to read of a program that has ended.
+  const [stdout, stderr] = [child.stdout.pipe(new PassThrough()), child.stderr.pipe(new PassThrough())];
+  return { started: child.pid !== undefined, stdin: child.stdin, stdout, stderr, ended, end: () => killGroup(child.pid) };
 }
