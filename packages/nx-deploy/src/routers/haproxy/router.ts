@@ -9,10 +9,11 @@ import { isPaused, WAIT_PROGRAM } from './closure.js';
 import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
 import { readDocument, writeDocument, type RouterDocument } from './document.js';
 import { Window, countersOf, SAMPLE_COMMANDS } from './metrics.js';
-import { backendName, certificateFile, NEXT, releaseOf, serverName } from './names.js';
+import { backendName, certificateFile, NEXT, serverName } from './names.js';
 import { filed, prepare, read, replace, store, stored, variable, type RouterPlace } from './place.js';
 import { STRUCTURE, structureOf } from './render.js';
 import { atAnyAddress, checkConflict, checkRoute, type HaproxyRoute } from './route.js';
+import { runningOf, type RunningRoute } from './running.js';
 import { FILE } from './scripts.js';
 import { MAP, mapCommands, readMap, testerMap, type TesterMap } from './testers.js';
 
@@ -20,13 +21,6 @@ import { MAP, mapCommands, readMap, testerMap, type TesterMap } from './testers.
 const TRIES = 100;
 const PAUSE: Ms = 20;
 const DRAIN_POLL: Ms = 250;
-
-/** What HAProxy says that it does now, whatever its file says. */
-export interface RunningRoute {
-  /** Percent per release that has a server, by the servers' weights; those in maintenance have none. */
-  readonly weights: Readonly<Record<ReleaseId, number>>;
-  readonly servers: readonly RunningServer[];
-}
 
 /** Of all that one reading gives. */
 interface Seen {
@@ -236,14 +230,6 @@ export class HaproxyRouter {
     this.changing = done.catch(() => undefined);
     return done;
   }
-}
-
-function runningOf(servers: readonly RunningServer[]): RunningRoute {
-  const heavy = servers.filter(({ maintenance }) => !maintenance);
-  const total = heavy.reduce((sum, { weight }) => sum + weight, 0);
-  const weights: Record<ReleaseId, number> = {};
-  for (const { name, weight } of heavy) weights[releaseOf(name)] = (weights[releaseOf(name)] ?? 0) + (total === 0 ? 0 : (100 * weight) / total);
-  return { weights, servers };
 }
 
 function firstLine(text: string): string {
