@@ -57,7 +57,7 @@ describeWithEngine('the sample service in containers', (engine) => {
   it('shows what it would do, and changes nothing anywhere', async () => {
     exited(await workspace.start([process.execPath, 'node_modules/.bin/nx', 'run', 'sample-service:build-image'], env(), 300_000).ended, 0);
     const { output } = exited(await bin('deploy', 'sample-service', '-c', 'production', '--dry-run'), 0);
-    expect(output).toMatch(/web.*2/);
+    expect(output).toMatch(/1 +2@100/);
     expect(engine().docker(['ps', '--all', '--quiet'])).toBe('');
     expect(engine().docker(['volume', 'ls', '--quiet'])).toBe('');
   }, 360_000);
@@ -114,7 +114,7 @@ describeWithEngine('the sample service in containers', (engine) => {
   }, 60_000);
 
   it('is ended for good by destroy, but for the ledger', async () => {
-    expect(await deployed(0, 'destroy', 'sample-service', '-c', 'production', '--yes')).toMatchObject({ outcome: 'done' });
+    expect(await deployed(0, 'destroy', 'sample-service', '-c', 'production', '--confirm=sample-service')).toMatchObject({ outcome: 'done' });
     expect(containers()).toEqual([]);
     expect(await status()).toMatchObject({ deployed: false, ledger: { ok: true } });
     await expect(fetch(url)).rejects.toThrow();

@@ -15,6 +15,8 @@ export interface Engine {
   readonly host: string;
   /** Ends it, if it was started here, with all that runs in it, and removes its folder. */
   stop(): Promise<void>;
+  /** Ends it as a machine that loses its power does, and starts it again with what it has on its disk. Only of one that was started here. */
+  restart?(): Promise<void>;
 }
 
 const START_MS = 30_000;
@@ -61,8 +63,41 @@ export async function startEngine(folder: string): Promise<Engine> {
 async function startWith(driver: string, folder: string, name: string): Promise<Engine> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'docker.sock');
-  const log = join(folder, 'log');
   addBridge(name, folder);
+  let running = launch(driver, folder, name);
+  const stop = async (): Promise<void> => {
+    await running.kill();
+    await removeTraces(name, folder);
+  };
+  try {
+    await running.answering;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    host: `unix://${socket}`, stop,
+    async restart() {
+      await running.kill();
+      removeCgroups(name);
+      // They tell of processes that the first one had: the same numbers are others by now.
+      for (const part of ['pid', 'exec', 'docker.sock']) await rm(join(folder, part), { recursive: true, force: true });
+      running = launch(driver, folder, name);
+      await running.answering;
+    },
+  };
+}
+
+interface Launched {
+  /** Rejects with the end of its log when it does not come up. */
+  readonly answering: Promise<void>;
+  /** With all that runs in it, as when its machine loses its power. */
+  kill(): Promise<void>;
+}
+
+function launch(driver: string, folder: string, name: string): Launched {
+  const socket = join(folder, 'docker.sock');
+  const log = join(folder, 'log');
   const output = openSync(log, 'w');
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc', ...dockerd(driver, folder, socket, name)], {
     stdio: ['ignore', output, output], env: { PATH: searchPath(), HOME: folder },
@@ -71,21 +106,22 @@ async function startWith(driver: string, folder: string, name: string): Promise<
   let running = true;
   const ended = new Promise<void>((done) => { child.once('exit', () => done()).once('error', () => done()); });
   void ended.then(() => { running = false; });
-  const stop = async (): Promise<void> => {
-    if (running) child.kill('SIGKILL');
-    await ended;
-    await removeTraces(name, folder);
-  };
-  const end = performance.now() + START_MS;
-  while (!await answers(socket)) {
-    if (running && performance.now() < end) await wait(50);
-    else {
-      const said = readFileSync(log, 'utf8').split('\n').slice(-15).join('\n');
-      await stop();
-      throw new Error(`dockerd with ${driver} does not answer:\n${said}`);
+  const answering = async (): Promise<void> => {
+    const end = performance.now() + START_MS;
+    while (!await answers(socket)) {
+      if (running && performance.now() < end) await wait(50);
+      else throw new Error(`dockerd with ${driver} does not answer:\n${readFileSync(log, 'utf8').split('\n').slice(-15).join('\n')}`);
     }
-  }
-  return { host: `unix://${socket}`, stop };
+  };
+  const asked = answering();
+  asked.catch(() => undefined);
+  return {
+    answering: asked,
+    async kill() {
+      if (running) child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }
 
 /** It changes no rule of the machine's firewall: published ports go through docker-proxy. A bridge and a cgroup of its own keep engines apart from each other. */

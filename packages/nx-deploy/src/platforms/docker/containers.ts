@@ -62,6 +62,11 @@ export class Containers {
     this.ids = undefined;
   }
 
+  /** Is nobody else making containers of this service now? */
+  get isHeld(): boolean {
+    return this.alone;
+  }
+
   private alone = false;
   private ids: readonly string[] | undefined;
 

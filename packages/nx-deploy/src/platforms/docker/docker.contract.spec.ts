@@ -9,7 +9,7 @@ jest.setTimeout(240_000);
 
 describePlatform({
   name: 'docker',
-  limits: { unchanged: 1_500, warm: 1_000 },
+  limits: { unchanged: 2_000, warm: 3_000 },
   missing: () => Promise.resolve(lackOfEngine() ?? HAPROXY_PROGRAMS.map((name) => (find(name) === undefined ? `not installed: ${name}` : undefined)).find((lack) => lack !== undefined)),
   open: () => DockerWorld.open(),
 });

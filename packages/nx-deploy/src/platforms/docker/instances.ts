@@ -71,7 +71,7 @@ async function startOne(service: DockerService, release: Release, { process, slo
       await containers.start({ key, release, process, slot, network: NETWORK, ...(address === undefined ? {} : { address }) }, values);
       return;
     } catch (error) {
-      if (tries >= ADDRESSES || address === undefined || !(error instanceof DeployError) || !isAddressTaken([error.parts.why, ...error.parts.problems ?? []].join('\n'))) throw error;
+      if (tries >= ADDRESSES || address === undefined || !(error instanceof DeployError) || !isAddressTaken((error.parts.problems ?? [error.parts.why ?? '']).join('\n'))) throw error;
     }
   }
 }

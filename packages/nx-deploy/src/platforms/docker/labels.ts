@@ -7,7 +7,7 @@ export const LABELS = {
   release: 'io.nx-deploy.release', process: 'io.nx-deploy.process', slot: 'io.nx-deploy.slot', port: 'io.nx-deploy.port', address: 'io.nx-deploy.address',
 } as const;
 
-export type Role = 'lock' | 'keeper' | 'instance' | 'once' | 'router' | 'state';
+export type Role = 'lock' | 'keeper' | 'instance' | 'once' | 'router' | 'state' | 'network';
 
 /** One for each engine; every service on it goes through it. */
 export const ROUTER_CONTAINER = 'nx-deploy-router';

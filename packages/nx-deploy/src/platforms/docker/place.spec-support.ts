@@ -87,8 +87,14 @@ export class DockerWorld implements Harness {
     });
   }
 
-  async close(): Promise<void> {
+  /** What was opened to look at services is opened anew. */
+  async reconnect(): Promise<void> {
     for (const session of this.sessions.values()) await session.close();
+    this.sessions.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.reconnect();
     await this.engine.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -104,6 +110,7 @@ export class DockerWorld implements Harness {
   }
 }
 
+/** Some fixtures do what they do when a file is there: they see the temporary folder of the tests. */
 export function containerSpec(order: Parameters<typeof specOf>[0]): RunSpec {
-  return { ...specOf(order), processes: { web: { command: [] } }, port: PORT, container: CONTAINER_DEFAULTS };
+  return { ...specOf(order), processes: { web: { command: [] } }, port: PORT, container: { ...CONTAINER_DEFAULTS, tmpfs: [], mounts: [{ source: tmpdir(), target: tmpdir(), readOnly: true }] } };
 }

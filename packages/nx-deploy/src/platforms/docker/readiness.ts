@@ -99,5 +99,5 @@ async function notReady({ lastLines }: Waiting, container: Container, waited: Ms
   const ended = state === 'running' ? '' : `it exited with code ${exitCode}${fault === undefined ? '' : `, ${fault}`}`;
   const how = waited === undefined ? `ended ${Math.max(1, restarts)} ${restarts > 1 ? 'times' : 'time'}` : `was not ready within ${Math.round(waited / 100) / 10}s`;
   const reason = ended === '' ? reasons.get(container.id) ?? 'it did not answer its check' : ended;
-  return { ready: false, reason: `instance ${process}.${slot} ${how}: ${reason}`, logs: await lastLines(container) };
+  return { ready: false, reason: `instance ${process}.${slot} ${how}: ${reason}`, logs: [...await lastLines(container), ...(ended === '' ? [] : [`exited with code ${exitCode}`])] };
 }

@@ -179,7 +179,7 @@ export class RouterContainer {
   private async make(restore: Restore, notes: string[]): Promise<void> {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
-    await ensureNetwork(client);
+    await ensureNetwork(client, image);
     await Promise.all([STATE_VOLUME, ROUTER_VOLUME].map((volume) => client.ask('make a volume', volumeArguments(volume))));
     await withRouterLock(client, image, LOCK, async (run) => {
       // Another command was quicker.
@@ -223,7 +223,7 @@ export class RouterContainer {
     for (;;) {
       try {
         // Nobody removes a network while it is in use; before that it may have gone with everything else that was unused.
-        await Promise.all([ensureNetwork(this.options.client), this.fill(this.router, restore, notes).then(() => this.router.routes())]);
+        await Promise.all([ensureNetwork(this.options.client, this.options.image), this.fill(this.router, restore, notes).then(() => this.router.routes())]);
         return true;
       } catch (error) {
         const failure = asDeployError(error);

@@ -108,8 +108,11 @@ export class DockerService {
 
   async look(): Promise<Sight> {
     const at = performance.now();
-    const [containers, { route, running }] = await Promise.all([this.parts.containers.all(), this.traffic()]);
-    const sight = { containers, route, running, healthy: await this.healthy(containers) };
+    const [containers, traffic] = await Promise.all([this.parts.containers.all(), this.traffic()]);
+    const { up, ...seen } = traffic;
+    // Without a router nobody can be asked: what the engine says is all there is to know.
+    const healthy = up ? await this.healthy(containers) : new Set(containers.filter(({ state }) => state === 'running').map(({ id }) => id));
+    const sight = { containers, ...seen, healthy };
     this.seen = { at, sight };
     return sight;
   }
@@ -124,15 +127,22 @@ export class DockerService {
     this.seen = undefined;
   }
 
-  /** What the router says; nothing where it does not run. */
-  async traffic(): Promise<Pick<Sight, 'route' | 'running'>> {
-    const { router } = this.parts;
+  /** What the router says; nothing where it does not run. Whoever holds the lock has started it. */
+  async traffic(): Promise<Pick<Sight, 'route' | 'running'> & { readonly up: boolean }> {
+    const { router, containers } = this.parts;
+    const down = { up: false, route: undefined, running: undefined };
+    if (!containers.isHeld && !await this.routerRuns()) return down;
     try {
-      return await router.router.see(this.routeKey);
+      return { up: true, ...await router.router.see(this.routeKey) };
     } catch (error) {
-      if ((await router.look()).state !== 'running') return { route: undefined, running: undefined };
+      if (!await this.routerRuns()) return down;
       throw error;
     }
+  }
+
+  private async routerRuns(): Promise<boolean> {
+    const { state, foreign } = await this.parts.router.look();
+    return state === 'running' && foreign !== true;
   }
 
   /**

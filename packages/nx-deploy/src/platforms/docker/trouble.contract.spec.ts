@@ -6,6 +6,7 @@ import { describeUnless } from '../../../../../tools/images/needs.spec-support.j
 import { startLoad } from '../../../../../tools/load/launch.js';
 import { answer } from '../contract/traffic.js';
 import type { ServiceOrder } from '../contract/harness.js';
+import { until } from '../../shell/programs.spec-support.js';
 import { imageTag, instanceName } from './arguments.js';
 import { openDocker } from './index.js';
 import { ROUTER, ROUTER_VOLUME } from './router-arguments.js';
@@ -93,7 +94,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     const good = await service.deploy(STEADY);
     const { config } = await world.image({ fixture: 'steady', version: 'gone' });
     world.docker(['image', 'rm', '--force', config]);
-    expect(await service.deploy({ ...STEADY, version: 'gone' })).toMatchObject({ outcome: 'restored', error: { code: 'ND-ARTIFACT-MISSING' } });
+    expect(await service.deploy({ ...STEADY, version: 'gone' })).toMatchObject({ outcome: 'refused', error: { code: 'ND-ARTIFACT-MISSING' } });
     expect(Object.keys(await service.platform.list())).toEqual([good.release]);
     // Somebody tidied up: the image of an earlier release is gone, and with it the way back.
     const second = await service.deploy({ ...STEADY, version: '2' });
@@ -130,5 +131,39 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     const report = await load.stop();
     expect(report).toMatchObject({ failures: 0 });
     expect(await service.platform.list()).toMatchObject({ [release]: { processes: { web: { running: 2, ready: 2 } }, crashes: 1 } });
+  });
+
+  test('an engine that loses its power in the middle of a deploy has every service back, and the next deploy reaches what was wanted', async () => {
+    const [service, beside] = [await world.service('trouble', 'power', 'test'), await world.service('trouble', 'power-beside', 'test')];
+    for (const each of [service, beside]) await each.deploy({ ...STEADY, instances: 2 });
+    const urls = [await service.url(), await beside.url()];
+    let lost: Promise<void> | undefined;
+    const cut = await service.deploy({
+      ...STEADY, instances: 2, version: '2',
+      watch: (event) => { if (event.type === 'waiting' && lost === undefined) lost = world.engine.restart?.(); },
+    });
+    expect(['restored', 'not-restored', 'refused']).toContain(cut.outcome);
+    expect(cut.error?.code).toMatch(/^ND-/);
+    await lost;
+    await world.reconnect();
+    for (const url of urls) await until(`${url} answers`, async () => (await answer(url).catch(() => undefined))?.status === 200, 60_000);
+    const [again, other] = [await world.service('trouble', 'power', 'test'), await world.service('trouble', 'power-beside', 'test')];
+    expect(await again.deploy({ ...STEADY, instances: 2, version: '2' })).toMatchObject({ outcome: expect.stringMatching(/done|unchanged/) as string });
+    expect(Object.values(await again.platform.list())).toMatchObject([{ processes: { web: { running: 2, ready: 2 } }, weight: 100 }]);
+    expect((await answer(await other.url())).status).toBe(200);
+    expect(await again.platform.state.ledger.verify()).toMatchObject({ ok: true });
+  });
+
+  test('two engines are two worlds', async () => {
+    const second = await DockerWorld.open();
+    try {
+      const [here, there] = [await world.service('trouble', 'worlds', 'test'), await second.service('trouble', 'worlds', 'test')];
+      const [one, other] = [await here.deploy({ ...STEADY, version: 'here' }), await there.deploy({ ...STEADY, version: 'there' })];
+      expect([await answer(await here.url()), await answer(await there.url())]).toMatchObject([{ release: one.release, body: expect.stringContaining('here') as string }, { release: other.release, body: expect.stringContaining('there') as string }]);
+      expect(Object.keys(await here.platform.list())).toEqual([one.release]);
+      expect((await there.platform.state.ledger.entries()).length).toBe(2);
+    } finally {
+      await second.close();
+    }
   });
 });
