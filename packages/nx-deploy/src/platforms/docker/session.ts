@@ -1,6 +1,7 @@
 /** Opens one service on one engine. */
+import { randomBytes } from 'node:crypto';
 import { errorCode } from '../../errors.js';
-import type { Lock, StateStore } from '../../releases/index.js';
+import { configRef, type Lock, type SealedConfig, type StateStore } from '../../releases/index.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
 import { closePublic, closingOf } from './closing.js';
@@ -37,7 +38,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     const service: DockerService = known = new DockerService({
       target, client, router, forwards, containers, images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
-      state: { ...state.store, lock: raising(state, containers, async () => {
+      state: { ...state.store, config: withoutTrace(state, containers), lock: raising(state, containers, async () => {
         await checkOwner(service);
         told.push(...await router.ensure(() => storedRoutes(state)));
       }) },
@@ -65,6 +66,15 @@ async function checkOwner(service: DockerService): Promise<void> {
   await service.owned().catch((error: unknown) => {
     if (errorCode(error) !== 'ND-STATE-DAMAGED') throw error;
   });
+}
+
+/** Where an engine has no key yet, a dry run makes none: what it shows has an id of its own then. */
+function withoutTrace({ all, store: { config } }: DockerState, containers: Containers): SealedConfig {
+  const passing = randomBytes(32);
+  return {
+    ...config,
+    ref: async (given) => (containers.isHeld || await all.read(TARGET_KEY) !== undefined ? config.ref(given) : configRef(given.values, passing)),
+  };
 }
 
 /** The lock, and with it all that a change needs on the engine. */
