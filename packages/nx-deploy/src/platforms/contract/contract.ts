@@ -1,7 +1,7 @@
 /** What every platform must do, against the real thing and under load. A platform's spec calls {@link describePlatform} with its harness. */
 import { describeDeploys } from './deploys.js';
 import { describeFailures } from './failures.js';
-import type { Harness, ServiceUnderTest, Subject } from './harness.js';
+import { CONTRACT_PARTS, type ContractPart, type Harness, type ServiceUnderTest, type Subject } from './harness.js';
 import { describeIsolation } from './isolation.js';
 import { describeReleases } from './releases.js';
 import { describeSideBySide } from './side-by-side.js';
@@ -34,10 +34,10 @@ export function describePlatform(subject: Subject): void {
     });
     afterAll(() => harness.close());
 
-    describeDeploys(fresh, limits);
-    describeFailures(fresh);
-    describeReleases(fresh);
-    describeSideBySide(fresh, limits);
-    describeIsolation(() => harness);
+    const parts: Readonly<Record<ContractPart, () => void>> = {
+      deploys: () => describeDeploys(fresh, limits), failures: () => describeFailures(fresh), releases: () => describeReleases(fresh),
+      sideBySide: () => describeSideBySide(fresh, limits), isolation: () => describeIsolation(() => harness),
+    };
+    for (const part of subject.parts ?? CONTRACT_PARTS) parts[part]();
   });
 }

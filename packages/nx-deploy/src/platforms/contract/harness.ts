@@ -51,8 +51,13 @@ export interface Harness {
   close(): Promise<void>;
 }
 
+export const CONTRACT_PARTS = ['deploys', 'failures', 'releases', 'sideBySide', 'isolation'] as const;
+export type ContractPart = (typeof CONTRACT_PARTS)[number];
+
 export interface Subject {
   readonly name: string;
+  /** Of the suite; default all. A platform that takes long to test has all of them in a soak. */
+  readonly parts?: readonly ContractPart[];
   /** How long may what changes next to nothing take? Local: 1 s for a deploy of what runs, 0.5 s for a switch to a warm release. */
   readonly limits?: { readonly unchanged: Ms; readonly warm: Ms };
   /** Why the platform cannot be tested here; undefined when it can. */
