@@ -89,6 +89,7 @@ function unknown(kind: string, given: string, known: readonly string[]): DeployE
 }
 
 export const USAGE = `Usage: nx-deploy <command> <project> -c <environment> [options]
+       nx-deploy --version
 
 Commands:
   deploy <project>     bring the built project, or its package, into service (--package <file>; --resume: go on with what was interrupted; --watch <duration>: stay and look after it)

@@ -40,6 +40,11 @@ function document(): unknown {
   return JSON.parse(stdout);
 }
 
+test.each(['--version', '-v', 'version'])('%s prints the version alone', async (word) => {
+  const { version } = JSON.parse(await readFile(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+  expect([await run(word), stdout, stderr]).toEqual([0, `${version}\n`, '']);
+});
+
 test.each([[[], 3], [['--help'], 0], [['-h'], 0], [['help'], 0], [['deploy', '--help'], 0]])('%j prints the usage and ends with %i', async (argv, code) => {
   expect(await run(...argv)).toBe(code);
   expect(stdout).toMatch(/^Usage: nx-deploy <command>/);

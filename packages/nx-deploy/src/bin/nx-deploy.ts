@@ -6,14 +6,21 @@ import { findProject, findRoots, findTargets, findWorkspace, projectGraph } from
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
 import type { Output } from '../commands/output.js';
+import { packageVersion } from '../control/version.js';
 import { asDeployError, DeployError, formatError } from '../errors.js';
 import { COMMANDS, readArguments, USAGE, type Arguments } from './arguments.js';
+
+const VERSION_WORDS: ReadonlySet<string> = new Set(['--version', '-v', 'version']);
 
 /** Never rejects; what it resolves with is the exit code. */
 export async function main(argv: readonly string[], cwd: string, variables: NodeJS.ProcessEnv): Promise<number> {
   if (argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help') {
     process.stdout.write(USAGE);
     return argv.length === 0 ? 3 : 0;
+  }
+  if (argv.length === 1 && VERSION_WORDS.has(argv[0] ?? '')) {
+    process.stdout.write(`${packageVersion(__dirname) ?? 'unknown'}\n`);
+    return 0;
   }
   let output: Output = terminalOutput({ color: undefined, variables });
   let json = argv.includes('--json');

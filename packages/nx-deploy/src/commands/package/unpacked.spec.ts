@@ -87,7 +87,7 @@ describe('what an environment asks for', () => {
   });
 
   test.each<[string, () => KeyObject | undefined, object, RegExp[]]>([
-    ['another key', () => other?.privateKey, { keys: ['own.pub'] }, [/^signature: checksums\.txt\.sig it does not match/]],
+    ['another key', () => other?.privateKey, { keys: ['own.pub'] }, [/^signature: checksums\.txt\.sig: it does not match/]],
     ['no key', () => undefined, { keys: ['own.pub'] }, [/^signature: the package has no signature/]],
     ['no bill of materials', () => own?.privateKey, { keys: ['own.pub'], requireSbom: true }, [/^sbom: there is no file/]],
     ['another builder', () => own?.privateKey, { keys: ['own.pub'], provenance: true, identities: ['https://ci'] }, [/^identity: provenance\.intoto\.json the builder .* is none/]],

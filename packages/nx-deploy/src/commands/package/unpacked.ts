@@ -69,7 +69,7 @@ async function verify(context: CommandContext, opened: OpenPackage, { verify: op
   if (accepted) return;
   throw new DeployError('ND-PACKAGE-REFUSED', {
     what: 'the package is not what this environment asks for', where: JSON.stringify(archive),
-    problems: rules.filter(({ outcome }) => outcome === 'failed').flatMap(({ rule, findings }) => findings.map(({ file: of, problem }) => `${rule}: ${of === undefined ? '' : `${of} `}${problem}`)),
+    problems: rules.filter(({ outcome }) => outcome === 'failed').flatMap(({ rule, findings }) => findings.map(({ file: of, problem }) => `${rule}: ${of === undefined ? '' : `${of}: `}${problem}`)),
     next: `deploy a package that was signed by a key of "verify" in ${file}; nothing was changed`,
   });
 }

@@ -245,6 +245,6 @@ export class RouterContainer {
   }
 
   private get otherImage(): string {
-    return `the router runs another image than ${this.options.image}, which this environment asks for: it stays as it is until it is upgraded on purpose`;
+    return `the router runs another image than ${this.options.image}, which this environment asks for: it stays as it is until a repair upgrades it`;
   }
 }

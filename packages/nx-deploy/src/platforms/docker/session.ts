@@ -45,7 +45,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     });
     await checkOwner(service);
     return {
-      platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { files: state.all, path: TARGET_KEY }) },
+      platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { key: { files: state.all, path: TARGET_KEY }, restore: () => storedRoutes(state) }) },
       instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),
       closePublic: (closing) => closePublic(service, closing),
       closing: async () => {

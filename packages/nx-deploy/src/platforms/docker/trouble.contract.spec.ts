@@ -133,6 +133,27 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(await service.platform.list()).toMatchObject({ [release]: { processes: { web: { running: 2, ready: 2 } }, crashes: 1 } });
   });
 
+  test('another image of the router is told of by a deploy and brought in by a repair, without a failed request', async () => {
+    world.docker(['create', '--name=other-router', 'haproxy:spec']);
+    world.docker(['commit', '--change=LABEL other=1', 'other-router', 'haproxy:other']);
+    world.docker(['rm', 'other-router']);
+    const service = await world.service('trouble', 'upgraded', 'test');
+    await service.deploy(STEADY);
+    const session = await openDocker(world.target('trouble', 'upgraded', 'test', { place: { ...world.place(), router: { image: 'haproxy:other', network: 'host' } } }));
+    const lease = await session.platform.state.lock.acquire({ run: 'repair', action: 'repair', actor: { user: 'tester', host: 'here', pid: 1 }, since: new Date().toISOString() });
+    const load = await startLoad({ url: await service.url(), rate: 50, mix: { get: 60, fresh: 25, post: 15 } });
+    try {
+      expect(await session.notes()).toEqual([expect.stringMatching(/another image than haproxy:other.*a repair upgrades it/)]);
+      expect(await session.platform.mend()).toContain('the router runs haproxy:other now');
+    } finally {
+      await lease.release();
+      await session.close();
+      expect(await load.stop()).toMatchObject({ failures: 0, firstFailures: [] });
+    }
+    expect(world.docker(['inspect', '--format={{.Config.Image}}', ROUTER]).trim()).toBe('haproxy:other');
+    await world.reconnect();
+  });
+
   test('an engine that loses its power in the middle of a deploy has every service back, and the next deploy reaches what was wanted', async () => {
     const [service, beside] = [await world.service('trouble', 'power', 'test'), await world.service('trouble', 'power-beside', 'test')];
     for (const each of [service, beside]) await each.deploy({ ...STEADY, instances: 2 });

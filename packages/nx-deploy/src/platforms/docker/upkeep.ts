@@ -3,10 +3,17 @@ import { asideIfDamaged, mendState, removeUnfinished, type StatePath } from '../
 import type { Upkeep } from '../platform.js';
 import { isUp } from './containers.js';
 import { RECORD, readRecord } from './record.js';
+import type { Restore } from './router-container.js';
 import type { DockerService } from './service.js';
 
-/** @param key of the whole engine, under which configurations are sealed */
-export function dockerUpkeep(service: DockerService, key: StatePath): Upkeep {
+export interface UpkeepMeans {
+  /** Of the whole engine, under which configurations are sealed. */
+  readonly key: StatePath;
+  /** All routes of the engine, as its state has them. */
+  readonly restore: Restore;
+}
+
+export function dockerUpkeep(service: DockerService, { key, restore }: UpkeepMeans): Upkeep {
   const { containers, router, files, state } = service.parts;
   return {
     async mend() {
@@ -16,6 +23,7 @@ export function dockerUpkeep(service: DockerService, key: StatePath): Upkeep {
         await removeUnfinished(files),
         await rememberRoute(service),
         await sweep(service),
+        ...await upgraded(service, restore),
       ];
       return lines.filter((line) => line !== undefined);
     },
@@ -29,6 +37,12 @@ export function dockerUpkeep(service: DockerService, key: StatePath): Upkeep {
       for (const folder of ['config', 'releases']) await files.removeTree(folder);
     },
   };
+}
+
+/** A deploy leaves the router of everybody's services alone; whoever repairs wants what deploy.json says. */
+async function upgraded({ parts: { router, target } }: DockerService, restore: Restore): Promise<readonly string[]> {
+  const { image } = await router.look();
+  return image === undefined || image === target.place.router.image ? [] : router.upgrade(restore);
 }
 
 /** What the router has and the record lacks would be lost with the router. */

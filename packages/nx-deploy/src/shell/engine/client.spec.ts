@@ -125,7 +125,9 @@ test.each([
   ['ND-OWNER-CONFLICT', 'Error: creating container storage: the container name "api" is already in use by 8d'],
   ['ND-ARTIFACT-MISSING', 'Unable to find image \'nope:latest\' locally'],
   ['ND-ARTIFACT-MISSING', 'Error response from daemon: No such image: nope:latest'],
+  ['ND-ARTIFACT-MISSING', 'Error response from daemon: Get "https://nope.invalid/v2/": dial tcp: lookup nope.invalid: no such host'],
   ['ND-ENGINE-FAILED', 'Error response from daemon: OCI runtime create failed'],
+  ['ND-ENGINE-FAILED', 'Error response from daemon: lookup db.invalid: no such host'],
   ['ND-ENGINE-FAILED', ''],
 ])('%s for: %s', (code, said) => {
   const { code: found, parts } = failedCall({ program: 'docker', engine: 'docker, context x', what: 'start the container api', said });

@@ -19,6 +19,9 @@ interface Kind {
   readonly next: string;
 }
 
+/** An engine that says what went wrong has answered, whatever it did not reach itself. */
+const ANSWERED = /error response from daemon/i;
+
 /** The first that fits. The words are those of Docker 20.10 to 28 and podman 4 and 5. */
 const KINDS: readonly Kind[] = [
   { code: 'ND-ENGINE-UNREACHABLE', says: /context "?[^ ]*"? ?(?:does not exist|not found)|context not found|unable to resolve docker endpoint/i, why: 'there is no such context', next: 'docker context ls lists those that there are' },
@@ -30,7 +33,7 @@ const KINDS: readonly Kind[] = [
   { code: 'ND-DISK-FULL', says: /no space left on device|disk quota exceeded/i, why: 'the disk of the engine is full', next: 'free space there (docker system df shows what takes it), then run the command again' },
   { code: 'ND-PORT-TAKEN', says: /port is already allocated|address already in use|failed to bind (?:host )?port/i, why: 'another container or program has the port', next: 'stop it (docker ps and ss -ltnp name it), or choose another port' },
   { code: 'ND-OWNER-CONFLICT', says: /container name .* (?:is )?already in use|name .* is in use/i, why: 'a container of that name is there that nx-deploy did not start; it was left alone', next: 'rename or remove it, if it is yours' },
-  { code: 'ND-ARTIFACT-MISSING', says: /no such image|image not known|manifest (?:for .* )?(?:unknown|not found)|pull access denied|unable to find image|requested access to the resource is denied/i, why: 'the engine does not have the image and could not get it', next: 'build and push it, or load it into the engine (the target load-image does)' },
+  { code: 'ND-ARTIFACT-MISSING', says: /no such image|image not known|manifest (?:for .* )?(?:unknown|not found)|pull access denied|unable to find image|requested access to the resource is denied|error response from daemon: get "?https?:\/\/.*(?:no such host|refused|timeout|deadline)/i, why: 'the engine does not have the image and could not get it', next: 'build and push it, or load it into the engine (the target load-image does)' },
 ];
 
 const LINES = 5;
@@ -38,7 +41,7 @@ const LONGEST = 300;
 
 export function failedCall({ program, engine, what, said }: FailedCall): DeployError {
   const lines = said.split('\n').map(plain).filter((line) => line !== '' && !/^See '.*--help'\.?$/.test(line)).slice(-LINES);
-  const kind = KINDS.find(({ says }) => says.test(said));
+  const kind = KINDS.find(({ code, says }) => says.test(said) && !(code === 'ND-ENGINE-UNREACHABLE' && ANSWERED.test(said)));
   const { code, why, next } = kind ?? { code: 'ND-ENGINE-FAILED', why: lines.at(-1) ?? 'it says nothing', next: `run ${program} version as the same user: it shows whether the engine works` };
   return new DeployError(code, { what: `${program} could not ${what}`, where: engine, ...(kind === undefined || lines.length === 0 ? {} : { problems: lines }), why, next });
 }
