@@ -90,7 +90,7 @@ describe('what an environment asks for', () => {
     ['another key', () => other?.privateKey, { keys: ['own.pub'] }, [/^signature: checksums\.txt\.sig: it does not match/]],
     ['no key', () => undefined, { keys: ['own.pub'] }, [/^signature: the package has no signature/]],
     ['no bill of materials', () => own?.privateKey, { keys: ['own.pub'], requireSbom: true }, [/^sbom: there is no file/]],
-    ['another builder', () => own?.privateKey, { keys: ['own.pub'], provenance: true, identities: ['https://ci'] }, [/^identity: provenance\.intoto\.json the builder .* is none/]],
+    ['another builder', () => own?.privateKey, { keys: ['own.pub'], provenance: true, identities: ['https://ci'] }, [/^identity: provenance\.intoto\.json: the builder .* is none/]],
   ])('and is not, with %s, is refused; with warn it is told', async (_, key, verify, problems) => {
     const archive = await signed(key());
     await bench.write('apps/api/deploy.json', policy(verify));
