@@ -10,7 +10,7 @@ jest.setTimeout(240_000);
 
 describePlatform({
   name: 'docker',
-  ...(SOAK ? {} : { parts: ['deploys', 'isolation', inTurn(['releases', 'failures'] as const, 0, SEED)] as const }),
+  ...(SOAK ? {} : { parts: ['deploys', inTurn(['isolation', 'releases', 'failures'] as const, 0, SEED)] as const }),
   limits: { unchanged: 2_000, warm: 3_000 },
   missing: () => Promise.resolve(lackOfEngine() ?? HAPROXY_PROGRAMS.map((name) => (find(name) === undefined ? `not installed: ${name}` : undefined)).find((lack) => lack !== undefined)),
   open: () => DockerWorld.open(),

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lackOfEngine } from '../../../../../tools/images/engine.js';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
 import { startLoad } from '../../../../../tools/load/launch.js';
+import { SEED, SOAK } from '../../../../../tools/testing/sample.js';
 import { answer } from '../contract/traffic.js';
 import type { ServiceOrder } from '../contract/harness.js';
 import { until } from '../../shell/programs.spec-support.js';
@@ -16,6 +17,11 @@ const STEADY: ServiceOrder = { fixture: 'steady', version: '1', instances: 1, he
 
 jest.setTimeout(240_000);
 
+/** An ordinary run takes one half, as the seed has it; a soak takes both. */
+function half(which: 0 | 1): typeof test {
+  return SOAK || SEED % 2 === which ? test : test.skip;
+}
+
 describeUnless(lackOfEngine(), 'trouble on an engine', () => {
   let world: DockerWorld;
   beforeAll(async () => { world = await DockerWorld.open(); }, 180_000);
@@ -24,7 +30,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
   const idOf = (name: string): string => world.docker(['ps', '--all', '--quiet', '--no-trunc', `--filter=name=^/?${name}$`]).trim();
   const stateOf = (name: string): string => world.docker(['inspect', '--format={{.State.Status}}', name]).trim();
 
-  test('containers of somebody else are never stopped, renamed or removed, whatever is done', async () => {
+  half(0)('containers of somebody else are never stopped, renamed or removed, whatever is done', async () => {
     const foreign = ['by-hand', 'nx-deploy-instance-by-hand', 'compose-web-1'];
     for (const name of foreign) world.docker(['run', '--detach', `--name=${name}`, '--label=com.docker.compose.project=shop', 'node:spec', 'node', '-e', 'setInterval(() => {}, 1000)']);
     const before = foreign.map(idOf);
@@ -37,7 +43,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     for (const name of foreign) world.docker(['rm', '--force', name]);
   });
 
-  test('a foreign container that has the name of an instance stops the deploy, and is left alone', async () => {
+  half(1)('a foreign container that has the name of an instance stops the deploy, and is left alone', async () => {
     const service = await world.service('trouble', 'conflict', 'test');
     const good = await service.deploy(STEADY);
     const { release: next = '' } = await service.deploy({ ...STEADY, version: '2', dryRun: true });
@@ -52,7 +58,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(await service.deploy({ ...STEADY, version: '2' })).toMatchObject({ outcome: 'done', release: next });
   });
 
-  test('a router that was killed by hand is told of, and started again by the next deploy with all routes', async () => {
+  half(1)('a router that was killed by hand is told of, and started again by the next deploy with all routes', async () => {
     const [one, other] = [await world.service('trouble', 'killed', 'test'), await world.service('trouble', 'beside', 'test')];
     for (const service of [one, other]) await service.deploy(STEADY);
     const urls = [await one.url(), await other.url()];
@@ -66,7 +72,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     for (const url of urls) expect((await answer(url)).status).toBe(200);
   });
 
-  test('a router that lost its state gets all routes of all services back', async () => {
+  half(0)('a router that lost its state gets all routes of all services back', async () => {
     const [one, other] = [await world.service('trouble', 'lost', 'test'), await world.service('trouble', 'lost-too', 'test')];
     for (const service of [one, other]) await service.deploy(STEADY);
     const urls = [await one.url(), await other.url()];
@@ -76,7 +82,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     for (const url of urls) expect((await answer(url)).status).toBe(200);
   });
 
-  test('a port that another program has is refused with its number, and what runs goes on', async () => {
+  half(1)('a port that another program has is refused with its number, and what runs goes on', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => blocker.once('listening', done));
     const { port } = blocker.address() as { port: number };
@@ -89,7 +95,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(await fixed.deploy(STEADY)).toMatchObject({ outcome: 'done', url: `http://127.0.0.1:${port}` });
   });
 
-  test('an image that is nowhere is named, and nothing has changed', async () => {
+  half(0)('an image that is nowhere is named, and nothing has changed', async () => {
     const service = await world.service('trouble', 'missing', 'test');
     const good = await service.deploy(STEADY);
     const { config } = await world.image({ fixture: 'steady', version: 'gone' });
@@ -115,7 +121,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     await expect(openDocker(world.target('trouble', 'owned', 'test', { owner: 'somebody else' }))).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT' });
   });
 
-  test('an instance that ends is started again by the engine, at the address that it had, and no request of the others fails', async () => {
+  half(0)('an instance that ends is started again by the engine, at the address that it had, and no request of the others fails', async () => {
     const service = await world.service('trouble', 'restarted', 'test');
     const { release = '' } = await service.deploy({ ...STEADY, instances: 2 });
     const load = await startLoad({ url: await service.url(), rate: 50, mix: { get: 60, fresh: 40 } });
@@ -133,7 +139,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(await service.platform.list()).toMatchObject({ [release]: { processes: { web: { running: 2, ready: 2 } }, crashes: 1 } });
   });
 
-  test('another image of the router is told of by a deploy and brought in by a repair, without a failed request', async () => {
+  half(1)('another image of the router is told of by a deploy and brought in by a repair, without a failed request', async () => {
     world.docker(['create', '--name=other-router', 'haproxy:spec']);
     world.docker(['commit', '--change=LABEL other=1', 'other-router', 'haproxy:other']);
     world.docker(['rm', 'other-router']);
@@ -154,7 +160,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     await world.reconnect();
   });
 
-  test('an engine that loses its power in the middle of a deploy has every service back, and the next deploy reaches what was wanted', async () => {
+  half(0)('an engine that loses its power in the middle of a deploy has every service back, and the next deploy reaches what was wanted', async () => {
     const [service, beside] = [await world.service('trouble', 'power', 'test'), await world.service('trouble', 'power-beside', 'test')];
     for (const each of [service, beside]) await each.deploy({ ...STEADY, instances: 2 });
     const urls = [await service.url(), await beside.url()];
@@ -175,7 +181,7 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(await again.platform.state.ledger.verify()).toMatchObject({ ok: true });
   });
 
-  test('two engines are two worlds', async () => {
+  half(1)('two engines are two worlds', async () => {
     const second = await DockerWorld.open();
     try {
       const [here, there] = [await world.service('trouble', 'worlds', 'test'), await second.service('trouble', 'worlds', 'test')];
