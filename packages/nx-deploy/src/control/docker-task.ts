@@ -1,6 +1,7 @@
 /** What a walker needs to change a service on an engine. It starts no agent. */
 import type { ChangeRequest } from '../engine/request.js';
 import { DeployError } from '../errors.js';
+import type { Emit } from '../model/index.js';
 import { openDocker, type DockerPlace, type DockerTarget, type ImageSource } from '../platforms/docker/index.js';
 import type { ServiceKey } from '../releases/index.js';
 import type { PlatformSession } from './platform-session.js';
@@ -12,7 +13,7 @@ export interface ImagePlace {
 }
 
 /** What can be written down of a target. */
-export type OrderedTarget = Omit<DockerTarget, 'source'> & { readonly source?: ImagePlace };
+export type OrderedTarget = Omit<DockerTarget, 'source' | 'onNote'> & { readonly source?: ImagePlace };
 
 /** The order of a walker. It holds what the engine's client needs of the command's environment, as a walker inherits next to nothing. */
 export interface DockerOrder {
@@ -24,7 +25,7 @@ export interface DockerOrder {
 export interface DockerTask {
   readonly request: ChangeRequest;
   readonly watched: { readonly key: ServiceKey; readonly on: string };
-  open(): Promise<PlatformSession>;
+  open(cancel: () => void, emit: Emit): Promise<PlatformSession>;
 }
 
 /** An order says which platform it is for; that of the local one does not. */
@@ -36,8 +37,9 @@ export function dockerTask({ target, request }: DockerOrder): DockerTask {
   return {
     request,
     watched: watchedOn(target),
-    async open() {
-      const { source, ...place } = target;
+    async open(_cancel, emit) {
+      const { source, ...given } = target;
+      const place = { ...given, onNote: (text: string) => emit({ type: 'note', text }) };
       const session = await openDocker(source === undefined ? place : { ...place, source: await imageSource(source, target.variables) });
       return { platform: session.platform, close: () => session.close() };
     },

@@ -21,15 +21,21 @@ type Target = Pick<DockerTarget, 'key' | 'owner' | 'place'>;
 const POLL = 500;
 
 export async function withDockerService<T>(context: CommandContext, target: Target, work: (service: Service) => Promise<T>): Promise<T> {
-  const session = await openDocker({ ...target, variables: engineVariables(context.variables) });
+  const notes: Notes = { tell: () => undefined };
+  const session = await openDocker({ ...target, variables: engineVariables(context.variables), onNote: (text) => notes.tell(text) });
   try {
-    return await work(dockerService(context, target, session));
+    return await work(dockerService(context, target, session, notes));
   } finally {
     await session.close();
   }
 }
 
-export function dockerService(context: CommandContext, target: Target, session: DockerSession): Service {
+/** Who is told what was put right on the engine: the task that is at work. */
+interface Notes {
+  tell: (text: string) => void;
+}
+
+export function dockerService(context: CommandContext, target: Target, session: DockerSession, notes: Notes = { tell: () => undefined }): Service {
   const { platform } = session;
   const known = async (): Promise<void> => {
     if ((await platform.state.ledger.entries()).length === 0 && Object.keys(await platform.list()).length === 0) throw neverDeployed(target);
@@ -50,6 +56,7 @@ export function dockerService(context: CommandContext, target: Target, session: 
       return { url, ...(before === undefined ? {} : { before: closureStatus(before) }), ...(now === undefined ? {} : { now: closureStatus(now) }) };
     },
     task: (request) => told(async (emit) => {
+      notes.tell = (text) => emit({ type: 'note', text });
       if (request.order.action !== 'repair') await known();
       // The engine keeps nothing of a release but its image, which goes with it.
       return runTask({ platform, request, emit, sweep: () => Promise.resolve({ files: 0, bytes: 0 }) });

@@ -26,8 +26,8 @@ walkerProgram((value) => {
   const task = dockerTask(order);
   return {
     ...task,
-    async open() {
-      const opened = await task.open();
+    async open(cancel, emit) {
+      const opened = await task.open(cancel, emit);
       return { ...opened, platform: { ...opened.platform, state: recorded(opened.platform.state, stepOf(kill)) } };
     },
   };

@@ -40,7 +40,10 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
       engineHost: await engineHost(client, place, variables),
       state: { ...state.store, config: withoutTrace(state, containers), lock: raising(state, containers, async () => {
         await checkOwner(service);
-        told.push(...await router.ensure(() => storedRoutes(state)));
+        for (const note of await router.ensure(() => storedRoutes(state))) {
+          told.push(note);
+          target.onNote?.(note);
+        }
       }) },
     });
     await checkOwner(service);

@@ -43,6 +43,8 @@ export interface DockerTarget {
   readonly listen?: DockerListen;
   readonly steering?: DockerSteering;
   readonly source?: ImageSource;
+  /** Told at once what was put right on the engine before a change: the router was started again, say. */
+  readonly onNote?: (text: string) => void;
 }
 
 /** Where an image comes from that no registry has. */

@@ -63,10 +63,15 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     for (const service of [one, other]) await service.deploy(STEADY);
     const urls = [await one.url(), await other.url()];
     world.docker(['kill', ROUTER]);
-    const session = await openDocker(world.target('trouble', 'killed', 'test'));
+    const heard: string[] = [];
+    const session = await openDocker(world.target('trouble', 'killed', 'test', { onNote: (text) => heard.push(text) }));
     expect(await session.notes()).toEqual([expect.stringMatching(/router does not run.*deploy or repair/)]);
     expect(await session.platform.list()).toMatchObject({ [Object.keys(await session.platform.list())[0] ?? '']: { weight: 0 } });
+    const lease = await session.platform.state.lock.acquire({ run: 'look', action: 'repair', actor: { user: 'tester', host: 'here', pid: 1 }, since: new Date().toISOString() });
+    await lease.release();
+    expect(heard).toEqual(['the router was stopped: started again']);
     await session.close();
+    world.docker(['kill', ROUTER]);
     expect(await one.deploy({ ...STEADY, version: '2' })).toMatchObject({ outcome: 'done' });
     expect([await one.url(), await other.url()]).toEqual(urls);
     for (const url of urls) expect((await answer(url)).status).toBe(200);
