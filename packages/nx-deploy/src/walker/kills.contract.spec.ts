@@ -14,7 +14,7 @@ import type * as embedded from '../routers/embedded/index.js';
 import type { Router } from '../routers/router.js';
 import { bundleFile, temporaryFolder } from '../shell/programs.spec-support.js';
 import { inConsistentFleet, settled, SETTLE_LIMIT, Tally } from './aftermath.spec-support.js';
-import type { Kill } from './killed.spec-support.js';
+import type { Kill } from './recorded.spec-support.js';
 import { readWalker } from './run-folder.js';
 import { blueGreen, canary, messages, nextVersion, ROLLING, World, type WalkedService } from './world.spec-support.js';
 

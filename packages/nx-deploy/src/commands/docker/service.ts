@@ -35,7 +35,7 @@ interface Notes {
   tell: (text: string) => void;
 }
 
-export function dockerService(context: CommandContext, target: Target, session: DockerSession, notes: Notes = { tell: () => undefined }): Service {
+function dockerService(context: CommandContext, target: Target, session: DockerSession, notes: Notes): Service {
   const { platform } = session;
   const known = async (): Promise<void> => {
     if ((await platform.state.ledger.entries()).length === 0 && Object.keys(await platform.list()).length === 0) throw neverDeployed(target);

@@ -89,7 +89,6 @@ export class Containers {
   async start(order: InstanceOrder, values: Readonly<Record<string, string>>): Promise<void> {
     const name = instanceName(order);
     const what = `start ${order.process}.${order.slot} of ${order.release.id}`;
-    this.ids = undefined;
     await this.client.withEnvironment({ ...values, ...instanceVariables(order) }, async ({ args, inherited }) => {
       const words = startArguments(order, args);
       const networks = furtherNetworks(order);
@@ -105,6 +104,9 @@ export class Containers {
       } catch (error) {
         await this.removeNamed(name);
         throw error;
+      } finally {
+        // Whoever looked meanwhile may not have seen it.
+        this.ids = undefined;
       }
     });
   }

@@ -1,17 +1,17 @@
 /** The command lines of the router's container. Pure. */
 import { haproxyCommand } from '../../routers/haproxy/index.js';
-import { LABELS } from './labels.js';
+import { STATE_FOLDER } from './keeper.js';
+import { LABELS, ROUTER_CONTAINER, STATE_VOLUME } from './labels.js';
 import { NETWORK } from './network.js';
 
 /** One per engine, and the same for every workspace. */
-export const ROUTER = 'nx-deploy-router';
+export const ROUTER = ROUTER_CONTAINER;
 /** While it takes over. */
 export const NEXT_ROUTER = 'nx-deploy-router-next';
 export const ROUTER_VOLUME = 'nx-deploy-router';
-export const STATE_VOLUME = 'nx-deploy-state';
+export const VOLUME_NAMES = [STATE_VOLUME, ROUTER_VOLUME] as const;
 /** Where the volumes are in it. */
 export const ROUTER_FOLDER = '/router';
-export const STATE_FOLDER = '/state';
 /** Label with the mode that the container was made for. */
 export const MODE_LABEL = 'io.nx-deploy.network';
 

@@ -5,7 +5,8 @@ import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
 import { closeAll, freePort } from '../../routers/haproxy/haproxy.spec-support.js';
 import { until } from '../../shell/programs.spec-support.js';
 import { createArguments, freeAddress, NETWORK, readSubnet, takenAddresses } from './network.js';
-import { ROUTER_VOLUME, STATE_VOLUME } from './router-arguments.js';
+import { STATE_VOLUME } from './labels.js';
+import { ROUTER_VOLUME } from './router-arguments.js';
 import { clientOf, IMAGE, loadRouterImage, occupy, RELEASE, ROUTER, routersOf, routeTo, startInstance, type Routers } from './router.spec-support.js';
 
 const ROUNDS = process.env['NX_DEPLOY_SOAK'] === '1' ? 200 : 3;

@@ -6,7 +6,7 @@ import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { ensureNetwork } from './network.js';
-import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, ROUTER_VOLUME, routerArguments, STATE_VOLUME, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
+import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, type RouterFacts } from './router-look.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
@@ -180,7 +180,7 @@ export class RouterContainer {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
     await ensureNetwork(client, image);
-    await Promise.all([STATE_VOLUME, ROUTER_VOLUME].map((volume) => client.ask('make a volume', volumeArguments(volume))));
+    await Promise.all(VOLUME_NAMES.map((volume) => client.ask('make a volume', volumeArguments(volume))));
     await withRouterLock(client, image, LOCK, async (run) => {
       // Another command was quicker.
       if (await lookAtRouter(client) !== undefined) return;

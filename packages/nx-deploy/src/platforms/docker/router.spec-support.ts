@@ -9,7 +9,8 @@ import { makeHaproxyImage } from '../../../../../tools/images/haproxy-image.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
 import { NETWORK } from './network.js';
-import { ROUTER, ROUTER_VOLUME, STATE_VOLUME, type RouterMode } from './router-arguments.js';
+import { STATE_VOLUME } from './labels.js';
+import { ROUTER, ROUTER_VOLUME, type RouterMode } from './router-arguments.js';
 import { RouterContainer } from './router-container.js';
 
 export const IMAGE = 'haproxy:spec';

@@ -13,7 +13,7 @@ import type { ServiceUnderTest } from '../contract/harness.js';
 import { bundleFile, temporaryFolder } from '../../shell/programs.spec-support.js';
 import { settled, Tally } from '../../walker/aftermath.spec-support.js';
 import { attachRun } from '../../walker/attach.js';
-import type { Kill } from '../../walker/killed.spec-support.js';
+import type { Kill } from '../../walker/recorded.spec-support.js';
 import { startWalker } from '../../walker/start.js';
 import { blueGreen } from '../../walker/world.spec-support.js';
 import type { KilledOrder } from './killed.spec-support.js';
