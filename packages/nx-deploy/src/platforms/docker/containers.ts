@@ -4,7 +4,7 @@ import type { Ms } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { furtherNetworks, instanceName, instanceVariables, seconds, startArguments, type InstanceOrder } from './arguments.js';
-import { LABELS, labelFilters } from './labels.js';
+import { LABELS, serviceLabels } from './labels.js';
 
 export interface Container {
   readonly id: string;
@@ -72,14 +72,13 @@ export class Containers {
 
   /** Undefined when one of them is gone. */
   private async parsed(ids: readonly string[]): Promise<readonly Container[] | undefined> {
-    const { exitCode, output, complaints } = await this.client.call('look at the containers', ['container', 'inspect', ...ids]);
-    if (exitCode === 0) return parse(output).sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (/no such container/i.test(complaints)) return undefined;
-    throw this.client.failure('look at the containers', complaints);
+    const found = await this.client.objects.inspect('look at the containers', 'container', ids);
+    if (found.includes(undefined)) return undefined;
+    return (found as readonly Inspected[]).map(parse).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   private async list(): Promise<readonly string[]> {
-    return words(await this.client.ask('list the containers', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(this.key, 'instance')]));
+    return (await this.client.objects.list('list the containers', { labels: serviceLabels(this.key, 'instance') })).map(({ id }) => id);
   }
 
   /**
@@ -113,14 +112,13 @@ export class Containers {
 
   /** SIGTERM, after `timeout` SIGKILL, then it is gone. One that is gone already is no failure. */
   async end({ id, process, slot, release }: Container, timeout: Ms): Promise<void> {
-    const what = `stop ${process}.${slot} of ${release}`;
-    await this.unlessGone(what, ['stop', `--time=${seconds(timeout)}`, id], timeout + STOP_SLACK);
+    await this.client.objects.stop(`stop ${process}.${slot} of ${release}`, id, seconds(timeout), timeout + STOP_SLACK);
     await this.remove({ id });
   }
 
   async remove({ id }: Pick<Container, 'id'>): Promise<void> {
     this.ids = this.ids?.filter((known) => known !== id);
-    await this.unlessGone('remove a container', ['rm', '--force', '--volumes', id], STOP_SLACK);
+    await this.client.objects.remove('remove a container', id, STOP_SLACK);
   }
 
   /** The newest lines that it wrote, oldest first. */
@@ -132,24 +130,14 @@ export class Containers {
 
   /** Only one with our labels: a name that was taken is somebody else's. */
   private async removeNamed(name: string): Promise<void> {
-    const ids = words(await this.client.ask('look for the container', ['ps', '--all', '--quiet', '--no-trunc', `--filter=name=^/?${name}$`, ...labelFilters(this.key, 'instance')]).catch(() => ''));
-    for (const id of ids) await this.remove({ id }).catch(() => undefined);
-  }
-
-  private async unlessGone(what: string, args: readonly string[], timeout: Ms): Promise<void> {
-    const { exitCode, complaints } = await this.client.call(what, args, { timeout });
-    if (exitCode === 0 || /no such container|is already in progress/i.test(complaints)) return;
-    throw this.client.failure(what, complaints);
+    const found = await this.client.objects.list('look for the container', { name, labels: serviceLabels(this.key, 'instance') }).catch(() => []);
+    for (const { id } of found) await this.remove({ id }).catch(() => undefined);
   }
 }
 
 /** Does it run, or is it about to again? */
 export function isUp({ state }: Container): boolean {
   return state === 'running' || state === 'restarting' || state === 'paused';
-}
-
-function words(output: string): readonly string[] {
-  return output.split('\n').map((line) => line.trim()).filter((line) => line !== '');
 }
 
 interface Inspected {
@@ -160,19 +148,11 @@ interface Inspected {
   readonly State: { readonly Status: string; readonly ExitCode: number; readonly Pid: number; readonly StartedAt: string; readonly OOMKilled?: boolean; readonly Error?: string };
 }
 
-function parse(output: string): Container[] {
-  let found: unknown;
-  try {
-    found = JSON.parse(output);
-  } catch (cause) {
-    throw new DeployError('ND-ENGINE-FAILED', { what: 'what the engine says of its containers is no JSON', next: 'update the client of the engine, and run the command again' }, { cause });
-  }
-  return (found as readonly Inspected[]).map(({ Id, Name, RestartCount = 0, Config: { Labels }, State }) => {
-    const label = (name: keyof typeof LABELS): string => Labels?.[LABELS[name]] ?? '';
-    const fault = State.OOMKilled === true ? 'it used more memory than it may' : State.Error === undefined || State.Error === '' ? undefined : State.Error;
-    return {
-      id: Id, name: Name.replace(/^\//, ''), release: label('release'), process: label('process'), slot: Number(label('slot')), port: Number(label('port')),
-      address: label('address') === '' ? undefined : label('address'), state: State.Status, restarts: RestartCount, exitCode: State.ExitCode, pid: State.Pid, startedAt: State.StartedAt, fault,
-    };
-  });
+function parse({ Id, Name, RestartCount = 0, Config: { Labels }, State }: Inspected): Container {
+  const label = (name: keyof typeof LABELS): string => Labels?.[LABELS[name]] ?? '';
+  const fault = State.OOMKilled === true ? 'it used more memory than it may' : State.Error === undefined || State.Error === '' ? undefined : State.Error;
+  return {
+    id: Id, name: Name.replace(/^\//, ''), release: label('release'), process: label('process'), slot: Number(label('slot')), port: Number(label('port')),
+    address: label('address') === '' ? undefined : label('address'), state: State.Status, restarts: RestartCount, exitCode: State.ExitCode, pid: State.Pid, startedAt: State.StartedAt, fault,
+  };
 }

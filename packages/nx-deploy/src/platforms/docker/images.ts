@@ -62,11 +62,9 @@ export class Images {
   }
 
   private async idOf(reference: string): Promise<string | undefined> {
-    const what = 'look for the image';
-    const { exitCode, output, complaints } = await this.client.call(what, ['image', 'inspect', '--format={{.Id}}', reference]);
-    if (exitCode === 0) return output.trim().replace(/^(?:sha256:)?/, 'sha256:');
-    if (/no such image|image not known|not found/i.test(complaints)) return undefined;
-    throw this.client.failure(what, complaints);
+    const [found] = await this.client.objects.inspect('look for the image', 'image', [reference]) as readonly ({ readonly Id: string } | undefined)[];
+    // podman leaves the name of the digest's kind out.
+    return found?.Id.replace(/^(?:sha256:)?/, 'sha256:');
   }
 
   private async pull(artifact: ImageRef, repository: string, tag: string): Promise<void> {

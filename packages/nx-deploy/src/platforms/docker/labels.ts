@@ -26,9 +26,9 @@ export function labelArguments(key: ServiceKey, role: Role, more: Readonly<Parti
   return Object.entries(all).map(([name, value]) => `--label=${LABELS[name as keyof typeof LABELS]}=${value}`);
 }
 
-/** `--filter` for each: only containers that are of this service, and for this. */
-export function labelFilters(key: ServiceKey, role: Role): readonly string[] {
-  return Object.entries({ role, workspace: key.workspace, environment: key.environment, service: key.service }).map(([name, value]) => `--filter=label=${LABELS[name as keyof typeof LABELS]}=${value}`);
+/** Of containers that are of this service, and for this. */
+export function serviceLabels(key: ServiceKey, role: Role): readonly string[] {
+  return Object.entries({ role, workspace: key.workspace, environment: key.environment, service: key.service }).map(([name, value]) => `${LABELS[name as keyof typeof LABELS]}=${value}`);
 }
 
 /** The same for the same service on every machine; other workspaces, environments and services have others. */

@@ -51,12 +51,9 @@ export async function ensureNetwork(client: EngineClient, image: string): Promis
 
 /** Undefined when there is no such network. Rejects with ND-OWNER-CONFLICT for one that nx-deploy did not make. */
 export async function readSubnet(client: EngineClient): Promise<Subnet | undefined> {
-  const { exitCode, output, complaints } = await client.call('look at the network', ['network', 'inspect', NETWORK, '--format={{json .}}']);
-  if (exitCode !== 0) {
-    if (/no such network|not found/i.test(complaints)) return undefined;
-    throw client.failure('look at the network', complaints);
-  }
-  const { labels, subnets } = parseNetwork(output);
+  const [found] = await client.objects.inspect('look at the network', 'network', [NETWORK]);
+  if (found === undefined) return undefined;
+  const { labels, subnets } = networkOf(found);
   const subnet = subnets.map(parseSubnet).find((found) => found !== undefined);
   if (labels[LABELS.role] === 'network' && subnet !== undefined) return subnet;
   throw new DeployError('ND-OWNER-CONFLICT', { what: `the network ${NETWORK} was not made by nx-deploy`, where: client.name, why: 'it was left alone; instances need one with addresses of their own', next: 'rename or remove it, if it is yours' });
@@ -67,8 +64,8 @@ async function freeSubnet(client: EngineClient): Promise<Subnet> {
   const name = `${NETWORK}-${randomBytes(6).toString('hex')}`;
   await client.ask('make a network', ['network', 'create', `--label=${LABELS.role}=network`, name]);
   try {
-    const said = await client.ask('look at a network', ['network', 'inspect', name, '--format={{json .}}']);
-    const subnet = parseNetwork(said).subnets.map(parseSubnet).find((found) => found !== undefined);
+    const [found] = await client.objects.inspect('look at a network', 'network', [name]);
+    const subnet = networkOf(found).subnets.map(parseSubnet).find((found) => found !== undefined);
     if (subnet === undefined) throw new DeployError('ND-ENGINE-UNSUPPORTED', { what: 'the engine gives a network no IPv4 addresses', where: client.name, why: 'instances are reached by them', next: 'set default-address-pools in the configuration of the engine' });
     return subnet;
   } finally {
@@ -99,11 +96,10 @@ export function freeAddress({ first, bits }: Subnet, taken: Iterable<string>, af
 
 /** The addresses that containers were given, also of those that are stopped. One that was given one by somebody else counts as well. */
 export async function takenAddresses(client: EngineClient): Promise<readonly string[]> {
-  const ids = (await client.ask('list the containers of the network', ['ps', '--all', '--quiet', '--no-trunc', `--filter=network=${NETWORK}`])).split('\n').filter((id) => id !== '');
-  if (ids.length === 0) return [];
+  const listed = await client.objects.list('list the containers of the network', { network: NETWORK });
   // One that is removed in between is no fault.
-  const { output } = await client.call('look at the containers of the network', ['inspect', '--type=container', `--format={{json (index .NetworkSettings.Networks "${NETWORK}")}}`, ...ids]);
-  return output.split('\n').filter((line) => line !== '' && line !== 'null').flatMap(addressesOf);
+  const found = await client.objects.inspect('look at the containers of the network', 'container', listed.map(({ id }) => id)) as readonly (Addressed | undefined)[];
+  return found.flatMap((container) => addressesOf(container?.NetworkSettings?.Networks?.[NETWORK]));
 }
 
 /** An address that the engine says is taken by another container; another command was quicker. */
@@ -111,8 +107,16 @@ export function isAddressTaken(complaints: string): boolean {
   return /address already in use|requested address is already allocated|IP address .* is already allocated/i.test(complaints) && !/bind|port/i.test(complaints);
 }
 
-function addressesOf(line: string): readonly string[] {
-  const { IPAddress = '', IPAMConfig } = JSON.parse(line) as { readonly IPAddress?: string; readonly IPAMConfig?: { readonly IPv4Address?: string } | null };
+interface Endpoint {
+  readonly IPAddress?: string;
+  readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+}
+
+interface Addressed {
+  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, Endpoint | undefined>> | null };
+}
+
+function addressesOf({ IPAddress = '', IPAMConfig }: Endpoint = {}): readonly string[] {
   return [...new Set([IPAddress, IPAMConfig?.IPv4Address ?? ''])].filter((address) => address !== '');
 }
 
@@ -122,8 +126,8 @@ interface Network {
 }
 
 /** Docker has `IPAM.Config[].Subnet`, podman `subnets[].subnet`. */
-function parseNetwork(text: string): Network {
-  const { Labels, labels, IPAM, subnets } = JSON.parse(text) as {
+function networkOf(found: unknown): Network {
+  const { Labels, labels, IPAM, subnets } = (found ?? {}) as {
     readonly Labels?: Readonly<Record<string, string>> | null; readonly labels?: Readonly<Record<string, string>> | null;
     readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }; readonly subnets?: readonly { readonly subnet?: string }[] | null;
   };

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { DeployError } from '../../errors.js';
-import { formatDuration, type ReleaseId } from '../../model/index.js';
+import { formatDuration, type Ms, type ReleaseId } from '../../model/index.js';
 import { redactor } from '../../shell/redactor.js';
 import { instanceVariables, onceArguments } from './arguments.js';
-import { containerName, labelFilters } from './labels.js';
+import { containerName, serviceLabels } from './labels.js';
 import type { OnceOrder } from '../platform.js';
 import { NETWORK } from './network.js';
 import type { DockerService } from './service.js';
@@ -14,6 +14,7 @@ import type { DockerService } from './service.js';
 const LINES_SHOWN = 200;
 const LINES_KEPT = 10;
 const SOURCE = 'release command';
+const REMOVAL: Ms = 60_000;
 
 /** Rejects with ND-HOOK-FAILED when it fails or takes too long, and ends it then. It has the variables of the release, and its mounts and networks. */
 export async function runOnce(service: DockerService, { release: id, command, timeout, emit, signal }: OnceOrder & { readonly release: ReleaseId }): Promise<void> {
@@ -59,6 +60,6 @@ export async function runOnce(service: DockerService, { release: id, command, ti
 
 /** What a killed run left: two of them at once may be what a migration cannot bear. Whoever calls this holds the lock. */
 async function endLeft({ parts: { client, target: { key } } }: DockerService): Promise<void> {
-  const ids = (await client.ask('look for an earlier command', ['ps', '--all', '--quiet', '--no-trunc', ...labelFilters(key, 'once')])).split('\n').filter((id) => id !== '');
-  if (ids.length > 0) await client.ask('end an earlier command', ['rm', '--force', ...ids]);
+  const left = await client.objects.list('look for an earlier command', { labels: serviceLabels(key, 'once') });
+  await Promise.all(left.map(({ id }) => client.objects.remove('end an earlier command', id, REMOVAL)));
 }

@@ -85,8 +85,8 @@ export class ReadingKeeper {
 
   /** The id of the router's container, where it runs and is nx-deploy's. */
   private async router(): Promise<string | undefined> {
-    const said = await this.options.client.ask('look for the router', ['ps', '--no-trunc', `--filter=name=^/?${ROUTER_CONTAINER}$`, `--filter=label=${LABELS.role}=router`, '--filter=status=running', '--format={{.ID}}']);
-    return said.split('\n')[0]?.trim() || undefined;
+    const [found] = await this.options.client.objects.list('look for the router', { name: ROUTER_CONTAINER, labels: [`${LABELS.role}=router`], running: true });
+    return found?.id;
   }
 
   private async exists(): Promise<boolean> {

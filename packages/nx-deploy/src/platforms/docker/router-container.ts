@@ -69,6 +69,12 @@ export class RouterContainer {
     return { state: facts.status === 'running' ? 'running' : 'stopped', ...(facts.foreign ? { foreign: true } : {}), image: facts.image };
   }
 
+  /** Makes ready for questions where it runs, as that takes a while; whatever goes wrong is told to whoever asks. */
+  async prepare(): Promise<void> {
+    const { state, foreign: other } = await this.look();
+    if (state === 'running' && other !== true) await Promise.all([this.commands.ready(), this.probes.ready()]);
+  }
+
   /**
    * Sees to it that the router runs and answers: image, network, volumes, first file, container. Resolves with a note for each thing that a user should hear of.
    * `restore` gives all routes of the engine, and is asked only when the router's own file is gone. Two that come at once get along.

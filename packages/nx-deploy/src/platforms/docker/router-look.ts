@@ -27,14 +27,10 @@ export interface RoutersThere {
   readonly next: RouterFacts | undefined;
 }
 
-/** One call for both. Rejects with what the client says when the engine does not answer. */
+/** Rejects with what the client says when the engine does not answer. */
 export async function lookAtRouters(client: EngineClient): Promise<RoutersThere> {
-  const { output, complaints } = await client.call('look at the router', ['inspect', '--type=container', '--format={{json .}}', ROUTER, NEXT_ROUTER]);
-  const found = output.split('\n').filter((line) => line.startsWith('{')).map(parseRouter);
-  const [old, next] = [ROUTER, NEXT_ROUTER].map((name) => found.find((facts) => facts.name === name));
-  // One that is not there is a complaint, and all that is one.
-  if (found.length < 2 && !/no such (?:container|object)/i.test(complaints)) throw client.failure('look at the router', complaints);
-  return { old, next };
+  const [old, next] = await client.objects.inspect('look at the router', 'container', [ROUTER, NEXT_ROUTER]) as readonly (Inspected | undefined)[];
+  return { old: old && routerOf(old), next: next && routerOf(next) };
 }
 
 export async function lookAtRouter(client: EngineClient): Promise<RouterFacts | undefined> {
@@ -43,8 +39,8 @@ export async function lookAtRouter(client: EngineClient): Promise<RouterFacts | 
 
 /** Those that have left their name to another. */
 export async function leavingRouters(client: EngineClient): Promise<readonly { readonly id: string; readonly running: boolean }[]> {
-  const said = await client.ask('look for old routers', ['ps', '--all', '--no-trunc', `--filter=label=${LABELS.role}=router`, '--format={{.ID}}\t{{.Names}}\t{{.State}}']);
-  return said.split('\n').map((line) => line.split('\t')).flatMap(([id = '', name = '', state = '']) => (name === leavingName(id) ? [{ id, running: state === 'running' }] : []));
+  const found = await client.objects.list('look for old routers', { labels: [`${LABELS.role}=router`] });
+  return found.flatMap(({ id, name, state }) => (name === leavingName(id) ? [{ id, running: state === 'running' }] : []));
 }
 
 interface Inspected {
@@ -58,8 +54,7 @@ interface Inspected {
   readonly HostConfig?: { readonly PortBindings?: Readonly<Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[] | null>> | null };
 }
 
-function parseRouter(text: string): RouterFacts {
-  const { Id, Name, Image, State, Config, ImageName, HostConfig } = JSON.parse(text) as Inspected;
+function routerOf({ Id, Name, Image, State, Config, ImageName, HostConfig }: Inspected): RouterFacts {
   const labels = Config.Labels ?? {};
   const ports = Object.values(HostConfig?.PortBindings ?? {}).flatMap((bindings) => (bindings ?? []).map(({ HostIp = '', HostPort = '' }) => ({ address: HostIp === '' ? '0.0.0.0' : HostIp, port: Number(HostPort) })));
   return {

@@ -108,10 +108,15 @@ export class DockerService {
 
   async look(): Promise<Sight> {
     const at = performance.now();
-    const [containers, traffic] = await Promise.all([this.parts.containers.all(), this.traffic()]);
-    const { up, ...seen } = traffic;
+    const routed = this.traffic();
+    routed.catch(() => undefined);
+    const containers = await this.parts.containers.all();
+    // Whoever holds the lock has started the router: the instances are asked while it tells.
+    const asked = this.parts.containers.isHeld ? this.healthy(containers) : undefined;
+    asked?.catch(() => undefined);
+    const { up, ...seen } = await routed;
     // Without a router nobody can be asked: what the engine says is all there is to know.
-    const healthy = up ? await this.healthy(containers) : new Set(containers.filter(({ state }) => state === 'running').map(({ id }) => id));
+    const healthy = up ? await (asked ?? this.healthy(containers)) : new Set(containers.filter(({ state }) => state === 'running').map(({ id }) => id));
     const sight = { containers, ...seen, healthy };
     this.seen = { at, sight };
     return sight;

@@ -31,6 +31,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
   const forwards = new Forwards(client, ROUTER);
   const close = async (): Promise<void> => {
     await Promise.all([forwards.close(), router.close(), state.close()]);
+    client.objects.close();
   };
   try {
     const told: string[] = [];
@@ -38,7 +39,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
     const service: DockerService = known = new DockerService({
       target, client, router, forwards, containers, images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
-      state: { ...state.store, config: withoutTrace(state, containers), lock: raising(state, containers, async () => {
+      state: { ...state.store, config: withoutTrace(state, containers), lock: raising(state, containers, () => router.prepare(), async () => {
         await checkOwner(service);
         for (const note of await router.ensure(() => storedRoutes(state))) {
           told.push(note);
@@ -81,11 +82,13 @@ function withoutTrace({ all, store: { config } }: DockerState, containers: Conta
 }
 
 /** The lock, and with it all that a change needs on the engine. */
-function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'> }, containers: Containers, raise: () => Promise<void>): Lock {
+function raising({ store: { lock } }: { readonly store: Pick<StateStore, 'lock'> }, containers: Containers, prepare: () => Promise<void>, raise: () => Promise<void>): Lock {
   return {
     holder: () => lock.holder(),
     revoke: (run) => lock.revoke(run),
     async acquire(holder) {
+      // Changes nothing, so that it need not wait for the lock.
+      prepare().catch(() => undefined);
       const lease = await lock.acquire(holder);
       const release = async (): Promise<void> => {
         containers.hold(false);

@@ -5,9 +5,11 @@ import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { baseEnvironment, pick } from '../environment.js';
 import { killGroup } from '../run.js';
+import { EngineApi } from './api.js';
 import { withEnvironment, type ContainerEnvironment } from './environment.js';
 import { failedCall, missingProgram, slowCall } from './failures.js';
 import { hold, type Held } from './held.js';
+import { EngineObjects } from './objects.js';
 import { stream, type Streamed } from './stream.js';
 import { CLIENT_VARIABLES } from './variables.js';
 
@@ -44,6 +46,7 @@ const PIPE_GRACE: Ms = 500;
 export class EngineClient {
   /** For messages: `docker, context prod`. */
   readonly name: string;
+  readonly objects: EngineObjects;
   private readonly env: Readonly<Record<string, string>>;
   private readonly prefix: readonly string[];
 
@@ -55,6 +58,7 @@ export class EngineClient {
     this.prefix = [program, ...(context === undefined ? [] : [program === 'docker' ? `--context=${context}` : `--connection=${context}`])];
     const where = context === undefined ? host ?? (chosen === undefined ? undefined : `context ${chosen}`) : `context ${context}`;
     this.name = where === undefined ? program : `${program}, ${where}`;
+    this.objects = new EngineObjects(this, program === 'docker' ? new EngineApi(() => this.stream(['system', 'dial-stdio'])) : undefined);
   }
 
   /** Runs the client; rejects only when it is not installed (ND-ENGINE-MISSING), does not end (ND-ENGINE-UNREACHABLE) or is cancelled (ND-CANCELLED). */
