@@ -26,12 +26,13 @@ export function desiredFleet(goal: Goal): Desired {
 async function rollbackGoal(platform: Platform, change: Extract<Change, { action: 'rollback' }>, observed: Observed): Promise<Goal> {
   const { ledger, releases } = platform.state;
   const entries = await ledger.entries();
-  const known = await available(platform, entries);
+  const refusal = async (what: string): Promise<DeployError> => unknown(what, await available(platform, entries));
   const id = change.to ?? previousRelease(history(entries));
-  if (id === undefined) throw unknown('there is no earlier release to go back to', known);
-  if (!RELEASE_ID_PATTERN.test(id) || !known.includes(id)) throw unknown(`release ${JSON.stringify(id)} cannot be rolled back to`, known);
+  if (id === undefined) throw await refusal('there is no earlier release to go back to');
+  const succeeded = RELEASE_ID_PATTERN.test(id) && lastSucceeded(entries, Number.MAX_SAFE_INTEGER).includes(id);
+  if (!succeeded || !await platform.exists(id)) throw await refusal(`release ${JSON.stringify(id)} cannot be rolled back to`);
   const release = await releases.get(id);
-  if (release === undefined) throw unknown(`the record of release ${id} is gone`, known);
+  if (release === undefined) throw await refusal(`the record of release ${id} is gone`);
   return { release, processes: rollbackProcesses(release, observed, entries) };
 }
 

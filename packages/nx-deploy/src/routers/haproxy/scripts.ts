@@ -25,8 +25,9 @@ talk() {
       printf '\\n${MARK}\\n'
     done
   elif command -v perl >/dev/null 2>&1; then
-    perl -MIO::Socket::UNIX -e 'while (my $line = <STDIN>) { my $s; for (1..100) { $s = IO::Socket::UNIX->new(Peer => "master.sock") and last; select(undef, undef, undef, 0.05) }
-      $s or exit 14; print $s $line; shutdown($s, 1); while (my $part = <$s>) { print $part } print "\\n${MARK}\\n" }' || return 14
+    perl -MSocket -e 'while (my $line = <STDIN>) { my $s; my $found;
+      for (1..100) { socket($s, PF_UNIX, SOCK_STREAM, 0) or exit 14; $found = connect($s, sockaddr_un("master.sock")) and last; select(undef, undef, undef, 0.05) }
+      $found or exit 14; syswrite($s, $line) or exit 14; shutdown($s, 1); while (my $part = <$s>) { print $part } print "\\n${MARK}\\n" }' || return 14
   else echo 'the image has neither socat nor perl' >&2; return 15; fi
 }
 `;
