@@ -22,7 +22,7 @@ export function dockerPlatform(service: DockerService): DockerPlatform {
   const { state, images, containers, router, target } = parts;
   const wanted = wantedSettings(target);
   const inForce = async (): Promise<RouteSettings | undefined> => {
-    const { route } = await service.traffic();
+    const route = await service.reached();
     return route === undefined ? undefined : settingsOf(route);
   };
   let before: Promise<RouteSettings | undefined> | undefined;
@@ -59,7 +59,7 @@ export function dockerPlatform(service: DockerService): DockerPlatform {
     route: (weights, arriving) => route(service, wanted, weights, arriving),
     keep: (warm) => service.update({ warm }),
     async url() {
-      const { route: now } = await service.traffic();
+      const now = await service.reached();
       return now === undefined ? undefined : urlOf(now.listen, parts.engineHost);
     },
     metrics: (release, window) => router.router.metrics(service.routeKey, release, window),
@@ -104,7 +104,7 @@ function weightsOf(route: Sight['route'], running: Sight['running']): Readonly<R
 
 async function route(service: DockerService, wanted: ReturnType<typeof wantedSettings>, weights: Readonly<Record<ReleaseId, number>>, arriving: ReleaseId | undefined): Promise<void> {
   const { router, target } = service.parts;
-  const { route: now } = await service.traffic();
+  const now = await service.reached();
   const change = { weights, ...(arriving === undefined ? {} : { arriving }) };
   if (wanted === undefined) {
     if (now === undefined) throw new DeployError('ND-NOT-DEPLOYED', { what: `${service.routeKey} has no address there`, where: service.parts.client.name, next: 'deploy it: deploy.json says where it listens' });

@@ -58,6 +58,7 @@ export class DockerService {
   private routing: Promise<unknown> = Promise.resolve();
   private addressing: Promise<Addresses> | undefined;
   private seen: { readonly at: Ms; readonly sight: Sight } | undefined;
+  private inForce: { readonly route: HaproxyRoute | undefined } | undefined;
   /** On their way out: out of the route, and about to be stopped. */
   readonly draining = new Set<string>();
 
@@ -88,6 +89,7 @@ export class DockerService {
 
   /** Forgets the route and what is warm; who owns the service stays. */
   async forget(): Promise<void> {
+    this.begin();
     const { key, owner } = this.parts.target;
     this.record = { schema: STATE_SCHEMA, key, owner };
     await writeRecord(this.parts.files, this.record);
@@ -119,6 +121,7 @@ export class DockerService {
     const healthy = up ? await (asked ?? this.healthy(containers)) : new Set(containers.filter(({ state }) => state === 'running').map(({ id }) => id));
     const sight = { containers, ...seen, healthy };
     this.seen = { at, sight };
+    if (up) this.inForce = { route: seen.route };
     return sight;
   }
 
@@ -130,6 +133,18 @@ export class DockerService {
   /** Whatever was seen is old from here on. */
   stale(): void {
     this.seen = undefined;
+  }
+
+  /** The lock was taken: others may have changed what was known. */
+  begin(): void {
+    this.stale();
+    this.inForce = undefined;
+  }
+
+  /** How the service is reached. As long as the lock is held nobody else sets that, so that it need not be asked for again. */
+  async reached(): Promise<HaproxyRoute | undefined> {
+    if (this.parts.containers.isHeld && this.inForce !== undefined) return this.inForce.route;
+    return (await this.traffic()).route;
   }
 
   /** What the router says; nothing where it does not run. Whoever holds the lock has started it. */
@@ -211,8 +226,9 @@ export class DockerService {
   }
 
   private async put(route: HaproxyRoute): Promise<void> {
-    this.stale();
+    this.begin();
     await this.parts.router.router.setOpenOrClosed(route);
+    this.inForce = { route };
     // The traffic has moved, and that is what a restore is for: a full disk keeps only its record, which the next change writes.
     await this.update({ route }).catch((error: unknown) => {
       if (errorCode(error) !== 'ND-DISK-FULL') throw error;

@@ -40,6 +40,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
       target, client, router, forwards, containers, images: new Images(client, key, target.source), files: state.files,
       engineHost: await engineHost(client, place, variables),
       state: { ...state.store, config: withoutTrace(state, containers), lock: raising(state, containers, () => router.prepare(), async () => {
+        service.begin();
         await checkOwner(service);
         for (const note of await router.ensure(() => storedRoutes(state))) {
           told.push(note);
