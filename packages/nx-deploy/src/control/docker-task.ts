@@ -40,7 +40,7 @@ export function dockerTask({ target, request }: DockerOrder): DockerTask {
     async open(_cancel, emit) {
       const { source, ...given } = target;
       const place = { ...given, onNote: (text: string) => emit({ type: 'note', text }) };
-      const session = await openDocker(source === undefined ? place : { ...place, source: await imageSource(source, target.variables) });
+      const session = await openDocker(source === undefined ? place : { ...place, source: await imageSource(source, target.variables) }, 'change');
       return { platform: session.platform, close: () => session.close() };
     },
   };

@@ -91,8 +91,8 @@ export class ReadingKeeper {
 
   private async exists(): Promise<boolean> {
     const { client, volume } = this.options;
-    const said = await client.ask('look for the state of services', ['volume', 'ls', `--filter=name=${volume}`, '--format={{.Name}}']);
-    return said.split('\n').some((name) => name.trim() === volume);
+    const [found] = await client.objects.inspect('look for the state of services', 'volume', [volume]);
+    return found !== undefined;
   }
 
   private failure(what: string, said: string): DeployError {
@@ -100,9 +100,12 @@ export class ReadingKeeper {
   }
 }
 
-/** Nothing happens where it is there, which podman takes for a failure. */
+/** Nothing happens where it is there. */
 export async function createVolume(client: EngineClient, volume = STATE_VOLUME): Promise<void> {
   const what = 'make the volume of the state';
+  const [found] = await client.objects.inspect(what, 'volume', [volume]);
+  if (found !== undefined) return;
   const { exitCode, complaints } = await client.call(what, ['volume', 'create', roleArgument('state'), volume]);
+  // Another command may have been quicker, which podman takes for a failure.
   if (exitCode !== 0 && !/already exists/i.test(complaints)) throw client.failure(what, complaints);
 }

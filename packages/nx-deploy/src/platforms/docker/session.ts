@@ -19,10 +19,11 @@ import type { DockerSession, DockerTarget } from './target.js';
 import { dockerUpkeep } from './upkeep.js';
 
 /**
+ * `use`: whoever means to change something takes the lock first, and is checked then; whoever only looks is checked at once.
  * Nothing is changed on the engine until the lock is taken; then the router is brought up first, as what it says decides what is done.
  * Rejects with ND-ENGINE-MISSING, ND-ENGINE-UNREACHABLE, ND-OWNER-CONFLICT.
  */
-export async function openDocker(target: DockerTarget): Promise<DockerSession> {
+export async function openDocker(target: DockerTarget, use: 'look' | 'change' = 'look'): Promise<DockerSession> {
   const { key, place, variables } = target;
   const client = new EngineClient({ program: place.program, variables, ...(place.context === undefined ? {} : { context: place.context }) });
   let known: DockerService | undefined;
@@ -48,7 +49,7 @@ export async function openDocker(target: DockerTarget): Promise<DockerSession> {
         }
       }) },
     });
-    await checkOwner(service);
+    if (use === 'look') await checkOwner(service);
     return {
       platform: { ...dockerPlatform(service), ...dockerUpkeep(service, { key: { files: state.all, path: TARGET_KEY }, restore: () => storedRoutes(state) }) },
       instances: async () => (await service.look()).containers.map((container) => ({ id: `${container.process}.${container.slot}`, release: container.release, ...stateOf(container), port: container.port, crashes: container.restarts, ...(container.pid > 0 ? { pid: container.pid } : {}) })),

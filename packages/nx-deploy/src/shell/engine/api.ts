@@ -63,7 +63,11 @@ class DialAgent extends Agent {
   }
 
   override createConnection(_options: object, connected: (error: Error | null, connection: Duplex) => void): undefined {
-    this.dial().then((program) => connected(null, new Dialled(program)), (error: Error) => connected(error, new Duplex()));
+    this.dial().then((program) => {
+      // Whoever waits for an answer has a timer.
+      program.leave();
+      connected(null, new Dialled(program));
+    }, (error: Error) => connected(error, new Duplex()));
   }
 }
 

@@ -4,7 +4,7 @@ import type { Ms } from '../../model/index.js';
 import type { ApiAnswer, EngineApi } from './api.js';
 import { slowCall } from './failures.js';
 
-export type Kind = 'container' | 'image' | 'network';
+export type Kind = 'container' | 'image' | 'network' | 'volume';
 
 /** All of them have to fit. */
 export interface ContainerFilter {
@@ -39,6 +39,7 @@ const PATHS: Readonly<Record<Kind, (name: string) => string>> = {
   // A name of an image has slashes, which the engine wants as they are.
   image: (name) => `/images/${name.split('/').map(encodeURIComponent).join('/')}/json`,
   network: (name) => `/networks/${encodeURIComponent(name)}`,
+  volume: (name) => `/volumes/${encodeURIComponent(name)}`,
 };
 
 /** `what` ends the sentence `docker could not ...`. Every method rejects with the name of what went wrong, as the client's own `ask` does. */

@@ -1,5 +1,6 @@
 /** A program of an engine's client whose output is read while it runs. */
 import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { killGroup } from '../run.js';
@@ -15,6 +16,8 @@ export interface Streamed {
   readonly ended: Promise<number>;
   /** Ends the client. */
   end(): void;
+  /** From here on this process does not wait for it: it ends when its input is closed, as that then is. */
+  leave(): void;
 }
 
 /** The client leads a process group, which ends with `end`. */
@@ -29,5 +32,12 @@ export function stream(argv: readonly string[], env: Readonly<Record<string, str
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => undefined);
   // Node throws away what nobody has begun to read of a program that has ended.
   const [stdout, stderr] = [child.stdout.pipe(new PassThrough()), child.stderr.pipe(new PassThrough())];
-  return { started: child.pid !== undefined, stdin: child.stdin, stdout, stderr, ended, end: () => killGroup(child.pid) };
+  return {
+    started: child.pid !== undefined, stdin: child.stdin, stdout, stderr, ended, end: () => killGroup(child.pid),
+    leave: () => {
+      child.unref();
+      // Pipes of a program are sockets.
+      for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as Socket).unref();
+    },
+  };
 }
