@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts programs that judge what is signed and listed into <folder>/bin: cosign and pyspdxtools. Debian has both, but not in the release that this machine may
-# run. They are taken from newer releases by the sources that the machine itself is configured with, into the folder alone: nothing is installed.
+# Puts programs into <folder>/bin that Debian has, but not in the release that this machine may run: cosign and pyspdxtools, which judge what is signed and
+# listed, and a HAProxy that is newer than its own (haproxy-newer, and in <folder>/haproxy.files what an image of it has to hold: path and source). They are taken from newer releases by the sources that the machine itself is configured with, into the folder alone: nothing is installed.
 # usage: newer-programs.sh <folder> <program>...
 set -euo pipefail
 folder=$1
@@ -50,6 +50,19 @@ for program in "$@"; do
         python3-semantic-version python3-uritools python3-xmltodict python3-yaml
       printf '#!/bin/sh\nPYTHONPATH=%s exec /usr/bin/python3 %s "$@"\n' "$folder/sid/root/usr/lib/python3/dist-packages" "$folder/sid/root/usr/bin/pyspdxtools" >"$folder/bin/pyspdxtools"
       chmod +x "$folder/bin/pyspdxtools"
+      ;;
+    haproxy-newer)
+      unpack trixie haproxy libc6 libcrypt1 liblua5.4-0 libpcre2-8-0 libssl3t64 libsystemd0 zlib1g libcap2 libzstd1 libjemalloc2 libstdc++6 libgcc-s1
+      root="$folder/trixie/root"
+      libraries=$(dirname "$(find "$root/usr/lib" -name libc.so.6)")
+      loader=$(find "$root/usr" -name 'ld-linux*.so.*' | head -n 1)
+      {
+        echo "usr/local/bin/haproxy $root/usr/sbin/haproxy"
+        "$loader" --library-path "$libraries" --list "$root/usr/sbin/haproxy" | awk -v root="$root" '
+          $2 == "=>" { source = $3; path = source; sub(root "/usr", "", path); if ($1 ~ /^\//) path = $1; sub(/^\//, "", path); print path, source }'
+      } >"$folder/haproxy.files"
+      printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries" "$root/usr/sbin/haproxy" >"$folder/bin/haproxy-newer"
+      chmod +x "$folder/bin/haproxy-newer"
       ;;
     *)
       echo "newer-programs.sh: unknown program $program" >&2

@@ -17,7 +17,7 @@ export const dockerPlatform = section({
   engine: z.enum(['docker', 'podman'], { error: 'must be "docker" or "podman"' }).meta({ description: 'The program that reaches the engine.', default: 'docker' }).optional(),
   context: text('^[A-Za-z0-9][A-Za-z0-9_.+-]{0,254}$', 'the name of a context', { description: 'Context of docker, or connection of podman; default: the program\'s own choice.', examples: ['production'] }).optional(),
   router: section({
-    image: text('^[!-~]{1,255}$', 'a reference of an image', { description: 'Image with HAProxy 2.6 or later.', default: ROUTER_IMAGE, examples: ['haproxy:3.0-alpine'] }).optional(),
+    image: text('^[!-~]{1,255}$', 'a reference of an image', { description: 'Image with HAProxy 2.6 or later.', default: ROUTER_IMAGE, examples: ['haproxy:lts'] }).optional(),
     network: z.enum(['host', 'published'], { error: 'must be "host" or "published"' })
       .meta({ description: 'host: the router has the ports of the engine\'s machine. published: it has those that its container publishes, as Docker Desktop and engines without root need it.', default: 'host' }).optional(),
   }).meta({ description: 'The router of the engine, which all services there share.', examples: [{ network: 'published' }] }).optional(),

@@ -8,7 +8,7 @@ import { A, closeAll, freePort, route, service } from '../../routers/haproxy/hap
 import { until } from '../../shell/programs.spec-support.js';
 import { freeAddress, readSubnet } from './network.js';
 import { leavingName, NEXT_ROUTER, routerArguments } from './router-arguments.js';
-import { clientOf, IMAGE, loadRouterImage, occupy, ROUTER, routersOf, routeTo, startInstance, type Routers } from './router.spec-support.js';
+import { clientOf, IMAGE, loadOtherRouterImage, loadRouterImage, occupy, ROUTER, routersOf, routeTo, startInstance, type Routers } from './router.spec-support.js';
 
 const SOAK = process.env['NX_DEPLOY_SOAK'] === '1';
 /** What takes long, or is seen in other ways as well. */
@@ -21,10 +21,7 @@ describeWithEngine('another router in the place of one', (engine) => {
   let routers: Routers;
   beforeAll(async () => {
     await loadRouterImage(engine());
-    // Another image, with the same in it.
-    engine().docker(['create', '--name=other', IMAGE]);
-    engine().docker(['commit', '--change=LABEL other=1', 'other', OTHER]);
-    engine().docker(['rm', 'other']);
+    await loadOtherRouterImage(engine(), OTHER);
     routers = routersOf(engine());
   }, 180_000);
   afterEach(async () => {

@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseArchive } from '../../../../../tools/images/base-image.js';
+import { find } from '../../../../../tools/bench/programs.js';
 import type { TestEngine } from '../../../../../tools/images/engine.spec-support.js';
-import { makeHaproxyImage } from '../../../../../tools/images/haproxy-image.js';
+import { makeHaproxyImage, NEWER_HAPROXY } from '../../../../../tools/images/haproxy-image.js';
 import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
 import { NETWORK } from './network.js';
@@ -21,6 +22,24 @@ export async function loadRouterImage(engine: TestEngine, ...tags: readonly stri
   try {
     engine.docker(['load'], await baseArchive(await makeHaproxyImage(folder), IMAGE));
     for (const tag of tags) engine.docker(['tag', IMAGE, tag]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** One of a later line of HAProxy, as what is upgraded to mostly is; where that is missing, another image with the same in it. */
+export async function loadOtherRouterImage(engine: TestEngine, tag: string): Promise<void> {
+  if (find(NEWER_HAPROXY) === undefined) {
+    if (process.env['CI'] === 'true') throw new Error(`not installed: ${NEWER_HAPROXY} (tools/signing/newer-programs.sh)`);
+    process.stdout.write(`\nSKIPPED: an upgrade to a later line of HAProxy: not installed: ${NEWER_HAPROXY} (tools/signing/newer-programs.sh)\n`);
+    engine.docker(['create', '--name=other', IMAGE]);
+    engine.docker(['commit', '--change=LABEL other=1', 'other', tag]);
+    engine.docker(['rm', 'other']);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'nxd-image-'));
+  try {
+    engine.docker(['load'], await baseArchive(await makeHaproxyImage(folder, 'newer'), tag));
   } finally {
     rmSync(folder, { recursive: true });
   }

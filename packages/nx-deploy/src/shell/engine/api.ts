@@ -67,7 +67,7 @@ class DialAgent extends Agent {
       // Whoever waits for an answer has a timer.
       program.leave();
       connected(null, new Dialled(program));
-    }, (error: Error) => connected(error, new Duplex()));
+    }, (error: unknown) => connected(error instanceof Error ? error : new Error('not dialled'), new Duplex()));
   }
 }
 
