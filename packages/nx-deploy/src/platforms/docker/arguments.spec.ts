@@ -52,7 +52,7 @@ describe('the command line of an instance', () => {
 
   it('runs a release command in a container that is gone when it has ended, with the same limits', () => {
     const words = onceArguments({ key, release, network: 'nx-deploy' }, 'nx-deploy-once-x', [], ['node', 'migrate.js']);
-    expect(words.slice(0, 4)).toEqual(['run', '--rm', '--init', '--pull=never']);
+    expect(words.slice(0, 4)).toEqual(['create', '--rm', '--init', '--pull=never']);
     expect(words).toEqual(expect.arrayContaining(['--label=io.nx-deploy.role=once', '--cap-drop=ALL', '--memory=1024', '--read-only']));
     expect(words.slice(-3)).toEqual(['--entrypoint=node', imageTag(key, release.id), 'migrate.js']);
   });

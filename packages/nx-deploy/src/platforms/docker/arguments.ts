@@ -55,12 +55,12 @@ export function startArguments(order: InstanceOrder, environment: readonly strin
   ];
 }
 
-/** A container that runs once and is gone: a migration, say. */
+/** Makes a container that runs once and is gone: a migration, say. */
 export function onceArguments(order: Pick<InstanceOrder, 'key' | 'release' | 'network'>, name: string, environment: readonly string[], command: readonly string[]): readonly string[] {
   const { key, release, network } = order;
   const container = release.spec.container ?? CONTAINER_DEFAULTS;
   return [
-    'run', '--rm', '--init', '--pull=never', `--name=${name}`, ...labelArguments(key, 'once', { release: release.id }), `--network=${network}`,
+    'create', '--rm', '--init', '--pull=never', `--name=${name}`, ...labelArguments(key, 'once', { release: release.id }), `--network=${network}`,
     ...hardened(container), ...limited(release.spec.limits), '--log-driver=none', ...environment, ...imageAndCommand(imageTag(key, release.id), command),
   ];
 }

@@ -136,6 +136,11 @@ test.each([
   expect(JSON.stringify(parts)).not.toContain('--help');
 });
 
+test('a client that only names what failed is not taken for the reason', () => {
+  const { parts } = failedCall({ program: 'docker', engine: 'docker', what: 'x', said: 'Error response from daemon: network nowhere not found\nError: failed to start containers: api' });
+  expect(parts).toMatchObject({ why: 'Error response from daemon: network nowhere not found' });
+});
+
 test('what an engine says is one line of printable ASCII each', () => {
   const { parts } = failedCall({ program: 'docker', engine: 'docker', what: 'x', said: `no space left on device \u001b[31m\u00e4\n${'y'.repeat(400)}` });
   expect(parts.problems).toEqual(['no space left on device ?[31m?', `${'y'.repeat(300)}...`]);

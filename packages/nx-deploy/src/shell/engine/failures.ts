@@ -36,11 +36,13 @@ const KINDS: readonly Kind[] = [
   { code: 'ND-ARTIFACT-MISSING', says: /no such image|image not known|manifest (?:for .* )?(?:unknown|not found)|pull access denied|unable to find image|requested access to the resource is denied|error response from daemon: get "?https?:\/\/.*(?:no such host|refused|timeout|deadline)/i, why: 'the engine does not have the image and could not get it', next: 'build and push it, or load it into the engine (the target load-image does)' },
 ];
 
+/** Beside a line that says what went wrong. */
+const SAYS_NOTHING = /^See '.*--help'\.?$|^Error: failed to start containers: /;
 const LINES = 5;
 const LONGEST = 300;
 
 export function failedCall({ program, engine, what, said }: FailedCall): DeployError {
-  const lines = said.split('\n').map(plain).filter((line) => line !== '' && !/^See '.*--help'\.?$/.test(line)).slice(-LINES);
+  const lines = said.split('\n').map(plain).filter((line) => line !== '' && !SAYS_NOTHING.test(line)).slice(-LINES);
   const kind = KINDS.find(({ code, says }) => says.test(said) && !(code === 'ND-ENGINE-UNREACHABLE' && ANSWERED.test(said)));
   const { code, why, next } = kind ?? { code: 'ND-ENGINE-FAILED', why: lines.at(-1) ?? 'it says nothing', next: `run ${program} version as the same user: it shows whether the engine works` };
   return new DeployError(code, { what: `${program} could not ${what}`, where: engine, ...(kind === undefined || lines.length === 0 ? {} : { problems: lines }), why, next });
