@@ -111,6 +111,12 @@ test('an image that lacks a program is named as unfit, with the program', async 
   await expect(opening).rejects.toMatchObject({ code: 'ND-ENGINE-UNSUPPORTED', parts: { where: 'docker, context prod', why: 'it has no timeout' } });
 });
 
+test('what the engine says instead of a program is a complaint, also where it says so on standard output', async () => {
+  const said = 'OCI runtime exec failed: write /run/x: no space left on device: unknown';
+  const client = { name: 'docker', hold: () => hold(['/bin/sh', '-c', `echo '${said}'; echo beside >&2; exit 126`], {}) };
+  expect(await Keeper.open(client, [])).toEqual({ complaints: `${said}\nbeside` });
+});
+
 describe('a question', () => {
   it.each(['', '/etc/passwd', '../x', 'a/../b', 'a//b', 'a/', './a', '.a', '-n', 'a b', 'a\nb', 'a;b', '$(id)', '*', '\u00e4'])('never has a path like %j', async (path) => {
     expect(isPath(path)).toBe(false);

@@ -59,7 +59,8 @@ export class Keeper {
     if (said === 'ready') return new Keeper(held);
     await held.close(0);
     if (said === 'absent') return { absent: true };
-    if (said === undefined) return { complaints: (await held.ended).complaints };
+    // The engine itself says on standard output why it could not start a program.
+    if (said === undefined || !said.startsWith('unfit ')) return { complaints: [said ?? '', (await held.ended).complaints].join('\n').trim() };
     throw new DeployError('ND-ENGINE-UNSUPPORTED', {
       what: 'the image of the router cannot keep the state of services', where: client.name, why: `it has no ${said.replace(/^unfit /, '').replaceAll(/[^ -~]/g, '?').slice(0, 80)}`,
       next: 'name another image as router.image: the official haproxy images have what it takes',

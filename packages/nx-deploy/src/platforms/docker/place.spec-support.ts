@@ -25,14 +25,15 @@ export class DockerWorld implements Harness {
   private readonly images = new Map<string, Promise<ImageRef>>();
   private readonly sessions = new Map<string, DockerSession>();
 
-  private constructor(readonly folder: string, readonly engine: Engine, readonly variables: NodeJS.ProcessEnv) {}
+  private constructor(readonly folder: string, readonly engine: Engine, readonly variables: NodeJS.ProcessEnv, private readonly isOwnDisk: boolean) {}
 
-  /** Takes some seconds: an engine is started, and the images of router and Node are loaded. */
-  static async open(): Promise<DockerWorld> {
+  /** Takes some seconds: an engine is started, and the images of router and Node are loaded. `disk`: how much there is room for on its disk, as `mount` has it (`800m`). */
+  static async open({ disk }: { readonly disk?: string } = {}): Promise<DockerWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
+    if (disk !== undefined) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${disk}`, 'tmpfs', folder]);
     const engine = await startEngine(join(folder, 'e'));
     try {
-      const world = new DockerWorld(folder, engine, { ...process.env, DOCKER_HOST: engine.host, DOCKER_CONTEXT: undefined, DOCKER_CONFIG: folder, HOME: folder });
+      const world = new DockerWorld(folder, engine, { ...process.env, DOCKER_HOST: engine.host, DOCKER_CONTEXT: undefined, DOCKER_CONFIG: folder, HOME: folder }, disk !== undefined);
       const { base, remove } = await baseImageForTests();
       world.docker(['load'], await baseArchive(base, BASE));
       remove();
@@ -40,6 +41,7 @@ export class DockerWorld implements Harness {
       return world;
     } catch (error) {
       await engine.stop();
+      if (disk !== undefined) execFileSync('umount', [folder]);
       throw error;
     }
   }
@@ -96,6 +98,7 @@ export class DockerWorld implements Harness {
   async close(): Promise<void> {
     await this.reconnect();
     await this.engine.stop();
+    if (this.isOwnDisk) execFileSync('umount', [this.folder]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -1,5 +1,8 @@
 /** What goes wrong on an engine: each time one clear error or a repair, nothing foreign is touched, and what serves goes on. */
+import { execFileSync } from 'node:child_process';
+import { rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lackOfEngine } from '../../../../../tools/images/engine.js';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
@@ -184,6 +187,39 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     expect(Object.values(await again.platform.list())).toMatchObject([{ processes: { web: { running: 2, ready: 2 } }, weight: 100 }]);
     expect((await answer(await other.url())).status).toBe(200);
     expect(await again.platform.state.ledger.verify()).toMatchObject({ ok: true });
+  });
+
+  half(0)('a full disk of the engine stops a deploy by its name; what serves goes on, and with room again the deploy is done', async () => {
+    const small = await DockerWorld.open({ disk: '900m' });
+    try {
+      const service = await small.service('trouble', 'full', 'test');
+      const good = await service.deploy(STEADY);
+      await small.image({ fixture: 'steady', version: '2' });
+      const ballast = join(small.folder, 'ballast');
+      const fill = (): void => {
+        const { bavail, bsize } = statfsSync(small.folder);
+        execFileSync('fallocate', ['--length', String((bavail - 1) * bsize), ballast]);
+      };
+      const load = await startLoad({ url: await service.url(), rate: 50, mix: { get: 60, fresh: 40 } });
+      fill();
+      // The state cannot be read, or the lock not be taken.
+      const early = await service.deploy({ ...STEADY, version: '2' }).then(({ error }) => error, (error: unknown) => error);
+      expect(early).toMatchObject({ code: 'ND-DISK-FULL' });
+      rmSync(ballast);
+      // Now it gets full while the deploy is under way.
+      const full = await service.deploy({ ...STEADY, version: '2', watch: (event) => { if (event.type === 'plan') fill(); } });
+      expect(['restored', 'not-restored', 'refused']).toContain(full.outcome);
+      expect(full.error).toMatchObject({ code: 'ND-DISK-FULL' });
+      rmSync(ballast);
+      await small.reconnect();
+      const again = await small.service('trouble', 'full', 'test');
+      expect((await answer(await again.url())).release).toBe(good.release);
+      expect(await again.deploy({ ...STEADY, version: '2' })).toMatchObject({ outcome: 'done' });
+      expect(await load.stop()).toMatchObject({ failures: 0, firstFailures: [] });
+      expect(await again.platform.state.ledger.verify()).toMatchObject({ ok: true });
+    } finally {
+      await small.close();
+    }
   });
 
   half(1)('two engines are two worlds', async () => {

@@ -37,7 +37,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** Beside a line that says what went wrong. */
-const SAYS_NOTHING = /^See '.*--help'\.?$|^Error: failed to start containers: /;
+const SAYS_NOTHING = /^See '.*--help'\.?$|^Run '.*--help' for more information$|^Error: failed to start containers: /;
 const LINES = 5;
 const LONGEST = 300;
 
