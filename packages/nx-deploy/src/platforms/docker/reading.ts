@@ -4,8 +4,9 @@ import type { Ms } from '../../model/index.js';
 import type { ServiceKey } from '../../releases/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { Keeper, KeeperGone, keeperArguments, type Answer, type Question } from './keeper.js';
-import { labelArguments, LABELS, ROUTER_CONTAINER, roleArgument, STATE_VOLUME } from './labels.js';
+import { labelArguments, LABELS, ROUTER_CONTAINER, STATE_VOLUME } from './labels.js';
 import { keepingArguments } from './lock.js';
+import { createVolume } from './volumes.js';
 
 export interface ReadingOptions {
   readonly client: EngineClient;
@@ -77,7 +78,7 @@ export class ReadingKeeper {
       if (opened instanceof Keeper) return opened;
     }
     if (!make && !await this.exists()) return undefined;
-    if (make) await createVolume(client, volume);
+    if (make) await createVolume(client, volume, 'state');
     const opened = await Keeper.open(client, ['run', '--rm', '--interactive', ...labelArguments(key, 'keeper'), ...keepingArguments(volume), image, ...keeperArguments(SILENCE)]);
     if (opened instanceof Keeper) return opened;
     throw this.failure('start a container that reads the state of the service', 'complaints' in opened ? opened.complaints : 'it has no folder of it');
@@ -98,14 +99,4 @@ export class ReadingKeeper {
   private failure(what: string, said: string): DeployError {
     return this.options.client.failure(what, said);
   }
-}
-
-/** Nothing happens where it is there. */
-export async function createVolume(client: EngineClient, volume = STATE_VOLUME): Promise<void> {
-  const what = 'make the volume of the state';
-  const [found] = await client.objects.inspect(what, 'volume', [volume]);
-  if (found !== undefined) return;
-  const { exitCode, complaints } = await client.call(what, ['volume', 'create', roleArgument('state'), volume]);
-  // Another command may have been quicker, which podman takes for a failure.
-  if (exitCode !== 0 && !/already exists/i.test(complaints)) throw client.failure(what, complaints);
 }

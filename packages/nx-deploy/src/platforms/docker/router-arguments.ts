@@ -65,10 +65,6 @@ export function besideArguments(image: string): readonly string[] {
   return ['run', '--rm', '--interactive', '--pull=never', `--label=${LABELS.role}=router-setup`, '--network=none', '--log-driver=none', ...RIGHTS, ...VOLUMES, '--entrypoint=', image];
 }
 
-export function volumeArguments(volume: string): readonly string[] {
-  return ['volume', 'create', `--label=${LABELS.role}=${volume === STATE_VOLUME ? 'state' : 'router'}`, volume];
-}
-
 function publishArgument({ address, port }: Publication): string {
   return `--publish=${address.includes(':') ? `[${address}]` : address}:${port}:${port}`;
 }

@@ -5,13 +5,15 @@ import { asDeployError, DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
+import { STATE_VOLUME } from './labels.js';
 import { ensureNetwork } from './network.js';
-import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, volumeArguments, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
+import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
-import { lookAtRouter, lookAtRouters, type RouterFacts } from './router-look.js';
+import { lookAtRouter, lookAtRouters, shortName, type RouterFacts } from './router-look.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
 import { RouterSession } from './router-session.js';
 import { complain, foreign } from './router-trouble.js';
+import { createVolume } from './volumes.js';
 import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock, type Beside } from './router-upgrade.js';
 
 export interface RouterContainerOptions {
@@ -109,7 +111,7 @@ export class RouterContainer {
     const newest = await newestImage(client, image);
     const notes = (await this.ensure(restore)).filter((note) => note !== this.otherImage);
     const facts = await lookAtRouter(client);
-    if (facts === undefined || (facts.imageId === newest && facts.image === image)) return notes;
+    if (facts === undefined || (facts.imageId === newest && facts.image === shortName(image))) return notes;
     await this.replace({ image });
     const gone = await waitForLeaving(client, limit);
     return [...notes, `the router runs ${image} now`, ...(gone ? [] : ['the old router still finishes requests; what is left of it is removed later'])];
@@ -186,7 +188,7 @@ export class RouterContainer {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
     await ensureNetwork(client, image);
-    await Promise.all(VOLUME_NAMES.map((volume) => client.ask('make a volume', volumeArguments(volume))));
+    await Promise.all(VOLUME_NAMES.map((volume) => createVolume(client, volume, volume === STATE_VOLUME ? 'state' : 'router')));
     await withRouterLock(client, image, LOCK, async (run) => {
       // Another command was quicker.
       if (await lookAtRouter(client) !== undefined) return;
@@ -245,7 +247,7 @@ export class RouterContainer {
 
   private differences({ image, network }: RouterFacts): readonly string[] {
     return [
-      ...(image === this.options.image ? [] : [this.otherImage]),
+      ...(image === shortName(this.options.image) ? [] : [this.otherImage]),
       ...(network === this.options.network ? [] : [`the router was made for the network mode ${network}, and this environment asks for ${this.options.network}: it stays as it is until its container is removed`]),
     ];
   }

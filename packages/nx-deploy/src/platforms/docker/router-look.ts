@@ -11,7 +11,7 @@ export interface RouterFacts {
   readonly status: string;
   /** ISO time, as the engine writes it. */
   readonly startedAt: string;
-  /** The reference that it was made from. */
+  /** The reference that it was made from, as {@link shortName} has it. */
   readonly image: string;
   readonly imageId: string;
   readonly network: RouterMode;
@@ -54,11 +54,16 @@ interface Inspected {
   readonly HostConfig?: { readonly PortBindings?: Readonly<Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[] | null>> | null };
 }
 
+/** podman has the whole name of an image, where docker has what its user wrote. */
+export function shortName(image: string): string {
+  return image.replace(/^(?:localhost\/|docker\.io\/(?:library\/)?)/, '');
+}
+
 function routerOf({ Id, Name, Image, State, Config, ImageName, HostConfig }: Inspected): RouterFacts {
   const labels = Config.Labels ?? {};
   const ports = Object.values(HostConfig?.PortBindings ?? {}).flatMap((bindings) => (bindings ?? []).map(({ HostIp = '', HostPort = '' }) => ({ address: HostIp === '' ? '0.0.0.0' : HostIp, port: Number(HostPort) })));
   return {
-    name: Name.replace(/^\//, ''), id: Id, imageId: Image, status: State.Status, startedAt: State.StartedAt ?? '', image: Config.Image ?? ImageName ?? '', ports,
+    name: Name.replace(/^\//, ''), id: Id, imageId: Image, status: State.Status, startedAt: State.StartedAt ?? '', image: shortName(Config.Image ?? ImageName ?? ''), ports,
     network: labels[MODE_LABEL] === 'published' ? 'published' : 'host', foreign: labels[LABELS.role] !== 'router',
   };
 }

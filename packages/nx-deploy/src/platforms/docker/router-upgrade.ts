@@ -21,15 +21,27 @@ export interface Upgrade {
 }
 
 /**
- * Under the lock of the router. Rejects with ND-ROUTER-FAILED, with the old router as it was, when the new image does not take its configuration, and with
- * ND-PORT-TAKEN when a port cannot be published.
+ * Under the lock of the router. Rejects, with the old router as it was, with ND-ROUTER-FAILED when the new image does not take its configuration, with
+ * ND-PORT-TAKEN when a port cannot be published, and with ND-ENGINE-UNSUPPORTED when the engine could not let the old one go.
  */
 export async function replaceRouter(upgrade: Upgrade, run: Beside): Promise<void> {
   const { client, start } = upgrade;
+  await checkEngine(client);
   await checkFile(client, start.image, run);
   const { old } = await lookAtRouters(client);
   if (old?.network === 'host' && old.status === 'running' && start.network === 'host') await beside(upgrade);
   else await afterwards(upgrade, old);
+}
+
+/** One that has to stay as it is would be started again by its engine as soon as it has ended. */
+async function checkEngine(client: EngineClient): Promise<void> {
+  if (client.program !== 'podman') return;
+  const help = await client.ask('say what it can', ['update', '--help']);
+  if (/--restart\b/.test(help)) return;
+  throw new DeployError('ND-ENGINE-UNSUPPORTED', {
+    what: 'the router cannot be replaced', where: client.name, why: 'this podman cannot change whether a container is started again (update --restart)',
+    next: `update podman; or, with an interruption of about a second: podman rm --force ${ROUTER}, then deploy, which makes it anew`,
+  });
 }
 
 /** Both at once. */

@@ -5,7 +5,8 @@ import { engineFiles, type KeeperAccess } from './files.js';
 import { KeeperGone, type Answer, type Keeper, type Question } from './keeper.js';
 import { STATE_VOLUME } from './labels.js';
 import { dockerLock } from './lock.js';
-import { createVolume, ReadingKeeper } from './reading.js';
+import { ReadingKeeper } from './reading.js';
+import { createVolume } from './volumes.js';
 
 export interface DockerStateOptions {
   readonly client: EngineClient;
@@ -52,7 +53,7 @@ export function openDockerState({ client, key, image, volume = STATE_VOLUME, wri
   };
   const acquire = async (holder: LockHolder): Promise<Lease> => {
     // The client would make it too, but without its label.
-    if (!reading.found) await createVolume(client, volume);
+    if (!reading.found) await createVolume(client, volume, 'state');
     const { keeper, lease } = await lock.hold(holder);
     reading.found = true;
     held.add(keeper);

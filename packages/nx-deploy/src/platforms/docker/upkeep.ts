@@ -4,6 +4,7 @@ import type { Upkeep } from '../platform.js';
 import { isUp } from './containers.js';
 import { RECORD, readRecord } from './record.js';
 import type { Restore } from './router-container.js';
+import { shortName } from './router-look.js';
 import type { DockerService } from './service.js';
 
 export interface UpkeepMeans {
@@ -42,7 +43,7 @@ export function dockerUpkeep(service: DockerService, { key, restore }: UpkeepMea
 /** A deploy leaves the router of everybody's services alone; whoever repairs wants what deploy.json says. */
 async function upgraded({ parts: { router, target } }: DockerService, restore: Restore): Promise<readonly string[]> {
   const { image } = await router.look();
-  return image === undefined || image === target.place.router.image ? [] : router.upgrade(restore);
+  return image === undefined || image === shortName(target.place.router.image) ? [] : router.upgrade(restore);
 }
 
 /** What the router has and the record lacks would be lost with the router. */

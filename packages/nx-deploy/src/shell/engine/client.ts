@@ -46,12 +46,14 @@ const PIPE_GRACE: Ms = 500;
 export class EngineClient {
   /** For messages: `docker, context prod`. */
   readonly name: string;
+  readonly program: EngineOptions['program'];
   readonly objects: EngineObjects;
   private readonly env: Readonly<Record<string, string>>;
   private readonly prefix: readonly string[];
 
   constructor(private readonly options: EngineOptions) {
     const { program, context, variables } = options;
+    this.program = program;
     // A context that is named wins over both, as it does on the command line.
     const { DOCKER_HOST: host, DOCKER_CONTEXT: chosen, ...rest } = pick(variables, CLIENT_VARIABLES);
     this.env = { ...baseEnvironment(variables), ...rest, ...(context !== undefined || host === undefined ? {} : { DOCKER_HOST: host }), ...(context !== undefined || chosen === undefined ? {} : { DOCKER_CONTEXT: chosen }) };
