@@ -50,6 +50,8 @@ export async function makeImage(folder: string, platforms: readonly string[], fi
           os, architecture, ...(variant === undefined ? {} : { variant }),
           config,
           rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+          // podman builds on no image without.
+          history: layers.map(() => ({ created_by: 'programs of this machine' })),
         },
         layers,
       };

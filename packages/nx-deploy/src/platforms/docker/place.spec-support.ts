@@ -1,5 +1,5 @@
 /** An engine of its own, with images of fixture services, and the docker platform on it. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -25,29 +25,48 @@ export class DockerWorld implements Harness {
   private readonly images = new Map<string, Promise<ImageRef>>();
   private readonly sessions = new Map<string, DockerSession>();
 
-  private constructor(readonly folder: string, readonly engine: Engine, readonly variables: NodeJS.ProcessEnv, private readonly isOwnDisk: boolean) {}
+  private constructor(readonly folder: string, readonly engine: Engine, readonly variables: NodeJS.ProcessEnv, private readonly isOwnDisk: boolean, private readonly program: DockerPlace['program'] = 'docker') {}
+
+  /** The same with podman, which keeps all that it has in the folder. */
+  static async openPodman(): Promise<DockerWorld> {
+    const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
+    const variables = { PATH: process.env['PATH'], HOME: folder, CONTAINERS_CONF: join(folder, 'containers.conf'), CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf') };
+    const ask = (args: readonly string[]): void => { execFileSync('podman', [...args], { env: variables, stdio: 'pipe' }); };
+    // Its own limits and runtime want more than every machine gives: a right to raise limits, control groups of one kind.
+    writeFileSync(variables.CONTAINERS_CONF, `[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=8192:8192"]\n[network]\nnetwork_config_dir = "${folder}/networks"\n[engine]\nruntime = "runc"\n`);
+    writeFileSync(variables.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/graph"\nrunroot = "${folder}/run"\n`);
+    const stop = (): Promise<void> => {
+      ask(['rm', '--all', '--force', '--time=0']);
+      ask(['network', 'prune', '--force']);
+      return Promise.resolve();
+    };
+    return DockerWorld.filled(new DockerWorld(folder, { host: 'podman', stop }, variables, false, 'podman'));
+  }
 
   /** Takes some seconds: an engine is started, and the images of router and Node are loaded. `disk`: how much there is room for on its disk, as `mount` has it (`800m`). */
   static async open({ disk }: { readonly disk?: string } = {}): Promise<DockerWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'nxd-'));
     if (disk !== undefined) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${disk}`, 'tmpfs', folder]);
     const engine = await startEngine(join(folder, 'e'));
+    const world = new DockerWorld(folder, engine, { ...process.env, DOCKER_HOST: engine.host, DOCKER_CONTEXT: undefined, DOCKER_CONFIG: folder, HOME: folder }, disk !== undefined);
+    return DockerWorld.filled(world);
+  }
+
+  private static async filled(world: DockerWorld): Promise<DockerWorld> {
     try {
-      const world = new DockerWorld(folder, engine, { ...process.env, DOCKER_HOST: engine.host, DOCKER_CONTEXT: undefined, DOCKER_CONFIG: folder, HOME: folder }, disk !== undefined);
       const { base, remove } = await baseImageForTests();
       world.docker(['load'], await baseArchive(base, BASE));
       remove();
-      world.docker(['load'], await baseArchive(await makeHaproxyImage(join(folder, 'haproxy')), ROUTER_IMAGE));
+      world.docker(['load'], await baseArchive(await makeHaproxyImage(join(world.folder, 'haproxy')), ROUTER_IMAGE));
       return world;
     } catch (error) {
-      await engine.stop();
-      if (disk !== undefined) execFileSync('umount', [folder]);
+      await world.close();
       throw error;
     }
   }
 
   docker(args: readonly string[], input?: Buffer): string {
-    return execFileSync(dockerClient().file, [...args], { env: this.variables, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    return execFileSync(this.program === 'docker' ? dockerClient().file : this.program, [...args], { env: this.variables, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   }
 
   /** What the engine keeps in volumes. */
@@ -64,7 +83,7 @@ export class DockerWorld implements Harness {
   }
 
   place(): DockerPlace {
-    return { program: 'docker', router: { image: ROUTER_IMAGE, network: 'host' } };
+    return { program: this.program, router: { image: ROUTER_IMAGE, network: 'host' } };
   }
 
   target(workspace: string, service: string, environment: string, more: Partial<DockerTarget> = {}): DockerTarget {
@@ -107,7 +126,8 @@ export class DockerWorld implements Harness {
     await cp(join(FIXTURES, fixture), folder, { recursive: true });
     await writeFile(join(folder, 'version.txt'), version);
     await writeFile(join(folder, 'Dockerfile'), `FROM ${BASE}\nWORKDIR /app\nCOPY . .\nUSER 1000\nEXPOSE ${PORT}\nCMD ["node", "main.js"]\n`);
-    const id = this.docker(['build', '--quiet', folder]).trim();
+    // podman leaves the kind of the digest out.
+    const id = this.docker(['build', '--quiet', folder]).trim().replace(/^(?:sha256:)?/, 'sha256:');
     await rm(folder, { recursive: true, force: true });
     return { type: 'image', digest: id, config: id, platform: 'linux/amd64', bytes: 1_000 };
   }

@@ -222,6 +222,31 @@ describeUnless(lackOfEngine(), 'trouble on an engine', () => {
     }
   });
 
+  half(1)('where ports are published no request fails either, but when a service needs another port: then there is a gap that is told', async () => {
+    const apart = await DockerWorld.open();
+    try {
+      const place = { place: { ...apart.place(), router: { image: 'haproxy:spec', network: 'published' as const } } };
+      const service = await apart.service('trouble', 'published', 'test', place);
+      const first = await service.deploy({ ...STEADY, instances: 2 });
+      expect(first).toMatchObject({ outcome: 'done' });
+      const url = await service.url();
+      const load = await startLoad({ url, rate: 50, mix: { get: 60, fresh: 30, post: 10 } });
+      expect(await service.deploy({ ...STEADY, instances: 2, version: '2' })).toMatchObject({ outcome: 'done' });
+      expect(await service.rollback()).toMatchObject({ outcome: 'done', release: first.release });
+      expect(await load.stop()).toMatchObject({ failures: 0, firstFailures: [] });
+      const during = await startLoad({ url, rate: 50, mix: { get: 60, fresh: 40 } });
+      const beside = await apart.service('trouble', 'published-beside', 'test', place);
+      expect(await beside.deploy(STEADY)).toMatchObject({ outcome: 'done' });
+      await sleep(500);
+      const report = await during.stop();
+      process.stdout.write(`published ports, a service more: ${report.failures} of ${report.sent} failed, longest gap ${Math.round(report.longestGapMs)} ms\n`);
+      expect(report.longestGapMs).toBeLessThan(5_000);
+      expect([(await answer(url)).release, (await answer(await beside.url())).status]).toEqual([first.release, 200]);
+    } finally {
+      await apart.close();
+    }
+  });
+
   half(1)('two engines are two worlds', async () => {
     const second = await DockerWorld.open();
     try {
