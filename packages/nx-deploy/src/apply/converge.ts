@@ -1,8 +1,8 @@
 import { DeployError } from '../errors.js';
-import type { Desired, Observed, ReleaseId } from '../model/index.js';
+import { least, type Desired, type Observed, type ReleaseId } from '../model/index.js';
 import type { Readiness } from '../platforms/platform.js';
 import {
-  growth, isUnready, processesText, sameWeights, servable, shortfalls, shrinkage, strands, weightsFor, weightsWithout, type Weights,
+  exclusiveOf, growth, isUnready, processesText, runningOf, sameWeights, servable, shortfalls, shrinkage, strands, weightsFor, weightsWithout, without, type Weights,
 } from './difference.js';
 import type { Hands } from './hands.js';
 
@@ -28,7 +28,7 @@ export async function converge(hands: Hands, goal: Goal): Promise<void> {
   const before = await hands.observe();
   await stage(hands, goal, before);
   const room = goal.together ? before : await makeRoom(hands, goal, before);
-  const grown = await grow(hands, goal, room);
+  const grown = await grow(hands, goal, await giveWay(hands, goal, room));
   const waited = await awaitReady(hands, goal, room, grown);
   const routed = await route(hands, goal, waited ? await hands.observe() : room);
   const kept = await keep(hands, goal, routed);
@@ -52,6 +52,21 @@ async function makeRoom(hands: Hands, { target }: Goal, observed: Observed): Pro
   const weights = weightsWithout(leavers, observed);
   if (!sameWeights(weights, observed)) await routeTo(hands, weights);
   return scaleDown(hands, target, sameWeights(weights, observed) ? observed : await hands.observe());
+}
+
+/** What may not run in two releases at once ends in the others before it starts in one. */
+async function giveWay(hands: Hands, goal: Goal, observed: Observed): Promise<Observed> {
+  const { platform, perform, releases, emit } = hands;
+  const coming = growing(goal, observed).flatMap((id) => exclusiveOf(releases.get(id)).filter((name) => least(goal.target[id]?.processes[name]) > runningOf(observed[id], name)).map((name) => ({ id, name })));
+  const ends = Object.entries(observed).flatMap(([id, have]) => {
+    const names = coming.filter((each) => each.id !== id && runningOf(have, each.name) > 0).map(({ name }) => name);
+    return names.length === 0 ? [] : [{ id, processes: without(have, names) }];
+  });
+  for (const { id, processes } of ends) {
+    emit({ type: 'waiting', release: id, for: `processes that run in one release alone to stop (${processesText(processes)})` });
+    await perform({ kind: 'scale', key: `${id} ${processesText(processes)}` }, () => platform.scale(id, processes));
+  }
+  return ends.length === 0 ? observed : hands.observe();
 }
 
 async function grow({ platform, perform }: Hands, goal: Goal, observed: Observed): Promise<readonly ReleaseId[]> {

@@ -1,7 +1,7 @@
 /** What a platform still has to do to reach a fleet: pure arithmetic on what is wanted and what is observed. */
 import {
   least, satisfies, shares, WEB,
-  type Desired, type Observed, type ObservedRelease, type Processes, type ReleaseId, type Scale,
+  type Desired, type Observed, type ObservedRelease, type Processes, type Release, type ReleaseId, type Scale,
 } from '../model/index.js';
 
 export type Weights = Readonly<Record<ReleaseId, number>>;
@@ -28,6 +28,16 @@ export function isUnready(have: ObservedRelease | undefined): boolean {
 
 export function readyWeb(have: ObservedRelease | undefined): number {
   return have?.processes[WEB]?.ready ?? 0;
+}
+
+/** Names of the processes that run in one release at a time. */
+export function exclusiveOf(release: Pick<Release, 'spec'> | undefined): readonly string[] {
+  return Object.entries(release?.spec.processes ?? {}).flatMap(([name, { exclusive }]) => (exclusive === true ? [name] : []));
+}
+
+/** As it runs, but for some processes. */
+export function without(have: ObservedRelease, names: readonly string[]): Processes {
+  return Object.fromEntries(processNames({}, have).map((name) => [name, { fixed: names.includes(name) ? 0 : runningOf(have, name) }]));
 }
 
 /** The share of every release that is wanted or observed. */
@@ -88,7 +98,7 @@ function processNames(wanted: Processes, have: ObservedRelease | undefined): rea
   return [...new Set([...Object.keys(wanted), ...Object.keys(have?.processes ?? {})])];
 }
 
-function runningOf(have: ObservedRelease | undefined, name: string): number {
+export function runningOf(have: ObservedRelease | undefined, name: string): number {
   return have?.processes[name]?.running ?? 0;
 }
 

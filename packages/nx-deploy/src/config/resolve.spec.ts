@@ -74,19 +74,25 @@ describe('one environment', () => {
 
   it('joins processes by name', () => {
     const { processes } = resolved({
-      file: { command: ['node', '--enable-source-maps', 'main.js'], processes: { worker: { command: ['node', 'w.js'] }, clock: { command: ['node', 'c.js'], early: true } } },
+      file: { command: ['node', '--enable-source-maps', 'main.js'], processes: { worker: { command: ['node', 'w.js'] }, clock: { command: ['node', 'c.js'], early: true }, jobs: { command: ['cron'], exclusive: true } } },
       staging: { instances: 2, processes: { worker: { instances: 3 } } },
     });
     expect(processes).toEqual({
       web: { scale: { fixed: 2 }, spec: { command: ['node', '--enable-source-maps', 'main.js'] } },
       worker: { scale: { fixed: 3 }, spec: { command: ['node', 'w.js'] } },
       clock: { scale: { fixed: 1 }, spec: { command: ['node', 'c.js'], early: true } },
+      jobs: { scale: { fixed: 1 }, spec: { command: ['cron'], exclusive: true } },
     });
   });
 
   it('refuses a process without a command, and says where', () => {
     expect(failure({ staging: { processes: { worker: { instances: 3 } } } }).problems).toEqual([expect.stringMatching(/^environments\.staging\.processes\.worker \(1:\d+\): must have a "command"/)]);
     expect(failure({ file: { processes: { worker: {} } } }).problems).toEqual([expect.stringMatching(/^processes\.worker /)]);
+  });
+
+  it('refuses a process that is to start early and to run in one release at a time', () => {
+    expect(failure({ file: { processes: { jobs: { command: ['cron'], exclusive: true } } }, staging: { processes: { jobs: { early: true } } } }).problems).toEqual([expect.stringMatching(/^processes\.jobs .*cannot be "early" and "exclusive"/)]);
+    expect(resolved({ file: { processes: { jobs: { command: ['cron'], exclusive: true } } }, staging: { processes: { jobs: { exclusive: false } } } }).processes['jobs']).toEqual({ scale: { fixed: 1 }, spec: { command: ['cron'] } });
   });
 
   it('ignores a web process among the defaults of the workspace', () => {

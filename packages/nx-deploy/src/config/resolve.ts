@@ -150,8 +150,10 @@ function processesOf(layers: Layers, environment: string, platform: ResolvedEnvi
     if (name === WEB) continue;
     const given = Object.assign({}, ...levels.map((level) => (level !== undefined && Object.hasOwn(level, name) ? level[name] : {}))) as NonNullable<Defaults['processes']>[string];
     const declared = layers.file.processes !== undefined && Object.hasOwn(layers.file.processes, name);
-    if (given.command === undefined) complain([...(declared ? [] : ['environments', environment]), 'processes', name], 'must have a "command", here or at the top');
-    result[name] = { scale: { fixed: given.instances ?? 1 }, spec: { command: given.command ?? [], ...(given.early === undefined ? {} : { early: given.early }) } };
+    const where = [...(declared ? [] : ['environments', environment]), 'processes', name];
+    if (given.command === undefined) complain(where, 'must have a "command", here or at the top');
+    if (given.early === true && given.exclusive === true) complain(where, 'cannot be "early" and "exclusive": an early one runs in two releases at once');
+    result[name] = { scale: { fixed: given.instances ?? 1 }, spec: { command: given.command ?? [], ...(given.early === undefined ? {} : { early: given.early }), ...(given.exclusive === true ? { exclusive: true } : {}) } };
   }
   return result;
 }

@@ -26,7 +26,7 @@ const GOOD: readonly object[] = [
   { ...base, artifact: { type: 'package', path: '../dist', bundle: true, assets: ['public/**'], templates: ['a.template'], scripts: [], docs: ['*.md'], tests: ['smoke/*'], exclude: ['**/*.map'], requires: { node: '>=20', services: [{ name: 'postgres' }] }, api: { document: 'openapi.yaml', previous: '{workspaceRoot}/x.tar.gz' }, smoke: { env: { A: '' }, timeout: '1m' } }, verify: { mode: 'warn', keys: ['{workspaceRoot}/a.pub'], identities: ['https://ci'], provenance: true, requireSbom: true } },
   { ...base, artifact: { type: 'package', smoke: false }, environments: { a: { verify: { mode: 'off' } } } },
   { ...base, hooks: { preDeploy: [['node', 'x.js'], { run: ['node', 'y.js'], env: ['DATABASE_URL'], timeout: '1m' }] } },
-  { ...base, processes: { worker: { command: ['node', 'w.js'], instances: 0, early: true } } },
+  { ...base, processes: { worker: { command: ['node', 'w.js'], instances: 0, early: true }, clock: { command: ['node', 'c.js'], exclusive: true } } },
   { ...base, environments: { a: { platform: { type: 'local' }, strategy: { type: 'rolling', batch: 50 }, listen: { host: 'api.test' } }, b: { strategy: 'recreate', listen: 80, limits: { memory: '1.5GiB' } } } },
   { ...base, after: ['api', '@shop/web'] },
   { ...base, artifact: { type: 'image' }, container: { readOnly: false, user: '1000:node', capabilities: ['CAP_CHOWN'], mounts: [{ source: 'a', target: '/a' }, { source: '/b', target: '/b', readOnly: true }], tmpfs: [], networks: ['x'], hosts: { a: '::1', b: 'host-gateway' }, restart: 'no', log: { driver: 'journald', options: { tag: 'x' } }, release: { command: ['x'], timeout: '1m' } }, limits: { cpu: 0.5, pids: 10 }, environments: { a: { platform: 'docker', listen: 80 } } },

@@ -74,6 +74,7 @@ const processes = z.record(name({ description: 'Name of the process.' }), sectio
   command: argv({ description: 'The command as a list of words, run in the artifact folder.', examples: [['node', 'worker.js']] }).optional(),
   instances: whole(0, 1000, { description: 'How many run.', default: 1 }).optional(),
   early: z.boolean({ error: 'must be true or false' }).meta({ description: 'Start with the first instances of a release instead of at its switch.', default: false }).optional(),
+  exclusive: z.boolean({ error: 'must be true or false' }).meta({ description: 'Never run in two releases at once: the one of the release before ends first, as a scheduler of jobs wants it. Not together with early.', default: false }).optional(),
 }), { error: 'must be an object of processes by name' })
   .meta({ description: 'Processes beside web, which gets the traffic and is set by "command" and "instances".', examples: [{ worker: { command: ['node', 'worker.js'], instances: 2 } }] });
 

@@ -94,6 +94,8 @@ export interface ProcessSpec {
   readonly command: readonly string[];
   /** Workers start at the switch unless this is set. */
   readonly early?: boolean;
+  /** Never runs in two releases at once: that of the release before ends first. Not together with `early`. */
+  readonly exclusive?: boolean;
 }
 
 /** Everything that decides how an instance runs, except its artifact and its configuration. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lackOfEngine } from '../../../../../tools/images/engine.js';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
+import type { StrategyOptions } from '../../config/resolved.js';
 import type { ChangeResult } from '../../engine/request.js';
 import { runChange } from '../../engine/change.js';
 import type { ContainerSpec, DeployEvent, ProcessSpec, RunSpec } from '../../model/index.js';
@@ -24,6 +25,7 @@ interface Order {
   readonly values?: Readonly<Record<string, string>>;
   readonly secrets?: readonly string[];
   readonly version?: string;
+  readonly strategy?: StrategyOptions;
   readonly signal?: AbortSignal;
   readonly emit?: (event: DeployEvent) => void;
 }
@@ -43,7 +45,7 @@ describeUnless(lackOfEngine(), 'containers of a service', () => {
   });
   const mount = { source: '', target: '/shared', readOnly: false };
 
-  async function deploy(service: string, { container = {}, processes = {}, counts = {}, limits = {}, values = {}, secrets = [], version = '1', signal, emit = () => undefined }: Order = {}): Promise<ChangeResult> {
+  async function deploy(service: string, { container = {}, processes = {}, counts = {}, limits = {}, values = {}, secrets = [], version = '1', strategy = { type: 'rolling', batch: 100 }, signal, emit = () => undefined }: Order = {}): Promise<ChangeResult> {
     const session = await openDocker(world.target('containers', service, 'test'), 'change');
     const spec: RunSpec = {
       processes: { web: { command: [] }, ...processes }, cwd: '.', port: 3_000, health: { path: '/health', timeout: 30_000, interval: 50, passes: 1 }, drain: 5_000, stopTimeout: 2_000, limits,
@@ -53,7 +55,7 @@ describeUnless(lackOfEngine(), 'containers of a service', () => {
       return await runChange({
         platform: session.platform, emit, signal: signal ?? new AbortController().signal,
         request: {
-          run: `run-${Date.now().toString(36)}-${version}`, actor: { user: 'tester', host: 'here', pid: process.pid }, service, environment: 'test', strategy: { type: 'rolling', batch: 100 }, hooks: { before: [], after: [] },
+          run: `run-${Date.now().toString(36)}-${version}`, actor: { user: 'tester', host: 'here', pid: process.pid }, service, environment: 'test', strategy, hooks: { before: [], after: [] },
           deadline: 120_000, keep: 5, dryRun: false,
           change: { action: 'deploy', deployable: { artifact: await world.image({ fixture: 'steady', version }), config: { values, secrets: [...secrets] }, spec }, processes: { web: { fixed: 1 }, ...Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, { fixed: count }])) } },
         },
@@ -104,6 +106,30 @@ describeUnless(lackOfEngine(), 'containers of a service', () => {
     expect(after.every((name) => name.includes(two.release ?? '?'))).toBe(true);
     expect(await deploy('workers', { ...order, version: '2', counts: { worker: 1 } })).toMatchObject({ outcome: 'done' });
     expect(containers('workers', 'worker')).toHaveLength(1);
+  });
+
+  it('of scheduled jobs are one at any time: the one of the release before has ended when the next one starts', async () => {
+    const file = join(shared, 'jobs.log');
+    writeFileSync(file, '');
+    // What cron, supercronic or a scheduler of the program's own would be: it ends what it does before it goes.
+    const jobs = { exclusive: true, command: script(`
+      const { appendFileSync } = require("node:fs");
+      const say = (what) => appendFileSync("/shared/jobs.log", what + " " + process.env.NX_DEPLOY_RELEASE + "\\n");
+      say("from");
+      const timer = setInterval(() => say("job"), 50);
+      process.on("SIGTERM", () => { clearInterval(timer); setTimeout(() => { say("to"); process.exit(0); }, 300); });
+    `) };
+    const order = { processes: { jobs }, counts: { jobs: 1 }, container: { user: '0:0', mounts: [{ ...mount, source: shared }] } };
+    const releases: string[] = [];
+    const blueGreen = { type: 'blue-green', smoke: [], soak: 0, keepWarm: 0 } as const;
+    for (const [version, strategy] of [['1', undefined], ['2', undefined], ['3', blueGreen]] as const) {
+      const { release = '', outcome } = await deploy('jobs', { ...order, version, ...(strategy === undefined ? {} : { strategy }) });
+      expect(outcome).toBe('done');
+      releases.push(release);
+      await until('a job of it to run', () => readFileSync(file, 'utf8').includes(`job ${release}`));
+    }
+    const turns = readFileSync(file, 'utf8').trim().split('\n').filter((line) => !line.startsWith('job '));
+    expect(turns).toEqual(releases.flatMap((release) => [`from ${release}`, `to ${release}`]).slice(0, -1));
   });
 
   it('join further networks, and a network that is not there stops the deploy with nothing left behind', async () => {
