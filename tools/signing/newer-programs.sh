@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts programs into <folder>/bin that Debian has, but not in the release that this machine may run: cosign and pyspdxtools, which judge what is signed and
-# listed, and a HAProxy that is newer than its own (haproxy-newer, and in <folder>/haproxy.files what an image of it has to hold: path and source). They are taken from newer releases by the sources that the machine itself is configured with, into the folder alone: nothing is installed.
+# listed, Docker's plugin buildx, and a HAProxy that is newer than its own (haproxy-newer, and in <folder>/haproxy.files what an image of it has to hold: path and source). They are taken from newer releases by the sources that the machine itself is configured with, into the folder alone: nothing is installed.
 # usage: newer-programs.sh <folder> <program>...
 set -euo pipefail
 folder=$1
@@ -63,6 +63,14 @@ for program in "$@"; do
       } >"$folder/haproxy.files"
       printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries" "$root/usr/sbin/haproxy" >"$folder/bin/haproxy-newer"
       chmod +x "$folder/bin/haproxy-newer"
+      ;;
+    docker-buildx)
+      unpack trixie docker-buildx docker-cli
+      # As a folder of configuration with a plugin, and the client that it is for.
+      mkdir -p "$folder/buildx/cli-plugins"
+      cp "$folder/trixie/root/usr/libexec/docker/cli-plugins/docker-buildx" "$folder/buildx/cli-plugins/docker-buildx"
+      cp "$folder/trixie/root/usr/bin/docker" "$folder/buildx/docker"
+      ln -sf "$folder/buildx/cli-plugins/docker-buildx" "$folder/bin/docker-buildx"
       ;;
     *)
       echo "newer-programs.sh: unknown program $program" >&2

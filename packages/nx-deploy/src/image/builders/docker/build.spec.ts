@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { find } from '../../../../../../tools/bench/programs.js';
 import { baseArchive } from '../../../../../../tools/images/base-image.js';
 import { baseImageForTests } from '../../../../../../tools/images/base-image.spec-support.js';
 import { describeWithEngine } from '../../../../../../tools/images/engine.spec-support.js';
+import { describeWith } from '../../../../../../tools/images/needs.spec-support.js';
 import type { DockerfileImage } from '../../../config/resolved.js';
 import { temporaryFolder } from '../../../shell/programs.spec-support.js';
 import { openBlobs, type BlobStore } from '../../blobs/index.js';
@@ -16,6 +17,8 @@ import { openRegistries } from '../../registry/index.js';
 import { buildDockerfile } from './build.js';
 
 const SECRET = 'hunter2-hunter2 "quoted"';
+/** By tools/signing/newer-programs.sh, which puts a client beside it. */
+const BUILDX = 'docker-buildx';
 
 describeWithEngine('builder docker', (engine) => {
   const root = temporaryFolder('docker-builder');
@@ -64,15 +67,14 @@ describeWithEngine('builder docker', (engine) => {
 
   const SHELL = 'FROM scratch AS tools\nCOPY bin /bin\n';
 
-  describe.each([['classic', '0'], ['buildkit', '1']])('%s', (_, kit) => {
-    const kind = { DOCKER_BUILDKIT: kit };
+  function passes(kind: () => NodeJS.ProcessEnv): void {
 
     it('builds a stage with arguments, keeps nothing of the engine, and is the same image again', async () => {
       const hostile = `; touch /pwned $(id) \`id\` "'\\ \u00e9 --label=a=b`;
       const options = image(`${SHELL}FROM tools AS one\nARG TEXT\nRUN echo -n "$TEXT" > /text\nENV A=b\nFROM one AS two\nRUN exit 1\n`, {
         target: 'one', args: { TEXT: hostile }, labels: { 'com.example.a': 'x', __proto__: 'no' },
       });
-      const first = await build(options, kind);
+      const first = await build(options, kind());
       const [{ image: { config }, layers }] = first.images as [Build['images'][number]];
       expect(layers.map(({ kind: layer, reason }) => [layer, /COPY|RUN|echo/.test(reason)])).toEqual(layers.map(() => ['dockerfile', true]));
       expect((await layerOf(first, layers.length - 1)).find(({ path }) => path === 'text')?.content).toBe(Buffer.from(hostile).toString('latin1'));
@@ -81,23 +83,40 @@ describeWithEngine('builder docker', (engine) => {
       expect(first.made).toHaveLength(new Set(layers.map(({ digest }) => digest)).size);
       expect(events.filter(({ type }) => type === 'phase').map((event) => ('phase' in event ? `${event.phase} ${event.state}` : ''))).toEqual(['dockerfile start', 'dockerfile done', 'export start', 'export done']);
       expect(engine().docker(['images', '--format', '{{.Tag}}', '--filter', 'label=com.example.a'])).toBe('');
-      const second = await build(options, kind);
+      const second = await build(options, kind());
       expect(second).toEqual({ ...first, made: [] });
     });
 
     it('says which line failed, and how', async () => {
-      expect(await failure(image(`${SHELL}RUN echo "it broke \u001b[31m"; exit 3\n`), kind)).toMatch(/ND-IMAGE-BUILD-FAILED.*ended with [13].*it broke.*(code: 3|code 3|did not complete|failed running)/);
+      expect(await failure(image(`${SHELL}RUN echo "it broke \u001b[31m"; exit 3\n`), kind())).toMatch(/ND-IMAGE-BUILD-FAILED.*ended with [13].*it broke.*(code: 3|code 3|did not complete|failed running)/);
       expect(engine().docker(['ps', '--all', '--no-trunc', '--format', '{{.Command}}'])).not.toContain('it broke');
     });
 
     it('ends the build when it is cancelled', async () => {
       const stop = new AbortController();
-      const running = build(image(`${SHELL}RUN echo begun; sleep 61.7\n`), kind, stop.signal, (event) => {
+      const running = build(image(`${SHELL}RUN echo begun; sleep 61.7\n`), kind(), stop.signal, (event) => {
         if (event.type === 'output' && /(^|\d )begun$/.test(event.line)) stop.abort();
       });
       await expect(running).rejects.toMatchObject({ code: 'ND-CANCELLED' });
       for (let left = 50; left > 0 && ps().includes('sleep 61.7'); left -= 1) await new Promise((wake) => { setTimeout(wake, 100); });
       expect(ps()).not.toContain('sleep 61.7');
+    });
+  }
+
+  describe('classic', () => passes(() => ({ DOCKER_BUILDKIT: '0' })));
+  describe('buildkit', () => passes(() => ({ DOCKER_BUILDKIT: '1' })));
+  // The plugin, with a client that has no BuildKit of its own.
+  describeWith([BUILDX], 'buildx', () => {
+    const config = dirname(dirname(realpathSync(find(BUILDX) ?? '/')));
+    const kind = (): NodeJS.ProcessEnv => ({ DOCKER_CONFIG: config, BUILDX_CONFIG: join(root, 'buildx'), PATH: `${config}:${engine().env['PATH'] ?? ''}` });
+    passes(kind);
+
+    it('mounts secrets, and its own refusal of what its driver cannot do is passed on', async () => {
+      const options = image(`${SHELL}RUN --mount=type=secret,id=a cat /run/secrets/a && echo ${Date.now()} > /size\n`, { secrets: [{ id: 'a', env: 'PATH_TO' }] });
+      const result = await build(options, { ...kind(), PATH_TO: SECRET });
+      expect(output()).toMatch(/\[a\]/);
+      expect(JSON.stringify([result, events])).not.toContain('hunter2');
+      expect(await failure(image(SHELL, { cacheTo: ['type=registry,ref=x'] }), kind())).toMatch(/ND-IMAGE-BUILD-FAILED.*Cache export is not supported/i);
     });
   });
 
