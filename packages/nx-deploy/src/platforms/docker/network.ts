@@ -3,18 +3,11 @@
  * the engine itself hands out the upper half. A container that is started again has the address that it had, and nobody else had it meanwhile.
  */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DeployError } from '../../errors.js';
-import type { Ms } from '../../model/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
-import { LABELS, roleArgument } from './labels.js';
+import { LABELS } from './labels.js';
 
 export const NETWORK = 'nx-deploy';
-const SETUP = 'nx-deploy-network-setup';
-/** Another one makes it in less, also where the engine has much to do. */
-const PATIENCE: Ms = 30_000;
-const CLOSE: Ms = 10_000;
-const PAUSE: Ms = 100;
 
 /** Of IPv4. */
 export interface Subnet {
@@ -24,29 +17,10 @@ export interface Subnet {
   readonly bits: number;
 }
 
-/**
- * Makes the network where there is none. True when it was made. An engine takes a second network of the same name as well, so that those who come at once need a lock: a
- * container whose name only one of them can have, and which ends with its client.
- * @param image with sh and cat; it is on the engine
- */
-export async function ensureNetwork(client: EngineClient, image: string): Promise<boolean> {
-  const end = performance.now() + PATIENCE;
-  while (await readSubnet(client) === undefined) {
-    const held = await client.hold(['run', '--rm', '--interactive', '--pull=never', `--name=${SETUP}`, roleArgument('network'), '--network=none', '--log-driver=none', '--entrypoint=sh', image, '-c', 'echo held; exec cat']);
-    try {
-      if (await held.line(PATIENCE) === 'held') {
-        if (await readSubnet(client) !== undefined) return false;
-        await client.ask('make the network', createArguments(NETWORK, await freeSubnet(client)));
-        return true;
-      }
-    } finally {
-      await held.close(CLOSE);
-    }
-    const failure = client.failure('make the network', (await held.ended).complaints);
-    if (failure.code !== 'ND-OWNER-CONFLICT' || performance.now() >= end) throw failure;
-    await sleep(PAUSE);
-  }
-  return false;
+/** Makes the network where there is none. An engine takes a second network of the same name as well: only whoever holds the router's lock may call this. */
+export async function makeNetwork(client: EngineClient): Promise<void> {
+  if (await readSubnet(client) !== undefined) return;
+  await client.ask('make the network', createArguments(NETWORK, await freeSubnet(client)));
 }
 
 /** Undefined when there is no such network. Rejects with ND-OWNER-CONFLICT for one that nx-deploy did not make. */

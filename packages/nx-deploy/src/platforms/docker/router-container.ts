@@ -6,7 +6,7 @@ import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { STATE_VOLUME } from './labels.js';
-import { ensureNetwork } from './network.js';
+import { makeNetwork, readSubnet } from './network.js';
 import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, shortName, type RouterFacts } from './router-look.js';
@@ -187,9 +187,9 @@ export class RouterContainer {
   private async make(restore: Restore, notes: string[]): Promise<void> {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
-    await ensureNetwork(client, image);
     await Promise.all(VOLUME_NAMES.map((volume) => createVolume(client, volume, volume === STATE_VOLUME ? 'state' : 'router')));
     await withRouterLock(client, image, LOCK, async (run) => {
+      await makeNetwork(client);
       // Another command was quicker.
       if (await lookAtRouter(client) !== undefined) return;
       this.mode = this.options.network;
@@ -231,7 +231,7 @@ export class RouterContainer {
     for (;;) {
       try {
         // Nobody removes a network while it is in use; before that it may have gone with everything else that was unused.
-        await Promise.all([ensureNetwork(this.options.client, this.options.image), this.fill(this.router, restore, notes).then(() => this.router.routes())]);
+        await Promise.all([this.network(), this.fill(this.router, restore, notes).then(() => this.router.routes())]);
         return true;
       } catch (error) {
         const failure = asDeployError(error);
@@ -243,6 +243,11 @@ export class RouterContainer {
         await sleep(PAUSE);
       }
     }
+  }
+
+  private async network(): Promise<void> {
+    const { client, image } = this.options;
+    if (await readSubnet(client) === undefined) await withRouterLock(client, image, LOCK, () => makeNetwork(client));
   }
 
   private differences({ image, network }: RouterFacts): readonly string[] {
