@@ -3,6 +3,7 @@ import { lstat, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { quoted } from './manifest.js';
+import { telling } from './trace-notes.js';
 import { readLink, type Found } from './walk.js';
 
 export interface Traced extends Found {
@@ -28,7 +29,7 @@ export async function trace(root: string, entry: string, cwd: string): Promise<T
   }
   const outside = [...result.reasons].filter(([, reason]) => reason.ignored).map(([path]) => `${quoted(path)} lies outside the workspace and was left out`);
   const unresolved = [...result.warnings].map((warning) => warning.message.replaceAll(`${root}/`, '').replace(/\s+/g, ' '));
-  return { files: [...files], links: [...links].map(([path, link]) => ({ path, link })), problems, warnings: [...unresolved, ...outside].sort() };
+  return { files: [...files], links: [...links].map(([path, link]) => ({ path, link })), problems, warnings: [...await telling(unresolved, root), ...outside].sort() };
 }
 
 /**
