@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { read } from '../repository.spec-support.js';
 import type { Machine } from './machine.js';
-import type { PackageRegistry } from './package-registry.js';
+import { fromRegistry, type PackageRegistry } from './package-registry.js';
 import { exited, type Ending } from './program.js';
 import type { Workspace } from './workspace.js';
 
@@ -22,11 +22,14 @@ export class Stranger {
 
   private constructor(readonly workspace: Workspace, private readonly own: Readonly<Record<string, string>>) {}
 
-  /** Makes the workspace `shop`, from the machine's own registry, which takes a minute and more. `args`: those of create-nx-workspace behind the name. */
-  static async create(machine: Machine, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Stranger> {
-    const own = { ...PERSON, ...QUICK, npm_config_cache: npmConfig('cache'), npm_config_userconfig: npmConfig('userconfig'), ...env };
+  /**
+   * Makes the workspace `shop`, from the machine's own registry, which takes a minute and more. `args`: those of create-nx-workspace behind the name.
+   * `creating`: variables that only this has.
+   */
+  static async create(machine: Machine, args: readonly string[], env: Readonly<Record<string, string>> = {}, creating: Readonly<Record<string, string>> = {}): Promise<Stranger> {
+    const own = { ...PERSON, ...QUICK, ...fromRegistry(npmConfig('registry')), npm_config_cache: npmConfig('cache'), npm_config_userconfig: npmConfig('userconfig'), ...env };
     const words = ['npx', '--yes', `create-nx-workspace@${NX_VERSION}`, 'shop', ...args, '--nxCloud=skip', '--no-interactive'];
-    exited(await machine.at(machine.folder).start(words, own, 600_000).ended, 0);
+    exited(await machine.at(machine.folder).start(words, { ...own, ...creating }, 600_000).ended, 0);
     return new Stranger(machine.at(join(machine.folder, 'shop')), own);
   }
 
