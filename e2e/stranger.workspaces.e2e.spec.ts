@@ -125,7 +125,7 @@ interface Shown {
 });
 
 async function made(machine: Machine, kind: Kind): Promise<Stranger> {
-  const stranger = await Stranger.create(machine, kind.create, { PATH: pathOf(kind, MANAGERS ?? '') }, kind.creating);
+  const stranger = await Stranger.create(machine, kind.create, { PATH: pathOf(kind, MANAGERS ?? '', machine.folder) }, kind.creating);
   for (const plugin of kind.plugins ?? []) await stranger.nx('add', plugin);
   for (const words of kind.generate ?? []) await stranger.nx('g', ...words, '--no-interactive');
   addByHand(stranger.workspace, kind);

@@ -1,4 +1,5 @@
 /** The kinds of workspace that strangers have, as create-nx-workspace and the generators of Nx make them. */
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Workspace } from './workspace.js';
 
@@ -6,8 +7,8 @@ export interface Kind {
   readonly name: string;
   /** Arguments of create-nx-workspace behind the name. */
   readonly create: readonly string[];
-  /** Folder of package managers below that of NX_DEPLOY_TEST_MANAGERS, first on the PATH. */
-  readonly manager?: string;
+  /** The program, as npm installed it, when it is not the usual one. */
+  readonly yarn?: string;
   /** Only while the workspace is made. */
   readonly creating?: Readonly<Record<string, string>>;
   /** What `nx add` and `nx g` are called with afterwards. */
@@ -40,14 +41,18 @@ export const KINDS: readonly Kind[] = [
   { name: 'integrated, npm', create: ['--preset=apps', '--pm=npm'], plugins: PLUGINS, generate: APPS, other: 'apps/other', services: SERVICES, site: ['apps/site', { context: '{workspaceRoot}' }] },
   { name: 'ts, npm', create: ['--preset=ts', '--pm=npm'], plugins: PLUGINS, generate: APPS, plain: 'apps/plain', other: 'apps/other', services: { ...SERVICES, 'apps/plain': '/health' }, site: ['apps/site', {}] },
   { name: 'node-monorepo, Nest, pnpm', create: ['--preset=node-monorepo', '--framework=nest', '--appName=api', '--docker', '--pm=pnpm'], services: { 'apps/api': '/api' } },
-  { name: 'integrated node-monorepo, Fastify, yarn 4', create: ['--preset=node-monorepo', '--framework=fastify', '--appName=api', '--workspaces=false', '--pm=yarn'], manager: 'yarn-4/bin', creating: COREPACK, services: { 'apps/api': '/' } },
+  { name: 'integrated node-monorepo, Fastify, yarn 4', create: ['--preset=node-monorepo', '--framework=fastify', '--appName=api', '--workspaces=false', '--pm=yarn'], yarn: 'yarn-4/bin/yarn.js', creating: COREPACK, services: { 'apps/api': '/' } },
   { name: 'react-monorepo, vite, bun', create: ['--preset=react-monorepo', '--bundler=vite', '--appName=web', '--style=css', '--unitTestRunner=none', '--e2eTestRunner=none', '--pm=bun'], plain: 'apps/plain', services: { 'apps/plain': '/health' }, site: ['apps/web', {}] },
   { name: 'ts, yarn 1', create: ['--preset=ts', '--pm=yarn'], plain: 'packages/plain', other: 'packages/other', services: { 'packages/plain': '/health' } },
 ];
 
-/** `managers`: what NX_DEPLOY_TEST_MANAGERS says. */
-export function pathOf({ manager }: Kind, managers: string): string {
-  return [...(manager === undefined ? [] : [join(managers, 'node_modules', manager)]), join(managers, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter);
+/** PATH of a person who has these package managers. `managers`: what NX_DEPLOY_TEST_MANAGERS says; `folder` gets a folder for programs. */
+export function pathOf({ yarn }: Kind, managers: string, folder: string): string {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  // npm made a program of only one of the two.
+  if (yarn !== undefined) symlinkSync(join(managers, 'node_modules', yarn), join(bin, 'yarn'));
+  return [bin, join(managers, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter);
 }
 
 const SERVER = `const http = require('node:http');
