@@ -84,6 +84,7 @@ interface Shown {
         const url = await listening(stranger, file(root));
         expect((await stranger.nx('run', `${project}:deploy`, '--configuration=staging')).output).toMatch(/^deployed: /m);
         expect((await ask(`${url}${path}`)).status).toBe(200);
+        stranger.workspace.write(`${root}/environments/env.schema.json`, { type: 'object', properties: { GREETING: { type: 'string' } } });
         stranger.workspace.write(`${root}/environments/staging.env`, 'GREETING=changed\n');
         expect((await stranger.nx('run', `${project}:deploy`, '--configuration=staging')).output).toMatch(/^deployed: [^]* 0 failed/m);
         expect((await stranger.nx('run', `${project}:rollback`, '--configuration=staging')).output).toMatch(/^rolled back: /m);
@@ -129,7 +130,7 @@ async function made(machine: Machine, kind: Kind): Promise<Stranger> {
   for (const plugin of kind.plugins ?? []) await stranger.nx('add', plugin);
   for (const words of kind.generate ?? []) await stranger.nx('g', ...words, '--no-interactive');
   addByHand(stranger.workspace, kind);
-  await stranger.workspace.commit('all that there is');
+  if ((await stranger.changed()).length > 0) await stranger.workspace.commit('all that there is');
   return stranger;
 }
 

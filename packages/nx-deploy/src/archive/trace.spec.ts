@@ -80,6 +80,26 @@ describe('collectFiles, traced', () => {
     ]);
   });
 
+  it.each([
+    ['as @nx/esbuild resolves it', true],
+    ['and says so where nothing resolves it', false],
+  ])('follows a library that lies in the output, %s', async (_how, resolved) => {
+    const manifest = [{ module: '@ws/lib', exactMatch: 'libs/lib/src/index.js', pattern: './libs/lib/src/index.ts' }, { module: '@all/*', pattern: './libs/*' }, { module: '@odd/*', pattern: './libs/*/src' }, { module: 'elsewhere', exactMatch: 'libs/elsewhere.js' }];
+    const register = `const Module = require("module");\nconst manifest = ${JSON.stringify(resolved ? manifest : {})};\nModule._resolveFilename = function(request, parent) {};\n`;
+    await write({
+      'ws/dist/apps/api/main.js': `${register}module.exports = require("./apps/api/src/main.js");`,
+      'ws/dist/apps/api/apps/api/src/main.js': 'require("@ws/lib"); require("@all/other"); require("elsewhere")',
+      'ws/dist/apps/api/libs/lib/src/index.js': 'require("third")',
+      'ws/dist/apps/api/libs/other/index.js': 'require("fourth")',
+      'ws/node_modules/third/index.js': '',
+      'ws/node_modules/fourth/index.js': '',
+      'ws/node_modules/elsewhere/index.js': '',
+    });
+    const { files, warnings } = await collect('ws/dist/apps/api');
+    expect(files.map(({ path }) => path).filter((path) => path.startsWith('node_modules/'))).toEqual(['node_modules/elsewhere/index.js', ...resolved ? ['node_modules/fourth/index.js', 'node_modules/third/index.js'] : []]);
+    expect(warnings).toHaveLength(resolved ? 0 : 2);
+  });
+
   it('follows the layout of pnpm and a workspace behind a link', async () => {
     await write({
       'ws/apps/api/package.json': '{}',

@@ -2,6 +2,7 @@ import type * as Nft from '@vercel/nft';
 import { lstat, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { libraryPaths } from './library-paths.js';
 import { quoted } from './manifest.js';
 import { telling } from './trace-notes.js';
 import { readLink, type Found } from './walk.js';
@@ -14,7 +15,7 @@ export interface Traced extends Found {
 /** Finds what the entry loads (@vercel/nft), as paths relative to the workspace. `root` and `entry` must be real paths. */
 export async function trace(root: string, entry: string, cwd: string): Promise<Traced> {
   const { nodeFileTrace } = loadTracer();
-  const result = await nodeFileTrace([entry], { base: root, processCwd: cwd });
+  const result = await nodeFileTrace([entry], { base: root, processCwd: cwd, paths: await libraryPaths(entry) });
   const files = new Set<string>();
   const links = new Map<string, string>();
   const problems: string[] = [];
