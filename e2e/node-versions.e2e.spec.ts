@@ -6,7 +6,7 @@ import { exited, runProgram, type Ending } from './support/program.js';
 /** Those that are supported beside the one that runs the tests. */
 const VERSIONS = ['20', '22', '24'].filter((version) => version !== process.versions.node.split('.')[0]);
 /** Deploys from files, an order, images and what a stranger does. */
-const SPECS = ['e2e/setup', 'e2e/order', 'e2e/exit-codes', 'e2e/images.e2e', 'e2e/stranger.way'];
+const SPECS = ['e2e/setup.e2e', 'e2e/setup-integrated', 'e2e/order', 'e2e/exit-codes', 'e2e/images.e2e', 'e2e/stranger.way'];
 
 /** The package `node` of npm has the program: part of a soak. */
 (process.env['NX_DEPLOY_SOAK'] === '1' ? describe : describe.skip)('another version of Node', () => {
