@@ -9,7 +9,7 @@ import { eventually, freePort } from './request.js';
 export interface PackageRegistry {
   /** `http://127.0.0.1:<port>/` */
   readonly url: string;
-  /** For programs that install from it and publish to it: npm, pnpm and what starts them. Folders that are given hold their caches. */
+  /** For programs that install from it and publish to it: npm, pnpm, yarn, bun and what starts them. Folders that are given hold their caches. */
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
@@ -17,6 +17,14 @@ export interface PackageRegistry {
 const PROGRAM = join(dirname(require.resolve('verdaccio/package.json')), 'bin/verdaccio');
 
 const npmConfig = (key: string): string => execFileSync('npm', ['config', 'get', key], { encoding: 'utf8' }).trim();
+
+/** Variables by which every package manager takes its packages from there; yarn 4 would have no version of the last days. */
+export function fromRegistry(url: string): Readonly<Record<string, string>> {
+  return {
+    npm_config_registry: url, YARN_REGISTRY: url, BUN_CONFIG_REGISTRY: url,
+    YARN_NPM_REGISTRY_SERVER: url.replace(/\/$/, ''), YARN_UNSAFE_HTTP_WHITELIST: new URL(url).hostname, YARN_NPM_MINIMAL_AGE_GATE: '0', YARN_ENABLE_TELEMETRY: '0',
+  };
+}
 
 /** @param folder keeps its configuration and its packages */
 export async function startPackageRegistry(folder: string): Promise<PackageRegistry> {
@@ -50,5 +58,5 @@ export async function startPackageRegistry(folder: string): Promise<PackageRegis
     await stop();
     throw new Error(`verdaccio did not start: ${program.output}`, { cause: error });
   }
-  return { url, stop, env: { npm_config_registry: url, npm_config_userconfig: join(folder, 'npmrc'), npm_config_cache: npmConfig('cache'), npm_config_update_notifier: 'false', npm_config_audit: 'false', npm_config_fund: 'false' } };
+  return { url, stop, env: { ...fromRegistry(url), npm_config_userconfig: join(folder, 'npmrc'), npm_config_cache: npmConfig('cache'), npm_config_update_notifier: 'false', npm_config_audit: 'false', npm_config_fund: 'false' } };
 }

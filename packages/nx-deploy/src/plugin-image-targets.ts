@@ -16,6 +16,8 @@ export interface ImageFinding {
   readonly files: readonly string[];
   /** Modules of other projects and of the registry are found in the workspace itself. */
   readonly modules: boolean;
+  /** Targets that complete the build's output, where the project has them. */
+  readonly completedBy: readonly string[];
   /** Below dist/images, where the image is put: with a token of Nx where the targets of several projects can then be the same. */
   readonly output: string;
 }
@@ -27,6 +29,9 @@ export const LOCK_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.
 
 /** Native parts of modules are those of the machine, and which scripts an install runs depends on it: a cache that machines share must tell them apart. */
 const MACHINE = 'node --no-warnings -p process.platform+process.arch+process.versions.modules';
+
+/** What the generators of @nx/node write: a Dockerfile installs from the lock file and the packages that these put into the output. */
+const COMPLETING = ['prune-lockfile', 'copy-workspace-modules'];
 
 /** A path of deploy.json, relative to the workspace: empty for the workspace itself, none at all for one that leaves it. */
 export function inWorkspace(path: string, projectRoot: string): string[] {
@@ -43,11 +48,11 @@ export function imageFinding(artifact: ArtifactConfig, projectRoot: string): Ima
   if (!isOci(artifact)) {
     const { context = '.', dockerfile = 'Dockerfile' } = artifact.builder === 'docker' ? artifact : {};
     // Beside a Dockerfile may lie the list of what is left out for it alone, instead of that of the context.
-    return { folders: within(context), files: within(dockerfile).flatMap((file) => [file, `${file}.dockerignore`]), modules: false, output };
+    return { folders: within(context), files: within(dockerfile).flatMap((file) => [file, `${file}.dockerignore`]), modules: false, completedBy: COMPLETING, output };
   }
   const { path = 'dist', base = '', dependencies = 'bundled', bundle = false } = artifact;
   const layout = base.startsWith('oci:') ? within(base.slice('oci:'.length)) : [];
-  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', output };
+  return { folders: [...within(path), ...layout], files: [], modules: bundle || dependencies !== 'bundled', completedBy: [], output };
 }
 
 /** Nx leaves a dependency on a target out where the project lacks it. */
@@ -63,7 +68,7 @@ export function imageTargets(finding: ImageFinding, options: PluginOptions): Rec
       cache: true,
       inputs: inputsOf(finding),
       outputs: ['image', 'image.json'].map((name) => `{workspaceRoot}/dist/images/${finding.output}/${name}`),
-      dependsOn: [options.buildTargetName || 'build'],
+      dependsOn: [options.buildTargetName || 'build', ...finding.completedBy],
       metadata: metadataOf(names.buildImage, 'Builds the image of the project as a folder that Nx caches', { full: true }),
     }],
     acting('pushImage', 'Pushes the image to its registries and tags it there', { tag: 'latest' }),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 export { calculateHashesForCreateNodes } from '@nx/devkit/internal';
 
 /** Raise it whenever what is kept under a key changes its form or meaning. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** What inference found out, kept between runs in the workspace's data folder; one file for each set of options. */
 export function openCache<Value>(options: object): PluginCache<Value> {

@@ -113,6 +113,8 @@ describe('inference', () => {
     ]));
     expect(await inputs({ builder: 'docker', dockerfile: '{workspaceRoot}/docker/api.Dockerfile' })).toEqual(expect.arrayContaining(['{workspaceRoot}/docker/api.Dockerfile', '{workspaceRoot}/docker/api.Dockerfile.dockerignore', '{workspaceRoot}/apps/api/**/*']));
     expect(await inputs({ builder: 'docker', context: '{workspaceRoot}' })).toEqual(expect.arrayContaining(['{workspaceRoot}/**/*', '{workspaceRoot}/apps/api/Dockerfile']));
+    // A Dockerfile of @nx/node installs from what these targets put into the output.
+    for (const builder of ['docker', '@nx/docker']) expect((await inferred({ builder }))['build-image']).toMatchObject({ dependsOn: ['build', 'prune-lockfile', 'copy-workspace-modules'] });
     expect(await inputs({ path: '../../../../etc' })).not.toEqual(expect.arrayContaining([expect.stringContaining('..')]));
     const renamed = await inferred({}, { targetNames: { buildImage: 'image', pushImage: 'publish' }, buildTargetName: 'compile' });
     expect(renamed['image']).toMatchObject({ dependsOn: ['compile'] });

@@ -61,6 +61,45 @@ describe('collectFiles, traced', () => {
     ]);
   });
 
+  it('says nothing of what a package can do without by its own word, nor of declarations', async () => {
+    const asking = (peers: object | null): string => JSON.stringify({ name: 'asking', peerDependenciesMeta: peers });
+    await write({
+      'ws/apps/api/dist/main.js': 'require("asking"); require("@of/asking"); require("odd"); try { require("peer") } catch {} const { join } = require("node:path"); require("node:fs").readdirSync(join(__dirname, "plugins"));',
+      'ws/apps/api/dist/plugins/a.d.ts': 'export declare const a: string;',
+      'ws/node_modules/asking/package.json': asking({ peer: { optional: true }, '@of/peer': { optional: true }, needed: { optional: false } }),
+      'ws/node_modules/asking/index.js': 'try { require("peer/deep"); require("peer"); require("@of/peer/deep"); require("needed"); require("./gone") } catch {}',
+      'ws/node_modules/@of/asking/package.json': asking(null),
+      'ws/node_modules/@of/asking/index.js': 'require("peer")',
+      'ws/node_modules/odd/package.json': 'null',
+      'ws/node_modules/odd/index.js': 'require("peer")',
+    });
+    const told = (await collect()).warnings.map((warning) => warning.replace(/^Failed to resolve dependency "(.+?)": .* loaded from /, '$1 of '));
+    expect(told).toEqual([
+      './gone of node_modules/asking/index.js', 'needed of node_modules/asking/index.js',
+      'peer of apps/api/dist/main.js', 'peer of node_modules/@of/asking/index.js', 'peer of node_modules/odd/index.js',
+    ]);
+  });
+
+  it.each([
+    ['as @nx/esbuild resolves it', true],
+    ['and says so where nothing resolves it', false],
+  ])('follows a library that lies in the output, %s', async (_how, resolved) => {
+    const manifest = [{ module: '@ws/lib', exactMatch: 'libs/lib/src/index.js', pattern: './libs/lib/src/index.ts' }, { module: '@all/*', pattern: './libs/*' }, { module: '@odd/*', pattern: './libs/*/src' }, { module: 'elsewhere', exactMatch: 'libs/elsewhere.js' }];
+    const register = `const Module = require("module");\nconst manifest = ${JSON.stringify(resolved ? manifest : {})};\nModule._resolveFilename = function(request, parent) {};\n`;
+    await write({
+      'ws/dist/apps/api/main.js': `${register}module.exports = require("./apps/api/src/main.js");`,
+      'ws/dist/apps/api/apps/api/src/main.js': 'require("@ws/lib"); require("@all/other"); require("elsewhere")',
+      'ws/dist/apps/api/libs/lib/src/index.js': 'require("third")',
+      'ws/dist/apps/api/libs/other/index.js': 'require("fourth")',
+      'ws/node_modules/third/index.js': '',
+      'ws/node_modules/fourth/index.js': '',
+      'ws/node_modules/elsewhere/index.js': '',
+    });
+    const { files, warnings } = await collect('ws/dist/apps/api');
+    expect(files.map(({ path }) => path).filter((path) => path.startsWith('node_modules/'))).toEqual(['node_modules/elsewhere/index.js', ...resolved ? ['node_modules/fourth/index.js', 'node_modules/third/index.js'] : []]);
+    expect(warnings).toHaveLength(resolved ? 0 : 2);
+  });
+
   it('follows the layout of pnpm and a workspace behind a link', async () => {
     await write({
       'ws/apps/api/package.json': '{}',

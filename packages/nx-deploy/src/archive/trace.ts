@@ -2,7 +2,9 @@ import type * as Nft from '@vercel/nft';
 import { lstat, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { libraryPaths } from './library-paths.js';
 import { quoted } from './manifest.js';
+import { telling } from './trace-notes.js';
 import { readLink, type Found } from './walk.js';
 
 export interface Traced extends Found {
@@ -13,7 +15,7 @@ export interface Traced extends Found {
 /** Finds what the entry loads (@vercel/nft), as paths relative to the workspace. `root` and `entry` must be real paths. */
 export async function trace(root: string, entry: string, cwd: string): Promise<Traced> {
   const { nodeFileTrace } = loadTracer();
-  const result = await nodeFileTrace([entry], { base: root, processCwd: cwd });
+  const result = await nodeFileTrace([entry], { base: root, processCwd: cwd, paths: await libraryPaths(entry) });
   const files = new Set<string>();
   const links = new Map<string, string>();
   const problems: string[] = [];
@@ -28,7 +30,7 @@ export async function trace(root: string, entry: string, cwd: string): Promise<T
   }
   const outside = [...result.reasons].filter(([, reason]) => reason.ignored).map(([path]) => `${quoted(path)} lies outside the workspace and was left out`);
   const unresolved = [...result.warnings].map((warning) => warning.message.replaceAll(`${root}/`, '').replace(/\s+/g, ' '));
-  return { files: [...files], links: [...links].map(([path, link]) => ({ path, link })), problems, warnings: [...unresolved, ...outside].sort() };
+  return { files: [...files], links: [...links].map(([path, link]) => ({ path, link })), problems, warnings: [...await telling(unresolved, root), ...outside].sort() };
 }
 
 /**

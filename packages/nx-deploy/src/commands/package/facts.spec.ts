@@ -132,3 +132,18 @@ test('a repository that git refuses to read is told with what git says of it, an
   }
   expect(names(packagesOf(bench))).toEqual([]);
 });
+
+test('a repository that there is no git for is packed without its commit, and that is told', async () => {
+  await project();
+  await commit(bench);
+  const path = process.env['PATH'];
+  process.env['PATH'] = join(bench.root, 'empty');
+  try {
+    const { document, output } = await pack(bench);
+    const warning = `${bench.root} is a git repository, but git is not installed: commit and branch are not known, and nothing tells that they exist; install git`;
+    expect([document.outcome, document.warnings]).toEqual(['done', [warning]]);
+    expect(output.events).toContainEqual({ type: 'note', text: warning });
+  } finally {
+    process.env['PATH'] = path;
+  }
+});

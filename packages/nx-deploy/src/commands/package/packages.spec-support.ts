@@ -29,7 +29,7 @@ export function packageFile(artifact: object = {}, extra: object = {}): object {
 
 export interface Packed extends CommandResult {
   readonly output: Recorder;
-  readonly document: { readonly outcome: string; readonly file: string; readonly package: PackageRecord; readonly error?: { readonly code: string; readonly problems?: readonly string[]; readonly why?: string } };
+  readonly document: { readonly outcome: string; readonly file: string; readonly package: PackageRecord; readonly warnings?: readonly string[]; readonly error?: { readonly code: string; readonly problems?: readonly string[]; readonly why?: string } };
 }
 
 export async function pack(bench: Workbench, options: PackageOptions = {}, place: Place = {}, variables: NodeJS.ProcessEnv = {}): Promise<Packed> {

@@ -2,6 +2,7 @@
 import { joinPathFragments } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
 import { posix } from 'node:path';
+import { copiesFrom } from './dockerfile-sources.js';
 import type { Build } from './infer-build.js';
 
 export const ARTIFACTS = ['files', 'package', 'image'] as const;
@@ -11,6 +12,8 @@ export interface Artifact {
   readonly type: ArtifactChoice;
   /** Only of an image. */
   readonly builder?: 'docker';
+  /** Undefined: the project's folder. */
+  readonly context?: '{workspaceRoot}';
   readonly path?: string;
   readonly entry?: string;
   readonly dependencies?: 'bundled' | 'traced';
@@ -18,8 +21,10 @@ export interface Artifact {
 
 /** A project with a Dockerfile of whose build nothing is known is built by that, and so is a site, which has nothing that Node could start. */
 export function artifactOf(tree: Tree, { root, site }: { /** Relative to the workspace. */ readonly root: string; readonly site: boolean }, build: Build, choice: ArtifactChoice | undefined): Artifact {
-  const dockerfile = (build.from === '' || site) && tree.exists(joinPathFragments(root, 'Dockerfile'));
-  if (dockerfile && (choice === undefined || choice === 'image')) return { type: 'image', builder: 'docker' };
+  const dockerfile = joinPathFragments(root, 'Dockerfile');
+  if ((build.from === '' || site) && (choice === undefined || choice === 'image') && tree.exists(dockerfile)) {
+    return { type: 'image', builder: 'docker', ...(root !== '.' && copiesFrom(tree.read(dockerfile, 'utf8') ?? '', [root, build.output]) ? { context: '{workspaceRoot}' } : {}) };
+  }
   const { entry, dependencies } = build;
   return { type: choice ?? 'files', path: artifactPath(root, build.output), entry, dependencies };
 }

@@ -1,4 +1,4 @@
-import { addProjectConfiguration, logger, readJson, readNxJson, updateNxJson, writeJson } from '@nx/devkit';
+import { addProjectConfiguration, logger, readJson, readNxJson, updateNxJson, updateProjectConfiguration, writeJson } from '@nx/devkit';
 import type { TargetConfiguration, Tree } from '@nx/devkit';
 import { createTreeWithEmptyWorkspace } from '@nx/devkit/testing';
 import { readFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { parseConfig } from '../../config/load.js';
 import { resolveEnvironment } from '../../config/resolve.js';
 import type { ResolvedEnvironment } from '../../config/resolved.js';
 import { AVAILABLE_STRATEGIES } from '../../config/strategy-schema.js';
+import { dockerfileGenerator } from '../dockerfile/generator.js';
 import generator, { setupGenerator } from './generator.js';
 import type { SetupOptions } from './generator.js';
 
@@ -282,6 +283,12 @@ describe('the artifact', () => {
     expect(readJson(tree, 'apps/go/deploy.json')).toMatchObject({ artifact: { type: 'image', builder: 'docker' } });
     expect(output).toContain('an image of its Dockerfile');
     expect(output).not.toContain('process.env.PORT');
+    expect(output).toMatch(/next: npx nx run go:build-image$/);
+    expect(await setup({ project: 'go' })).toMatch(/next: npx nx run go:build-image$/);
+    // Where the workspace says what runs it, it can be deployed.
+    tree.write('apps/go/deploy.json', '{ "artifact": { "type": "image", "builder": "docker" }, "environments": { "staging": {} } }');
+    updateNxJson(tree, { ...readNxJson(tree), plugins: [{ plugin: 'nx-deploy/plugin', options: { defaults: { platform: 'docker' } } }] });
+    expect(await setup({ project: 'go' })).toContain('next: npx nx run go:deploy --configuration=staging --dry-run');
   });
 
   it.each(['package', 'image', 'files'] as const)('is what is asked for: %s', async (artifact) => {
@@ -327,12 +334,21 @@ describe('a static site', () => {
   beforeEach(() => project('web', { build: { executor: '@nx/vite:build', options: { outputPath: 'dist/apps/web' } }, files: { 'index.html': '<html></html>', 'src/main.ts': 'render();' } }));
 
   it('is told that it is no service, and what serves it', async () => {
-    expect(await setup({ project: 'web' })).toContain('nx g nx-deploy:dockerfile web writes what serves it');
+    const output = await setup({ project: 'web' });
+    expect(output).toContain('nx g nx-deploy:dockerfile web writes what serves it');
+    expect(output).toMatch(/next: npx nx g nx-deploy:dockerfile web$/);
   });
 
   it('with a Dockerfile has the image of that as its artifact', async () => {
     tree.write('apps/web/Dockerfile', 'FROM scratch\n');
     expect(await setup({ project: 'web' })).not.toContain('nx-deploy:dockerfile');
     expect(readJson<{ artifact: object }>(tree, 'apps/web/deploy.json').artifact).toEqual({ type: 'image', builder: 'docker' });
+  });
+
+  it.each([['dist/apps/web', { context: '{workspaceRoot}' }], ['apps/web/dist', {}]])('with the Dockerfile of our generator and its output in %s has the context that this one copies from', async (outputPath, context) => {
+    updateProjectConfiguration(tree, 'web', { root: 'apps/web', targets: { build: { executor: '@nx/vite:build', options: { outputPath } } } });
+    dockerfileGenerator(tree, { project: 'web' });
+    expect(await setup({ project: 'web' })).toMatch(/next: npx nx run web:build-image$/);
+    expect(readJson<{ artifact: object }>(tree, 'apps/web/deploy.json').artifact).toEqual({ type: 'image', builder: 'docker', ...context });
   });
 });

@@ -5,6 +5,9 @@ import { environmentNames, parseConfig } from '../../config/load.js';
 import { isName, NAME_RULE } from '../../config/names.js';
 import { pluginOptions, targetNames } from '../../config/plugin-options.js';
 import type { PluginOptions } from '../../config/plugin-options.js';
+import { platformOf } from '../../config/resolve-docker.js';
+import { isOci } from '../../config/resolve-image.js';
+import type { DeployConfig } from '../../config/schema.js';
 import { shadowing } from '../../config/shadowed.js';
 import { DeployError, formatError } from '../../errors.js';
 import { askOnTerminal } from '../../commands/prompt.js';
@@ -84,14 +87,15 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
     ? newDeployFile({ project: project.name, root: project.root, artifact, source, environments: options.environments ?? USUAL }, placing)
     : withEnvironments(existing, file, options.environments ?? [], placing);
   // Before anything is written: a result that would be refused later is a fault here.
-  const environments = environmentNames(parseConfig(written, file).config);
+  const { config } = parseConfig(written, file);
+  const environments = environmentNames(config);
   if (written !== existing) tree.write(file, written);
   writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
   const inferred = existing === undefined ? [...aboutArtifact(artifact, build, placing.platform), ...(artifact.builder === 'docker' ? [] : site ? [aboutSite(project.name)] : aboutSource(source))] : [];
   return [
     `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
     ...[...inferred, ...aboutShadows(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
-    ...next(project.name, environments[0] ?? 'staging', targetNames(plugin).deploy),
+    ...next(project.name, nextStep(config, site && artifact.builder === undefined, environments[0] ?? 'staging', plugin)),
   ];
 }
 
@@ -129,10 +133,27 @@ function aboutShadows(tree: Tree, project: Named, plugin: PluginOptions): readon
   return shadowing({ manifest, project: file }, plugin).map(({ name, by, file: where }) => `the ${by} "${name}" of ${where} replaces the inferred target of that name: rename the ${by}, or the inferred target with "targetNames" in nx.json`);
 }
 
+interface Step {
+  readonly verb: 'run' | 'g';
+  /** A target, or a generator. */
+  readonly word: string;
+  readonly rest: string;
+}
+
+/** What can be done with the artifact: the platform local runs neither a site of files nor the image of a Dockerfile. */
+function nextStep({ artifact, environments }: DeployConfig, site: boolean, environment: string, plugin: PluginOptions): Step {
+  const names = targetNames(plugin);
+  const stated = environments[environment]?.platform;
+  const local = platformOf(stated).type === 'local' && (stated !== undefined || plugin.defaults?.['platform'] === undefined);
+  if (local && artifact.type === 'image' && !isOci(artifact)) return { verb: 'run', word: names.buildImage, rest: '' };
+  if (local && artifact.type === 'files' && site) return { verb: 'g', word: 'nx-deploy:dockerfile', rest: '' };
+  return { verb: 'run', word: names.deploy, rest: ` --configuration=${environment} --dry-run` };
+}
+
 /** A name that a shell would read as more than a word is left for the reader to write. */
-function next(project: string, environment: string, target: string): readonly string[] {
-  const task = `${project}:${target}`;
-  return [`  next: npx nx run ${/^[\w@/.:-]+$/.test(task) ? task : `<project>:${printable(target)}`} --configuration=${environment} --dry-run`];
+function next(project: string, { verb, word, rest }: Step): readonly string[] {
+  const name = /^[\w@/.:-]+$/.test(`${project}:${word}`) ? project : '<project>';
+  return [`  next: npx nx ${verb} ${verb === 'run' ? `${name}:${printable(word)}` : `${word} ${name}`}${rest}`];
 }
 
 /** One line of ASCII, whatever a project or a folder is called. */

@@ -117,6 +117,16 @@ describe('what a lock file cannot give', () => {
     else expect(result).toMatchObject({ code: 'ND-LOCKFILE' });
   });
 
+  it('is a package under another name in that of pnpm, which Nx does not prune: it is refused, not passed over', async () => {
+    const pnpm = MANAGERS.find(({ title }) => title === 'pnpm') ?? NPM;
+    const shop = shopOf({ ...pnpm, alias: true });
+    const file = join(shop.root, pnpm.manager.lockFile);
+    const whole = readFileSync(file, 'utf8').replace(/^( +)plugin:\n.*\n.*\n/m, (all, space: string) => `${all}${space}second:\n${space}  specifier: npm:inner@2.0.1\n${space}  version: inner@2.0.1\n`);
+    shop.write({ [pnpm.manager.lockFile]: whole });
+    expect(whole).toContain('version: inner@2.0.1');
+    expect(await refused(shop)).toMatchObject({ code: 'ND-LOCKFILE', parts: { where: file, why: expect.stringContaining('Nx could not prune it') as string, next: expect.stringContaining('"traced"') as string } });
+  });
+
   it('of a name that no package can have is refused as unknown to the lock file', async () => {
     const shop = shopOf(NPM);
     change(shop, { '../../\u001b[31mevil': '1.0.0', __proto__x: '1.0.0', constructor: '1.0.0' }, (text) => text);
