@@ -1,4 +1,4 @@
-export { checkHttp, BODY_LIMIT, type HttpCheck } from './http.js';
+export { checkHttp, BODY_LIMIT, type HttpCheck } from './http/check-http.js';
 export { checkTcp, type TcpCheck } from './tcp.js';
 export { waitUntilHealthy, type WaitOptions, type WaitResult } from './wait.js';
 export { parseDuration } from './duration.js';

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { LONGEST_MS } from '../duration.js';
 import { describeError, type HealthStatus } from '../result.js';
 import type { Component, ComponentState, Observation } from './component.js';
-import { redacted } from './redact.js';
+import { redacted } from '../redact.js';
 
 export interface Runner {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** From an executor's options to the check they describe. */
 import { parseDuration } from '../duration.js';
-import { checkHttp } from '../http.js';
+import { checkHttp } from '../http/check-http.js';
 import { printable, type CheckResult } from '../result.js';
 import { parseStatusRanges, type StatusRange } from '../status.js';
 import { checkTcp } from '../tcp.js';
