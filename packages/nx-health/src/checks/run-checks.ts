@@ -38,7 +38,7 @@ export async function runChecks(chosen: readonly Check[], all: readonly Check[] 
 }
 
 /** At most so many at a time, in the order in which they came. */
-function limiter(most: number): <T>(run: () => Promise<T>) => Promise<T> {
+export function limiter(most: number): <T>(run: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (run) => {

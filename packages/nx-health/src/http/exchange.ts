@@ -10,6 +10,7 @@ export interface Sent {
   /** Bytes of the body that are read; what comes after them is not waited for. */
   readonly bodyLimit: number;
   readonly tls?: TlsSettings;
+  readonly body?: string;
 }
 
 export interface TlsSettings {
@@ -56,8 +57,16 @@ export function exchange(url: URL, sent: Sent, { signal, waitingFor }: Asking): 
     });
     request.on('error', reject);
     request.on('close', () => reject(new Error(`${waiting} before the connection closed`)));
-    request.end();
+    request.end(sent.body);
   });
+}
+
+/** Sends JSON by POST. Rejects with what the network did, or when the signal aborts. */
+export function exchangeBody(url: URL, json: string, signal: AbortSignal): Promise<Answer> {
+  const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(json)) };
+  let waiting = '';
+  const sent = exchange(url, { method: 'POST', headers, bodyLimit: 1_024, body: json }, { signal, timeoutMs: 0, waitingFor: (text) => { waiting = text; } });
+  return Promise.race([sent, new Promise<never>((_, reject) => { signal.addEventListener('abort', () => { reject(new Error(`${waiting} in time`)); }, { once: true }); })]);
 }
 
 function read(response: IncomingMessage, limit: number, resolve: (answer: Answer) => void, request: ClientRequest): void {
