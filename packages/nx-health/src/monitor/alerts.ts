@@ -42,7 +42,7 @@ export function createAlerts(service: string, { webhook, command }: Channels, { 
   };
 }
 
-function queue(tell: (text: string) => Promise<string | undefined>, onFailure: (why: string) => void): { add(text: string): void; done(): Promise<void> } {
+function queue(tell: (text: string) => Promise<string | undefined>, onFailure: (why: string) => void): { readonly add: (text: string) => void; readonly done: () => Promise<void> } {
   const waiting: string[] = [];
   let working: Promise<void> | undefined;
   const work = async (): Promise<void> => {

@@ -120,7 +120,7 @@ describe('the table on a terminal', () => {
     screen.end();
     expect(terminal.text).toEqual([
       'monitoring 3 checks', 'web: healthy -> unhealthy?[31m', 'check  kind  status   ms       ago  reason', '-----  ----  -------  --  --------  ------', 'db     tcp   healthy  12  1 min 5 s', 'web    tcp   healthy  12  1 min 5 s', 'healthy: 2 checks', '',
-    ].map((line) => (line.startsWith('check  ') ? expect.stringMatching(/^check +kind +status +ms +ago +reason$/) : line.startsWith('-----') ? expect.stringMatching(/^[- ]+$/) : line)));
+    ].map((line): unknown => (line.startsWith('check  ') ? expect.stringMatching(/^check +kind +status +ms +ago +reason$/) : line.startsWith('-----') ? expect.stringMatching(/^[- ]+$/) : line)));
     expect(terminal.wraps).toBe(0);
   });
 

@@ -19,7 +19,7 @@ async function watch(chosen: readonly Check[], enough: (samples: readonly Sample
   const stop = new AbortController();
   const samples: Sample[] = [];
   const changes: string[] = [];
-  const text = ({ check, from = '', to, reason = '' }: Change): string => `${check?.name ?? 'all'} ${from}>${to} ${reason}`.trim();
+  const text = ({ check, from, to, reason = '' }: Change): string => `${check?.name ?? 'all'} ${from ?? ''}>${to} ${reason}`.trim();
   const monitor = startMonitor({ chosen, all, signal: stop.signal, onSample: (sample) => { samples.push(sample); if (enough(samples)) stop.abort(); }, onChange: (change) => changes.push(text(change)) });
   await monitor.ended;
   return { samples, changes };
