@@ -47,6 +47,9 @@ interface Definition<Shape extends z.core.$ZodLooseShape> {
   readonly uses?: (settings: z.output<z.ZodObject<Shape, z.core.$strict>>) => readonly string[];
 }
 
+/** Of any check, whatever else it has; made once, for making a schema takes longer than using it. */
+const SCHEDULE = z.object(schedule);
+
 /** A kind is one file: this, the line in kinds.ts, and its peers in the shared suite. */
 export function kind<Shape extends z.core.$ZodLooseShape>({ name, description, shape, target, ask, uses, refuse }: Definition<Shape>): CheckKind {
   const own = z.object(shape);
@@ -56,7 +59,7 @@ export function kind<Shape extends z.core.$ZodLooseShape>({ name, description, s
     open: (raw) => {
       const read = schema.safeParse(raw);
       if (!read.success) return { ok: false, issues: read.error.issues };
-      const { timeout, interval, retries, retryDelay, failures, recoveries, slow, severity, tags } = z.object(schedule).parse(raw);
+      const { timeout, interval, retries, retryDelay, failures, recoveries, slow, severity, tags } = SCHEDULE.parse(raw);
       const settings = own.parse(raw);
       const refusal = refuse?.(settings);
       if (refusal !== undefined) return { ok: false, issues: [{ code: 'custom', path: [], message: refusal, input: raw }] };
