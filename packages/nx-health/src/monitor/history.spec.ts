@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -85,7 +85,8 @@ it('is whole but for its last line when its writer is killed, wherever that is',
     expect(unreadable).toBeLessThanOrEqual(1);
     expect(records.length).toBeGreaterThan(50);
     last = records.length;
-    expect(readFileSync(path).length).toBeLessThanOrEqual(20_000);
+    // A kill between the turn of the file and the next one leaves the earlier part alone.
+    expect(existsSync(path) ? readFileSync(path).length : 0).toBeLessThanOrEqual(20_000);
   }
   expect(last).toBeGreaterThan(0);
 });
