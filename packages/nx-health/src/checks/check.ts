@@ -26,16 +26,18 @@ export interface Check extends Schedule {
 export function toCheck(name: string, kind: string, { ask, ...described }: Described, { folder, secrets = [] }: { readonly folder: string; readonly secrets?: readonly string[] }): Check {
   const { timeoutMs, retries, retryDelayMs, slowMs } = described;
   const hide = blotter(secrets);
+  const hanging = new Hanging();
   const once = async ({ signal, result }: RunOptions): Promise<CheckResult> => {
+    const since = await hanging.since();
+    if (since !== undefined) return { status: 'unhealthy', ms: 0, reason: `an earlier attempt has not returned for ${Math.round(since / 1_000)} s` };
     const place: Place = { folder, result };
-    const found = await attempt({ timeoutMs, ...(signal === undefined ? {} : { signal }) }, async (asking): Promise<Finding> => {
-      try {
-        const { reason, ...rest } = await ask(asking, place);
-        return { ...rest, ...(reason === undefined ? {} : { reason: hide(reason) }) };
-      } catch (error) {
-        return { status: 'unhealthy', reason: hide(describeError(error, WORKING_LENGTH)) };
-      }
+    let asked: Promise<Finding> | undefined;
+    const found = await attempt({ timeoutMs, ...(signal === undefined ? {} : { signal }) }, (asking) => {
+      // What is thrown before the first wait is a rejection too.
+      asked = (async () => ask(asking, place))().then(({ reason, ...rest }) => ({ ...rest, ...(reason === undefined ? {} : { reason: hide(reason) }) }), (error: unknown) => ({ status: 'unhealthy', reason: hide(describeError(error, WORKING_LENGTH)) }));
+      return asked;
     });
+    hanging.unless(asked);
     return slowMs !== undefined && found.status === 'healthy' && found.ms > slowMs ? { ...found, status: 'degraded', reason: `it took ${found.ms} ms, more than ${slowMs} ms` } : found;
   };
   return {
@@ -49,6 +51,30 @@ export function toCheck(name: string, kind: string, { ask, ...described }: Descr
       }
     },
   };
+}
+
+/** ms that what was ended may take to be over. */
+const GRACE_MS = 200;
+
+/** Attempts whose time was up and that go on all the same, as a call of the system on a file system that is gone does: another would only wait behind them. */
+class Hanging {
+  private readonly left = new Map<Promise<unknown>, number>();
+
+  unless(asked: Promise<unknown> | undefined): void {
+    if (asked === undefined) return;
+    this.left.set(asked, performance.now());
+    const over = (): void => { this.left.delete(asked); };
+    asked.then(over, over);
+  }
+
+  /** ms since the first of them should have been over; undefined when there is none. */
+  async since(): Promise<number | undefined> {
+    const [first] = this.left;
+    if (first === undefined) return undefined;
+    const [asked, at] = first;
+    await Promise.race([asked.catch(() => undefined), wait(GRACE_MS, undefined, { ref: false })]);
+    return this.left.has(asked) ? performance.now() - at : undefined;
+  }
 }
 
 /** Shorter ones are no secrets, and would blot out half of every text. */
