@@ -46,12 +46,14 @@ async function until(what: () => boolean): Promise<void> {
 }
 
 it('tells of changes, keeps a history, sends alerts, and reports', async () => {
-  const monitoring = monitorExecutor({ duration: '4s', live: false }, contextOf(root));
+  const monitoring = monitorExecutor({ duration: '60s', live: false }, contextOf(root));
   await until(() => out.includes('all checks: healthy'));
   status = 503;
   await until(() => out.includes('all checks: healthy -> unhealthy'));
   status = 200;
   await until(() => out.includes('all checks: unhealthy -> healthy'));
+  // It ends by a signal before its time, and has failed all the same.
+  process.emit('SIGTERM');
   expect(await monitoring).toEqual({ success: false });
   const lines = still(out).split('\n');
   expect([lines[0], ...lines.slice(1, 4).sort()]).toEqual(['TIME monitoring 2 checks', 'TIME all checks: healthy', 'TIME self: healthy', 'TIME web: healthy']);
@@ -74,12 +76,17 @@ it('tells of changes, keeps a history, sends alerts, and reports', async () => {
 }, 30_000);
 
 it('prints JSON, serves metrics and draws a table', async () => {
-  const monitoring = monitorExecutor({ duration: '700ms', json: true, history: 'none', metricsPort: 0 }, contextOf(root));
+  const monitoring = monitorExecutor({ duration: '60s', json: true, history: 'none', metricsPort: 0 }, contextOf(root));
+  await until(() => out.split('\n').length === 4);
+  process.emit('SIGINT');
   expect(await monitoring).toEqual({ success: true });
   expect(out.trim().split('\n').map((line) => (JSON.parse(line) as { to: string }).to)).toEqual(['healthy', 'healthy', 'healthy']);
   expect(existsSync(history())).toBe(false);
   out = '';
-  expect(await monitorExecutor({ duration: '1200ms', live: true, only: ['web'] }, contextOf(root))).toEqual({ success: true });
+  const drawing = monitorExecutor({ live: true, only: ['web'] }, contextOf(root));
+  await until(() => /web {4}http {2}healthy/.test(out));
+  process.emit('SIGHUP');
+  expect(await drawing).toEqual({ success: true });
   expect(out).toMatch(/monitoring 1 checks\n/);
   expect(out).toContain('\u001b[J');
   expect(out).toMatch(/web {4}http {2}healthy +\d+/);
@@ -87,7 +94,7 @@ it('prints JSON, serves metrics and draws a table', async () => {
 
 it('goes on when its history cannot be kept, and says so once', async () => {
   if (process.platform !== 'linux') return;
-  expect(await monitorExecutor({ duration: '300ms', live: false, history: '/dev/full' }, contextOf(root))).toEqual({ success: true });
+  expect(await monitorExecutor({ duration: '1500ms', live: false, history: '/dev/full' }, contextOf(root))).toEqual({ success: true });
   expect(out.match(/the history cannot be written: ENOSPC; results are not kept until it can/g)).toHaveLength(1);
   expect(out).toContain('all checks: healthy');
 });

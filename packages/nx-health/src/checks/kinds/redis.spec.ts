@@ -61,6 +61,20 @@ describeUnless(lacksRedis(), 'a check of kind redis', () => {
     });
   });
 
+  it.each([['redis', ofRedis], ['ioredis', ofIoredis]] as const)('%s is over when it is ended, whatever it was doing', async (name, open) => {
+    const peer = await silent();
+    for (const before of [() => undefined, () => new Promise((resolve) => { setImmediate(resolve); }), () => wait(1), () => wait(30)]) {
+      const client = open((name === 'redis' ? redis : ioredis) as never, url(SECRET, peer.port), 5_000);
+      const ended = client.ping().then(() => 'an answer', () => 'over');
+      await before();
+      client.destroy();
+      expect(await Promise.race([ended, wait(3_000, 'it goes on')])).toBe('over');
+      for (let left = 200; peer.open() > 0 && left > 0; left -= 1) await wait(10);
+      expect(peer.open()).toBe(0);
+    }
+    await peer.close();
+  });
+
   it('ends the clients of both', async () => {
     for (const client of [ofRedis(redis, url(), 1_000), ofIoredis(ioredis, url(), 1_000)]) {
       expect(await client.ping()).toBe('PONG');

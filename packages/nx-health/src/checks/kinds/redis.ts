@@ -33,20 +33,26 @@ function open(address: string, timeoutMs: number): Client {
 
 /** Exported for the tests, which try both. */
 export function ofRedis({ createClient }: typeof Redis, address: string, timeoutMs: number): Client {
-  const client = createClient({ url: address, socket: { reconnectStrategy: false, connectTimeout: timeoutMs + 1_000 }, disableOfflineQueue: true });
+  const client = createClient({ url: address, socket: { reconnectStrategy: false, connectTimeout: timeoutMs }, disableOfflineQueue: true });
+  let over = false;
   client.on('error', () => undefined);
+  // One that is destroyed while it connects goes on when it has connected.
+  client.on('connect', () => { if (over) client.destroy(); });
   return {
     ping: async () => {
       await client.connect();
       return client.ping();
     },
-    destroy: () => { if (client.isOpen) client.destroy(); },
+    destroy: () => {
+      over = true;
+      client.destroy();
+    },
   };
 }
 
 /** Exported for the tests, which try both. */
 export function ofIoredis({ Redis: Library }: typeof Ioredis, address: string, timeoutMs: number): Client {
-  const client = new Library(address, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, enableReadyCheck: false, connectTimeout: timeoutMs + 1_000 });
+  const client = new Library(address, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, enableReadyCheck: false, connectTimeout: timeoutMs });
   let failure: unknown;
   client.on('error', (error: unknown) => { failure ??= error; });
   return {

@@ -132,7 +132,8 @@ export function kindSuite(name: KindName, { good, bad, hanging }: Subject): void
     setTimeout(() => { controller.abort(); }, 60);
     const began = performance.now();
     expect(await run(name, one, { timeout: '20s', retries: 5 }, { signal: controller.signal })).toMatchObject({ status: 'unhealthy', reason: 'the check was cancelled' });
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // Well below the time of one attempt; a library that is loaded for the first time on a busy machine takes its own.
+    expect(performance.now() - began).toBeLessThan(15_000);
     await untilClosed(one);
   }));
 }

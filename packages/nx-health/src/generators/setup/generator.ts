@@ -63,8 +63,8 @@ function addChecks(tree: Tree, root: string, { port = USUAL_PORT }: SetupOptions
   if (tree.exists(file)) return;
   const checks = {
     service: { kind: 'http', url: `http://127.0.0.1:${port}/health`, tags: ['service'] },
-    disk: { kind: 'disk', path: '/', severity: 'degrading', tags: ['preflight'] },
-    memory: { kind: 'memory', severity: 'degrading', tags: ['preflight'] },
+    disk: { kind: 'disk', path: '/', tags: ['preflight'] },
+    memory: { kind: 'memory', tags: ['preflight'] },
   };
   tree.write(file, `${JSON.stringify({ $schema: `${offsetFromRoot(root)}node_modules/nx-health/health.schema.json`, checks }, null, 2)}\n`);
   logger.info(`${file} checks the service at port ${port}: correct it where it listens elsewhere`);
