@@ -56,7 +56,7 @@ export const packages = {
 };
 
 /** Files of the other packages that may start a process, and how many folders below src they stand. */
-export const processStarters = [{ name: 'nx-build-manifest', file: 'git.ts', depth: 0 }, { name: 'nx-env-sync', file: 'shell/*.ts', depth: 1 }];
+export const processStarters = [{ name: 'nx-build-manifest', file: 'git.ts', depth: 0 }, { name: 'nx-env-sync', file: 'shell/*.ts', depth: 1 }, { name: 'nx-health', file: 'shell/*.ts', depth: 1 }];
 
 const deepest = 5;
 const escape = (text) => text.replaceAll('.', '\\.');
@@ -76,7 +76,7 @@ function packagePatterns(name, depth) {
 
 const processPattern = {
   regex: '^(?:node:)?(?:child_process|cluster)$|^execa(?:/|$)',
-  message: 'Only the folders shell of nx-deploy and nx-env-sync start processes.',
+  message: 'Only the folders shell of nx-deploy, nx-env-sync and nx-health start processes.',
 };
 
 function layerPatterns(name, layer, depth) {

@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   'ND-PAUSED': 'refused',
   'ND-PHASE-FAILED': 'failed',
   'ND-PORT-TAKEN': 'refused',
+  'ND-PREFLIGHT-FAILED': 'refused',
   'ND-PROJECT-UNKNOWN': 'refused',
   'ND-REGISTRY-CREDENTIALS': 'refused',
   'ND-REGISTRY-DAMAGED': 'failed',

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { LONGEST_MS } from './duration.js';
-import type { CheckResult, HealthStatus } from './result.js';
+import { redacted } from './redact.js';
+import { describeError, WORKING_LENGTH, type CheckResult, type Finding } from './result.js';
 
 export interface AttemptOptions {
   /** Of the whole check: name lookup, connection and answer. */
@@ -8,42 +9,42 @@ export interface AttemptOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Settle = (status: HealthStatus, reason?: string) => void;
+/** What a check is given while it asks. */
+export interface Asking {
+  /** Aborted when the time is up or nobody wants to know any more, and at the end: whatever the check opened ends with it. */
+  readonly signal: AbortSignal;
+  /** Of the whole check, ms. */
+  readonly timeoutMs: number;
+  /** What it waits for from now on, as the reason of a timeout begins: `connected, but no answer`. */
+  readonly waitingFor: (text: string) => void;
+}
 
 /**
- * Runs one check to exactly one result. `start` begins it and returns what ends it; ending happens on every way out, so that no socket
- * outlives the check. Progress text for the timeout's reason comes from `waitingFor`.
+ * Asks once and comes to exactly one result, whatever `ask` does: in its time, with a reason of one printable line that holds no credentials.
+ * Rejects on a time that can never work (RangeError), and never because of what `ask` does.
  */
-export function attempt(options: AttemptOptions, start: (settle: Settle) => () => void, waitingFor: () => string): Promise<CheckResult> {
-  const { timeoutMs, signal } = options;
-  if (!(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) return Promise.reject(new RangeError(`timeoutMs must be above 0 and at most ${LONGEST_MS}, got ${timeoutMs}`));
+export async function attempt({ timeoutMs, signal }: AttemptOptions, ask: (asking: Asking) => Promise<Finding>): Promise<CheckResult> {
+  if (!(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) throw new RangeError(`timeoutMs must be above 0 and at most ${LONGEST_MS}, got ${timeoutMs}`);
   const started = performance.now();
-  return new Promise((resolve) => {
-    let end: (() => void) | undefined;
-    let settled = false;
-    const settle: Settle = (status, reason) => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cancel);
-      end?.();
-      const ms = Math.round(performance.now() - started);
-      resolve(reason === undefined ? { status, ms } : { status, ms, reason });
-    };
-    const cancel = (): void => { settle('unhealthy', 'the check was cancelled'); };
-    const timer = setTimeout(() => { settle('unhealthy', `${waitingFor()} within ${timeoutMs} ms`); }, timeoutMs);
+  const ends = new AbortController();
+  let waiting = 'no result';
+  const found = await new Promise<Finding>((resolve) => {
+    const cancel = (): void => resolve({ status: 'unhealthy', reason: 'the check was cancelled' });
+    const timer = setTimeout(() => resolve({ status: 'unhealthy', reason: `${waiting} within ${timeoutMs} ms` }), timeoutMs);
     signal?.addEventListener('abort', cancel, { once: true });
-    if (signal?.aborted === true) {
-      cancel();
-      return;
-    }
-    try {
-      end = start(settle);
-      if (settled) end();
-    } catch (error) {
+    ends.signal.addEventListener('abort', () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', cancel);
-      throw error;
-    }
+    });
+    if (signal?.aborted === true) cancel();
+    else safely(ask, { signal: ends.signal, timeoutMs, waitingFor: (text) => { waiting = text; } }).then(resolve, (error: unknown) => resolve({ status: 'unhealthy', reason: describeError(error, WORKING_LENGTH) }));
   });
+  ends.abort();
+  const { reason, ...rest } = found;
+  return { ...rest, ms: Math.round(performance.now() - started), ...(reason === undefined ? {} : { reason: redacted(reason) }) };
+}
+
+/** What is thrown before the first wait is a rejection too. */
+async function safely(ask: (asking: Asking) => Promise<Finding>, asking: Asking): Promise<Finding> {
+  return ask(asking);
 }

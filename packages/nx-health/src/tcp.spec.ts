@@ -26,7 +26,7 @@ describe('checkTcp', () => {
   });
 
   it('rejects a port that cannot be one', async () => {
-    await expect(checkTcp({ host: '127.0.0.1', port: 70_000, timeoutMs: 100 })).rejects.toThrow('Port should be');
+    await expect(checkTcp({ host: '127.0.0.1', port: 70_000, timeoutMs: 100 })).rejects.toThrow('port must be a whole number');
     const signal = AbortSignal.abort();
     expect((await checkTcp({ host: '127.0.0.1', port: 1, timeoutMs: 100, signal })).reason).toBe('the check was cancelled');
   });

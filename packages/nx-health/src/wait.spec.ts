@@ -104,3 +104,14 @@ describe('waitUntilHealthy', () => {
     await expect(wait({ check: sequence([healthy]), onResult: () => { throw new Error('stop'); } })).rejects.toThrow('stop');
   });
 });
+
+it('waits longer after each failure in a row, up to a limit, and as long as at first once it passes', async () => {
+  const times: number[] = [];
+  const results = [bad, bad, bad, bad, bad, healthy, bad, healthy, healthy];
+  await wait({ check: () => { times.push(performance.now()); return Promise.resolve(results[times.length - 1] ?? healthy); }, intervalMs: 20, backoff: 2, longestIntervalMs: 60 });
+  const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  expect(pauses.map((pause, index) => pause >= ([20, 40, 60, 60, 60, 20, 20, 20][index] ?? 0) - 2)).toEqual(pauses.map(() => true));
+  expect(pauses.slice(5).every((pause) => pause < 60)).toBe(true);
+  await expect(wait({ check: sequence([healthy]), backoff: 0.5 })).rejects.toThrow('backoff must be at least 1');
+  await expect(wait({ check: sequence([healthy]), longestIntervalMs: -1 })).rejects.toThrow(RangeError);
+});

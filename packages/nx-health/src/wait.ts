@@ -7,6 +7,10 @@ export interface WaitOptions {
   readonly check: (signal: AbortSignal) => Promise<CheckResult>;
   /** Pause between the end of a check and the start of the next, milliseconds. */
   readonly intervalMs: number;
+  /** By what the pause grows with each failure in a row, up to `longestIntervalMs`; 1 by default: not at all. */
+  readonly backoff?: number;
+  /** 30,000 by default; never less than `intervalMs`. */
+  readonly longestIntervalMs?: number;
   /** Of the whole wait. */
   readonly timeoutMs: number;
   /** Of one check; default: what is left of the whole. */
@@ -37,6 +41,7 @@ export async function waitUntilHealthy(options: WaitOptions): Promise<WaitResult
   const deadline = started + options.timeoutMs;
   let attempts = 0;
   let passed = 0;
+  let failed = 0;
   let last: CheckResult | undefined;
   let reason: string | undefined;
   const finish = (outcome: WaitResult['outcome']): WaitResult => ({
@@ -60,14 +65,20 @@ export async function waitUntilHealthy(options: WaitOptions): Promise<WaitResult
     }
     last = result;
     passed = result.status === 'unhealthy' ? 0 : passed + 1;
+    failed = result.status === 'unhealthy' ? failed + 1 : 0;
     reason = result.reason ?? reason;
     options.onResult?.(result, passed);
     if (passed >= options.passes) return finish('healthy');
     const rest = deadline - performance.now();
-    await pause(Math.min(options.intervalMs, rest), options.signal);
+    const interval = pauseAfter(failed, options);
+    await pause(Math.min(interval, rest), options.signal);
     // Not by the clock: a timer may fire a part of a millisecond early, and a check would start only to be cut.
-    if (rest <= options.intervalMs && !cancelled()) return finish('timeout');
+    if (rest <= interval && !cancelled()) return finish('timeout');
   }
+}
+
+function pauseAfter(failed: number, { intervalMs, backoff = 1, longestIntervalMs = 30_000 }: WaitOptions): number {
+  return Math.min(Math.max(intervalMs, longestIntervalMs), intervalMs * backoff ** Math.max(0, failed - 1));
 }
 
 function explain(passed: number, passes: number, reason: string | undefined): { reason?: string } {
@@ -75,7 +86,9 @@ function explain(passed: number, passes: number, reason: string | undefined): { 
   return reason === undefined ? {} : { reason };
 }
 
-function assertOptions({ intervalMs, timeoutMs, checkTimeoutMs = 1, passes }: WaitOptions): void {
+function assertOptions({ intervalMs, timeoutMs, checkTimeoutMs = 1, passes, backoff = 1, longestIntervalMs = 1 }: WaitOptions): void {
+  if (!(backoff >= 1)) throw new RangeError(`backoff must be at least 1, got ${backoff}`);
+  if (!(longestIntervalMs >= 0 && longestIntervalMs <= LONGEST_MS)) throw new RangeError(`longestIntervalMs must be 0 to ${LONGEST_MS}, got ${longestIntervalMs}`);
   if (!(intervalMs >= 0 && intervalMs <= LONGEST_MS)) throw new RangeError(`intervalMs must be 0 to ${LONGEST_MS}, got ${intervalMs}`);
   if (!(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) throw new RangeError(`timeoutMs must be above 0 and at most ${LONGEST_MS}, got ${timeoutMs}`);
   if (!(checkTimeoutMs > 0)) throw new RangeError(`checkTimeoutMs must be above 0, got ${checkTimeoutMs}`);

@@ -32,6 +32,8 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
     const resolved = resolveProject(context, options.strategy);
     const watch = watchOrder(context, resolved, options.watch);
     const { resume = false, dryRun = false } = options;
+    // Loaded here: few deploys have checks, which take much of a library.
+    if (!resume && resolved.preflight !== undefined) await (await import('./preflight.js')).preflight(context, resolved.preflight, await configValues(context, resolved));
     const { change, source }: Ordered = resume
       ? { change: { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } }
       : resolved.platform.type === 'docker' ? await imageRelease(context, resolved, resolved.platform.place, options) : { change: await newRelease(context, resolved, options) };

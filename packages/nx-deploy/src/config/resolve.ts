@@ -1,4 +1,5 @@
 /** deploy.json, the workspace's defaults and the built-in ones become what one environment is: the nearest wins. */
+import { resolve as resolvePath } from 'node:path';
 import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
@@ -73,6 +74,7 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     processes: processesOf(layers, name, platform.type, complain),
     listen: listenOf(environment.listen, request),
     hooks: hooksOf(layers),
+    ...preflightOf(nearest(layers, 'preflight'), request),
     deadline: deadlineOf(nearest(layers, 'deadline'), strategy, (key, text) => complain(placeOf(layers, name, key), text)),
     watch: ms(nearest(layers, 'watch'), 30_000),
     keep: nearest(layers, 'keep') ?? 5,
@@ -185,6 +187,12 @@ function hooksOf(layers: Layers): Hooks {
     const hooks = given[name];
     return hooks === undefined ? [] : [[name, hooks.map(hookOf)]];
   }));
+}
+
+function preflightOf(given: EnvironmentConfig['preflight'], { workspaceRoot, projectRoot }: ResolveRequest): Pick<ResolvedEnvironment, 'preflight'> {
+  if (given === undefined || given === false) return {};
+  const { file = 'health.json', tags = [], only = [] } = given;
+  return { preflight: { file: resolvePath(workspaceRoot, projectRoot, file), tags, only } };
 }
 
 function hookOf(hook: HookConfig): Hook {

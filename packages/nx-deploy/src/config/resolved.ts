@@ -219,6 +219,8 @@ export interface ResolvedEnvironment {
   readonly processes: Readonly<Record<string, { readonly scale: Scale; readonly spec: ProcessSpec }>>;
   readonly listen: ListenOption;
   readonly hooks: Hooks;
+  /** Checks that must pass before anything changes. `file`: absolute. */
+  readonly preflight?: { readonly file: string; readonly tags: readonly string[]; readonly only: readonly string[] };
   /** Of the whole deploy. */
   readonly deadline: Ms;
   /** How long a release is watched after its deploy; 0: not at all. */

@@ -78,6 +78,17 @@ const processes = z.record(name({ description: 'Name of the process.' }), sectio
 }), { error: 'must be an object of processes by name' })
   .meta({ description: 'Processes beside web, which gets the traffic and is set by "command" and "instances".', examples: [{ worker: { command: ['node', 'worker.js'], instances: 2 } }] });
 
+const preflightError = 'must be false, or an object with "file", "tags" and "only"';
+const names = (what: string) => z.array(z.string({ error: `must be the name of a ${what}` }).min(1, { error: `must be the name of a ${what}` }).meta({ description: `Name of a ${what}.` }), { error: `must be a list of names of ${what}s` });
+const preflight = z.union([
+  z.literal(false),
+  section({
+    file: text('^[^\\0\\r\\n]+$', 'a path', { description: 'File with the checks, relative to the project.', default: 'health.json', examples: ['checks.json'] }).optional(),
+    tags: names('tag').meta({ description: 'Checks that have one of these tags. Without tags and only: all.', default: [], examples: [['preflight']] }).optional(),
+    only: names('check').meta({ description: 'Checks by name, alone or beside those of tags.', default: [], examples: [['disk']] }).optional(),
+  }),
+], { error: preflightError }).meta({ description: 'Checks of nx-health that must pass before a deploy changes anything; false: none.', examples: [{ tags: ['preflight'] }] });
+
 /** What may stand at the top, in an environment, and among the workspace's defaults; the nearest wins. */
 const shared = {
   port: whole(0, 65_535, { description: 'The service\'s own port; 0: on local each instance gets a port of its own by the variable PORT, on docker it is the one that the image exposes.', default: 0, examples: [3000] }).optional(),
@@ -89,6 +100,7 @@ const shared = {
   strategy: strategySchema.optional(),
   processes: processes.optional(),
   hooks: hooks.optional(),
+  preflight: preflight.optional(),
   deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy, those with limits twice.', default: '20m' }).optional(),
   verify: verifySchema.optional(),
   watch: duration(0, { description: 'How long the new release is watched after the deploy, and rolled back by itself if it fails; 0s: not at all.', default: '30s' }).optional(),

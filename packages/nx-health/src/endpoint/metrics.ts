@@ -1,14 +1,6 @@
-/** Metrics of health in the text format of Prometheus, https://prometheus.io/docs/instrumenting/exposition_formats/ */
-import type { HealthStatus } from '../result.js';
+/** Metrics of health, for Prometheus. */
+import { exposition, VALUES, type Sample } from '../prometheus-text.js';
 import type { Health, HealthReport, ServiceFacts } from './health.js';
-
-const VALUES: Readonly<Record<HealthStatus, number>> = { healthy: 1, degraded: 0.5, unhealthy: 0 };
-
-interface Sample {
-  readonly name: string;
-  readonly help: string;
-  readonly values: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
-}
 
 function samplesOf({ status, draining, components, uptimeMs }: HealthReport, facts: ServiceFacts): readonly Sample[] {
   const each = (value: (state: HealthReport['components'][string]) => number): Sample['values'] => Object.entries(components).map(([component, state]) => ({ labels: { component }, value: value(state) }));
@@ -27,15 +19,7 @@ function samplesOf({ status, draining, components, uptimeMs }: HealthReport, fac
 }
 
 export function metricsText(report: HealthReport, facts: ServiceFacts): string {
-  return samplesOf(report, facts).flatMap(({ name, help, values }) => [
-    `# HELP ${name} ${help}`, `# TYPE ${name} gauge`,
-    ...values.map(({ labels, value }) => `${name}${labelsOf(labels)} ${value}`),
-  ]).map((line) => `${line}\n`).join('');
-}
-
-function labelsOf(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  return exposition(samplesOf(report, facts));
 }
 
 /** The part of prom-client (https://github.com/siimon/prom-client) that is needed: hand its module in. */

@@ -1,9 +1,10 @@
 /** Asks one component: never twice at once, never longer than its time, and not more often than its results are good for. */
 import { performance } from 'node:perf_hooks';
 import { LONGEST_MS } from '../duration.js';
-import { describeError, type HealthStatus } from '../result.js';
+import { describeError } from '../result.js';
 import type { Component, ComponentState, Observation } from './component.js';
-import { redacted } from './redact.js';
+import { redacted } from '../redact.js';
+import { hysteresis } from '../hysteresis.js';
 
 export interface Runner {
   readonly name: string;
@@ -34,7 +35,7 @@ export function createRunner(name: string, component: Component): Runner {
   let inFlight: Promise<ComponentState> | undefined;
   /** A check whose time was up and that has not returned: a second one would pile up behind it. */
   let hanging: { readonly since: number } | undefined;
-  const steady = hysteresis(settings);
+  const steady = hysteresis<Found>(settings);
 
   const run = async (): Promise<ComponentState> => {
     const began = performance.now();
@@ -99,23 +100,6 @@ async function observe({ check }: Component, signal: AbortSignal): Promise<Found
     ...(reason === undefined || status === 'healthy' ? {} : { reason: redacted(reason) }),
     ...(observed === undefined ? {} : { observed: typeof observed === 'string' ? redacted(observed) : observed }),
     ...(unit === undefined ? {} : { unit }),
-  };
-}
-
-/** A component changes its side only after so many results in a row; the first result counts at once. */
-function hysteresis({ failures, recoveries }: Settings): (found: Found) => Found {
-  let shown: HealthStatus | undefined;
-  let against = 0;
-  return (found) => {
-    const failed = found.status === 'unhealthy';
-    const changes = shown !== undefined && (shown === 'unhealthy') !== failed;
-    against = changes ? against + 1 : 0;
-    if (shown === undefined || !changes || against >= (failed ? failures : recoveries)) {
-      shown = found.status;
-      against = 0;
-      return found;
-    }
-    return { ...found, status: shown, reason: failed ? `failed ${against} of ${failures} times: ${found.reason ?? 'it did not say why'}` : `passed ${against} of ${recoveries} times` };
   };
 }
 

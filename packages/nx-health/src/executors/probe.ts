@@ -1,6 +1,6 @@
 /** From an executor's options to the check they describe. */
 import { parseDuration } from '../duration.js';
-import { checkHttp } from '../http.js';
+import { checkHttp } from '../http/check-http.js';
 import { printable, type CheckResult } from '../result.js';
 import { parseStatusRanges, type StatusRange } from '../status.js';
 import { checkTcp } from '../tcp.js';
@@ -16,6 +16,7 @@ export interface ProbeOptions {
 export interface Probe {
   /** For messages: without credentials and query, where secrets stand. */
   readonly target: string;
+  readonly kind: 'http' | 'tcp';
   readonly check: (timeoutMs: number, signal?: AbortSignal) => Promise<CheckResult>;
 }
 
@@ -47,8 +48,8 @@ export class Problems {
 /** Undefined, with problems, when the options name no target. */
 export function probeOf(options: ProbeOptions, problems: Problems): Probe | undefined {
   const { url, tcp } = options;
-  if ((url === undefined) === (tcp === undefined)) {
-    problems.lines.push(url === undefined ? 'url or tcp: one of them must be given' : 'url and tcp: only one of them may be given');
+  if (url !== undefined && tcp !== undefined) {
+    problems.lines.push('url and tcp: only one of them may be given');
     return undefined;
   }
   return url === undefined ? tcpProbe(tcp ?? '', problems) : httpProbe(url, options, problems);
@@ -66,7 +67,7 @@ function httpProbe(text: string, { method = 'GET', healthy = '200-299', degraded
     return undefined;
   }
   return {
-    target: `${url.protocol}//${url.host}${url.pathname}`,
+    target: `${url.protocol}//${url.host}${url.pathname}`, kind: 'http',
     check: (timeoutMs, signal) => checkHttp({ url, method, expectStatus, timeoutMs, ...(signal === undefined ? {} : { signal }) }),
   };
 }
@@ -80,7 +81,7 @@ function tcpProbe(text: string, problems: Problems): Probe | undefined {
     return undefined;
   }
   return {
-    target: `tcp ${text}`,
+    target: `tcp ${text}`, kind: 'tcp',
     check: (timeoutMs, signal) => checkTcp({ host, port, timeoutMs, ...(signal === undefined ? {} : { signal }) }),
   };
 }

@@ -1,10 +1,10 @@
 /** Errors of drivers quote what they were given: addresses with passwords, and headers. None of that is for whoever asks for health. */
-import { printable } from '../result.js';
+import { printable } from './result.js';
 
 const LONGEST = 200;
 const HIDDEN: readonly (readonly [RegExp, string])[] = [
-  // scheme://user:password@host
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1***@'],
+  // scheme://user:password@host; a password that should have been escaped may hold "/" and "@" as well
+  [/\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/@]*:\S*|[^\s/]*)@/gi, '$1***@'],
   [/\b(bearer|basic)\s+[\w.~+/=-]+/gi, '$1 ***'],
   [/((?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|credential)s?["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&}]+)/gi, '$1***'],
 ];

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { BODY_LIMIT, checkHttp } from './http.js';
+import { BODY_LIMIT, checkHttp } from './check-http.js';
 
 const open: { server: Server; sockets: Set<Socket> }[] = [];
 
