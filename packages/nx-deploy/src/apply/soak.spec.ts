@@ -1,13 +1,13 @@
 import type { Analysis, DeployEvent, Gate, Metrics, Observed } from '../model/index.js';
 import { apply } from './apply.js';
-import { FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
+import { counted, FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
 import type { ApplyResult } from './request.js';
 
 const A4 = fleet({ rA: [4, 100] });
 const MIX = fleet({ rA: [4, 90], rB: [1, 10] });
 const B4 = fleet({ rB: [4, 100] });
 
-const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+const GOOD: Metrics = counted(1_000, 0);
 
 function analysis(parts: Partial<Analysis> = {}): Analysis {
   return { rules: [{ metric: 'errorRate', below: 0.05, of: 'absolute' }, { metric: 'latencyP95', below: 1.5, of: 'stable' }], minimum: 20, inconclusive: 'stop', ...parts };
@@ -58,7 +58,7 @@ test('errors end a long soak early, and the reason has the figures', async () =>
 });
 
 test('slower than the stable release in the same window', async () => {
-  const failed = await soaked({ soak: 100, analyse: analysis() }, (platform) => platform.counted.set('rB', { ...GOOD, latency: { p50: 1_000, p95: 2_000, p99: 2_000 } }));
+  const failed = await soaked({ soak: 100, analyse: analysis() }, (platform) => platform.counted.set('rB', counted(1_000, 0, { p50: 1_000, p95: 2_000, p99: 2_000 })));
   expect(problemsOf(failed)).toEqual(['rB: latencyP95 2.0s (1000 requests) is not below 15ms (1.5x stable)']);
 });
 
@@ -150,7 +150,7 @@ describe('inconclusive', () => {
 
   test('where the stable release has no traffic any more, rules against it do not apply', async () => {
     const platform = new FakePlatform(A4);
-    platform.counted.set('rA', { ...GOOD, requests: 0 }).set('rB', { ...GOOD, latency: { p50: 900, p95: 900, p99: 900 } });
+    platform.counted.set('rA', { ...GOOD, requests: 0 }).set('rB', counted(1_000, 0, { p50: 900, p95: 900, p99: 900 }));
     const kept = fleet({ rA: [4, 0], rB: [4, 100] });
     const result = await apply({
       platform, plan: { from: A4, to: B4, steps: [{ reach: kept, then: [{ soak: 30, analyse: analysis() }] }, { reach: B4 }] },

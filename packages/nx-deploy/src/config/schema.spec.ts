@@ -174,7 +174,7 @@ describe('docs/deploy-json.md', () => {
   });
 });
 
-it.each(['platforms/docker.md', 'getting-started.md', 'coming-from-nx-docker.md', 'coming-from-kamal.md', 'images/dockerfile.md'])('docs/%s has examples that are valid', (name) => {
+it.each(['platforms/docker.md', 'getting-started.md', 'coming-from-nx-docker.md', 'coming-from-kamal.md', 'images/dockerfile.md', 'analysis.md'])('docs/%s has examples that are valid', (name) => {
   const page = readFileSync(join(__dirname, '../../../../docs', name), 'utf8');
   const examples = [...page.matchAll(/^```jsonc\n([^]*?)^```/gm)].map((match) => match[1] ?? '');
   expect(examples).not.toEqual([]);

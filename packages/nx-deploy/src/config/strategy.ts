@@ -1,13 +1,14 @@
 /** What deploy.json says of the strategy, with its defaults. */
 import { DeployError } from '../errors.js';
-import { formatDuration, parseDuration } from '../model/index.js';
+import { formatDuration, needsBaseline, parseDuration } from '../model/index.js';
 import type { Analysis, Check, Ms } from '../model/index.js';
 import { quoted } from './document.js';
 import type { Path } from './document.js';
 import type { ApprovalOption, BlueGreenOptions, CanaryOptions, CanaryStep, StrategyOptions } from './resolved.js';
-import { METRICS, parseRule } from './rule.js';
+import { DEFAULT_BASELINE, DEFAULT_MINIMUM, rulesOf } from './limit-schema.js';
+import { METRICS } from './rule.js';
 import {
-  AVAILABLE_STRATEGIES, DEFAULT_ERROR_RATE, DEFAULT_EXPIRES, DEFAULT_KEEP_WARM, DEFAULT_MINIMUM, DEFAULT_STEP_SOAK, DEFAULT_STEPS,
+  AVAILABLE_STRATEGIES, DEFAULT_ERROR_RATE, DEFAULT_EXPIRES, DEFAULT_KEEP_WARM, DEFAULT_STEP_SOAK, DEFAULT_STEPS,
 } from './strategy-schema.js';
 import type { StrategyConfig } from './strategy-schema.js';
 import { suggest } from './suggest.js';
@@ -89,11 +90,10 @@ function smoke(given: Given<'canary'>['smoke'], { healthPath }: StrategyRequest)
 type AnalysisConfig = Exclude<NonNullable<Given<'canary'>['analyse']>, false>;
 
 function analysis(given: AnalysisConfig): Analysis | undefined {
-  const rules = METRICS.flatMap((metric) => {
-    const text = given[metric];
-    return text === undefined ? [] : parseRule(metric, text) ?? [];
-  });
-  return rules.length === 0 ? undefined : { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop' };
+  const rules = rulesOf(given);
+  if (rules.length === 0) return undefined;
+  const before = needsBaseline(rules) ? { baseline: ms(given.baseline, DEFAULT_BASELINE) } : {};
+  return { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop', ...before };
 }
 
 function checkRules(given: Given<'blue-green'>['analyse'], found: Analysis | undefined, { complain }: StrategyRequest): void {

@@ -1,12 +1,13 @@
 import type { DeployEvent, Metrics, Observed } from '../model/index.js';
 import type { StateStore } from '../releases/index.js';
+import { counted } from '../apply/fake-platform.spec-support.js';
 import { runChange } from './change.js';
 import { build, request } from './changes.spec-support.js';
 import type { ChangeRequest, ChangeResult, WatchOrder } from './request.js';
 import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
 import { watch } from './watch.js';
 
-const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+const GOOD: Metrics = counted(1_000, 0);
 const AGENT = { user: 'agent', host: 'here', pid: 1 };
 
 let temp: TempState;

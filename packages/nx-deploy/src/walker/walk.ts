@@ -3,7 +3,7 @@ import type { EventLog } from './event-log.js';
 import { runChange } from '../engine/change.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import { asDeployError } from '../errors.js';
-import type { Emit } from '../model/index.js';
+import type { Emit, Metrics } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { BeginWatch, Watched } from './watching.js';
 
@@ -31,8 +31,9 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
   try {
     opened = await task.open(() => cancel.abort(), emit);
     const { platform } = opened;
-    result = await runChange({ platform, request, emit, signal: cancel.signal });
-    if (beginWatch !== undefined) ({ result, ended } = await beginWatch({ platform, request, result, emit }, cancel.signal));
+    let baseline: Metrics | undefined;
+    result = await runChange({ platform, request, emit, signal: cancel.signal, onBaseline: (metrics) => { baseline = metrics; } });
+    if (beginWatch !== undefined) ({ result, ended } = await beginWatch({ platform, request, result, baseline, emit }, cancel.signal));
   } catch (thrown) {
     // Nothing has begun: neither the change nor the watch ever rejects.
     const error = asDeployError(thrown);
