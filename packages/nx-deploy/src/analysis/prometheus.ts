@@ -1,4 +1,6 @@
 /** Asks a Prometheus, or what speaks as one (Thanos, Mimir, VictoriaMetrics). */
+import { isNativeError } from 'node:util/types';
+import { errorCode } from '../errors.js';
 import type { Ms, ProbeTarget } from '../model/index.js';
 import type { Answer, Asker } from './probing.js';
 
@@ -85,9 +87,8 @@ function numberOf(text: string): number {
 
 /** By the code of the system where there is one: messages of fetch may hold the address, which may hold a password. */
 function reasonOf(thrown: unknown): string {
-  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-  if (!(cause instanceof Error)) return 'it cannot be asked';
-  return 'code' in cause && typeof cause.code === 'string' ? cause.code : printable(cause.message);
+  const cause = isNativeError(thrown) && isNativeError(thrown.cause) ? thrown.cause : thrown;
+  return errorCode(cause) ?? (isNativeError(cause) ? printable(cause.message) : 'it cannot be asked');
 }
 
 function printable(text: string): string {

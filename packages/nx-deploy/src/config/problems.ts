@@ -42,8 +42,8 @@ const CONTAINER_TEXTS: readonly Path[] = [['container', 'hosts'], ['container', 
 function passedOver(root: unknown): readonly Problem[] {
   const environments = valueAt(root, ['environments']);
   const records: readonly Path[] = [
-    ['environments'], ['processes'], ...CONTAINER_TEXTS, ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
-    ...(isObject(environments) ? Object.keys(environments).flatMap((name) => [['processes'], ...CONTAINER_TEXTS].map((path) => ['environments', name, ...path])) : []),
+    ['environments'], ['processes'], ['checks'], ...CONTAINER_TEXTS, ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
+    ...(isObject(environments) ? Object.keys(environments).flatMap((name) => [['processes'], ['checks'], ...CONTAINER_TEXTS].map((path) => ['environments', name, ...path])) : []),
   ];
   return records
     .filter((path) => Object.hasOwn(Object(valueAt(root, path)) as object, '__proto__'))

@@ -3,6 +3,7 @@ import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
 import { anyPath, workspacePath, type Complain } from './artifact-path.js';
+import { probesOf } from './checks.js';
 import { pathText, quoted } from './document.js';
 import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
@@ -17,6 +18,7 @@ import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfi
 import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
 import { parseSize } from './values.js';
+import { watchOf } from './watch.js';
 
 export interface ResolveRequest extends Pick<DeployFile, 'file' | 'config'>, Partial<Pick<DeployFile, 'describe'>> {
   readonly environment: string | undefined;
@@ -48,9 +50,11 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
   const problems: { path: Path; text: string }[] = [];
   const complain = (path: Path, text: string): void => void problems.push({ path, text });
   const health = healthOf(layers);
+  const checks = { ...layers.defaults.checks, ...layers.file.checks, ...environment.checks };
+  const named = (key: 'strategy' | 'watch') => (names: readonly string[], at: Path) => probesOf(checks, names, [...placeOf(layers, name, key), ...at], complain);
   const strategy = resolveStrategy({
     given: nearest(layers, 'strategy'), override: request.overrides?.strategy, healthPath: health.path,
-    complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
+    probes: named('strategy'), complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
   });
   const platform = platformOf(nearest(layers, 'platform'));
   const files = platform.type === 'local' ? filesOf(request, complain) : undefined;
@@ -74,7 +78,10 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     listen: listenOf(environment.listen, request),
     hooks: hooksOf(layers),
     deadline: deadlineOf(nearest(layers, 'deadline'), strategy, (key, text) => complain(placeOf(layers, name, key), text)),
-    watch: ms(nearest(layers, 'watch'), 30_000),
+    watch: watchOf({
+      given: nearest(layers, 'watch'), own: 'analyse' in strategy ? strategy.analyse : undefined,
+      probes: named('watch'), complain: (path, text) => complain([...placeOf(layers, name, 'watch'), ...path], text),
+    }),
     keep: nearest(layers, 'keep') ?? 5,
   };
   if (platform.type === 'local') checkPort(resolved, complain);

@@ -1,5 +1,5 @@
 /** deploy.json, resolved for one environment: defaults applied, durations in ms, sizes in bytes. What every command works on. */
-import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale, WatchTerms } from '../model/index.js';
 
 /** A person is asked: `text` says what to look at; unanswered for `expires` ms it counts as refused. */
 export interface ApprovalOption {
@@ -47,6 +47,13 @@ export type StrategyOptions =
   | { readonly type: 'rolling'; readonly batch: number }
   | BlueGreenOptions
   | CanaryOptions;
+
+/** How a release is watched after its deploy. */
+export interface WatchOption {
+  /** 0: not at all. */
+  readonly time: Ms;
+  readonly terms: WatchTerms;
+}
 
 export interface ListenOption {
   readonly address: string;
@@ -221,8 +228,7 @@ export interface ResolvedEnvironment {
   readonly hooks: Hooks;
   /** Of the whole deploy. */
   readonly deadline: Ms;
-  /** How long a release is watched after its deploy; 0: not at all. */
-  readonly watch: Ms;
+  readonly watch: WatchOption;
   /** Releases that prune keeps. */
   readonly keep: number;
 }

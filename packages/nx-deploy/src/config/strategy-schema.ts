@@ -1,5 +1,6 @@
 /** The part of deploy.json's schema that says how a new release takes over. */
 import * as z from 'zod';
+import { checkNames } from './check-schema.js';
 import { baseline, limits, minimum } from './limit-schema.js';
 import { duration, PATH_PATTERN, PATH_RULE, section, text, whole } from './values.js';
 
@@ -40,6 +41,7 @@ const analyse = z.union([
   z.literal(false),
   section({
     ...limits(),
+    checks: checkNames('Checks that are asked all the time.'),
     minimum: minimum(),
     baseline: baseline(),
     inconclusive: z.enum(['stop', 'ask'], { error: 'must be "stop" or "ask"' })

@@ -107,7 +107,7 @@ describe('what a strategy means', () => {
 describe('what does not go together', () => {
   test.each([
     [{ type: 'blue-green', analyse: { errorRate: '< 5%' } }, /^environments\.staging\.strategy\.analyse \(1:\d+\): must have a "soak" beside it/],
-    [{ type: 'blue-green', soak: '1m', analyse: { minimum: 5 } }, /analyse .*must have a limit: errorRate, latencyP50, latencyP95, latencyP99$/],
+    [{ type: 'blue-green', soak: '1m', analyse: { minimum: 5 } }, /analyse .*must have a limit \(errorRate, latencyP50, latencyP95, latencyP99\) or checks$/],
     [{ type: 'canary', steps: [{ weight: 5, soak: '0s' }], analyse: { errorRate: '< 5%' } }, /analyse .*must have a "soak" in one of the steps/],
   ])('%j', (strategy, expected) => {
     expect(problems({ strategy })).toEqual([expect.stringMatching(expected)]);
@@ -145,8 +145,8 @@ describe('the deadline', () => {
 });
 
 test('how long a release is watched after its deploy', () => {
-  expect(resolved({}).watch).toBe(30_000);
-  expect(resolved({ top: { watch: '1m' } }).watch).toBe(60_000);
-  expect(resolved({ top: { watch: '1m' }, staging: { watch: '0s' } }).watch).toBe(0);
-  expect(resolved({ defaults: { watch: '2m' } }).watch).toBe(120_000);
+  expect(resolved({}).watch.time).toBe(30_000);
+  expect(resolved({ top: { watch: '1m' } }).watch.time).toBe(60_000);
+  expect(resolved({ top: { watch: '1m' }, staging: { watch: '0s' } }).watch.time).toBe(0);
+  expect(resolved({ defaults: { watch: '2m' } }).watch.time).toBe(120_000);
 });

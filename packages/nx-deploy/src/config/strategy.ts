@@ -1,7 +1,7 @@
 /** What deploy.json says of the strategy, with its defaults. */
 import { DeployError } from '../errors.js';
 import { formatDuration, needsBaseline, parseDuration } from '../model/index.js';
-import type { Analysis, Check, Ms } from '../model/index.js';
+import type { Analysis, Check, Ms, Probe } from '../model/index.js';
 import { quoted } from './document.js';
 import type { Path } from './document.js';
 import type { ApprovalOption, BlueGreenOptions, CanaryOptions, CanaryStep, StrategyOptions } from './resolved.js';
@@ -22,6 +22,8 @@ export interface StrategyRequest {
   /** Name on the command line: what the file says holds if it is of the same type, else the defaults of that strategy. */
   readonly override: string | undefined;
   readonly healthPath: string;
+  /** The checks of these names; `at` is where they stand, relative to the strategy. */
+  readonly probes: (names: readonly string[], at: Path) => readonly Probe[];
   /** `path` is relative to the strategy. */
   readonly complain: Complain;
 }
@@ -57,7 +59,7 @@ export function resolveStrategy(request: StrategyRequest): StrategyOptions {
 
 function blueGreen(given: Given<'blue-green'>, request: StrategyRequest): BlueGreenOptions {
   const soak = ms(given.soak, '0s');
-  const analyse = analysis(given.analyse === false ? {} : { ...given.analyse });
+  const analyse = analysis(given.analyse === false ? {} : { ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && soak === 0) request.complain(['analyse'], 'must have a "soak" beside it, for example "5m": without one there is nothing to judge');
   checkRules(given.analyse, analyse, request);
   return {
@@ -69,7 +71,7 @@ function blueGreen(given: Given<'blue-green'>, request: StrategyRequest): BlueGr
 function canary(given: Given<'canary'>, request: StrategyRequest): CanaryOptions {
   const steps = (given.steps ?? DEFAULT_STEPS).map(step);
   const soak = ms(given.soak, '0s');
-  const analyse = given.analyse === false ? undefined : analysis({ errorRate: DEFAULT_ERROR_RATE, ...given.analyse });
+  const analyse = given.analyse === false ? undefined : analysis({ errorRate: DEFAULT_ERROR_RATE, ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && [soak, ...steps.map((each) => each.soak)].every((each) => each === 0)) {
     request.complain(['analyse'], 'must have a "soak" in one of the steps: without one there is nothing to judge');
   }
@@ -89,15 +91,16 @@ function smoke(given: Given<'canary'>['smoke'], { healthPath }: StrategyRequest)
 
 type AnalysisConfig = Exclude<NonNullable<Given<'canary'>['analyse']>, false>;
 
-function analysis(given: AnalysisConfig): Analysis | undefined {
+function analysis(given: AnalysisConfig, { probes: probesNamed }: StrategyRequest): Analysis | undefined {
   const rules = rulesOf(given);
-  if (rules.length === 0) return undefined;
+  const probes = probesNamed(given.checks ?? [], ['analyse', 'checks']);
+  if (rules.length + probes.length === 0) return undefined;
   const before = needsBaseline(rules) ? { baseline: ms(given.baseline, DEFAULT_BASELINE) } : {};
-  return { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop', ...before };
+  return { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop', ...before, ...(probes.length === 0 ? {} : { probes }) };
 }
 
 function checkRules(given: Given<'blue-green'>['analyse'], found: Analysis | undefined, { complain }: StrategyRequest): void {
-  if (given !== undefined && given !== false && found === undefined) complain(['analyse'], `must have a limit: ${METRICS.join(', ')}`);
+  if (given !== undefined && given !== false && found === undefined) complain(['analyse'], `must have a limit (${METRICS.join(', ')}) or checks`);
 }
 
 function approval(given: Given<'blue-green'>['approve'], otherwise: string): ApprovalOption | undefined {

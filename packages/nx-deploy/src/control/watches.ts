@@ -1,6 +1,6 @@
 /** The watch of the agent over what was deployed last: one for each service. It is on record, and the next agent goes on with it. */
 import { DeployError } from '../errors.js';
-import type { Ms, ReleaseId } from '../model/index.js';
+import { variablesOf, type Ms, type ReleaseId, type WatchTerms } from '../model/index.js';
 import { watch, watchTime, type WatchContext } from '../engine/watch.js';
 import type { ChangeResult } from '../engine/request.js';
 import { localPlatform } from '../platforms/local/platform.js';
@@ -122,13 +122,21 @@ export class Watches {
       platform: localPlatform(service, service.record.listen ?? { address: '127.0.0.1' }),
       request: {
         ...facts, actor: agentActor(), change: { action: 'rollback', ...(previous === undefined ? {} : { to: previous }) }, strategy, hooks: none, deadline, keep, dryRun: false,
-        watch: { ms, attached: false, rollbackHooks: none, ...(terms === undefined ? {} : { terms }) },
+        watch: { ms, attached: false, rollbackHooks: none, ...(terms === undefined ? {} : { terms: this.askable(run, terms) }) },
       },
       baseline, result, actor: agentActor(), signal, resumed: { hooks },
       emit: (event) => { if (event.type !== 'traffic') this.log('watch', { ...facts, event }); },
     });
     this.log('a watch ended', { result: outcome });
     return outcome;
+  }
+
+  /** What needs variables, or a folder to run in, the agent that began it had alone. */
+  private askable(run: string, terms: WatchTerms): WatchTerms {
+    const probes = terms.probes.filter((probe) => probe.target.type !== 'command' && variablesOf(probe).length === 0);
+    const without = terms.probes.filter((probe) => !probes.includes(probe)).map(({ name }) => name);
+    if (without.length > 0) this.log('a watch goes on without checks that need variables', { run, without });
+    return { ...terms, probes };
   }
 
   /** `stopped`: before its time, and not because of what it saw. */

@@ -36,7 +36,8 @@ export function analysisOf(strategy: StrategyOptions): Analysis | undefined {
 /** How much of the time before the change has to be known, ms; undefined: nothing. */
 export function baselineWindow({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): Ms | undefined {
   const { terms, ms = 0 } = watch ?? {};
-  const watched = ms > 0 && terms?.triggers.some(({ rules }) => needsBaseline(rules)) === true ? terms.baseline : 0;
+  const judged = terms?.triggers.some(({ rules, window, lasting }) => needsBaseline(rules) && (lasting !== true || window <= ms));
+  const watched = terms !== undefined && judged === true && ms > 0 ? terms.baseline : 0;
   const window = Math.max(watched, analysisOf(strategy)?.baseline ?? 0);
   return window === 0 ? undefined : window;
 }

@@ -61,7 +61,7 @@ function look({ platform, request, baseline, emit, signal, resumed }: WatchConte
 }
 
 function termsOf({ watch, strategy }: ChangeRequest): WatchTerms {
-  return watch?.terms ?? defaultTerms(analysisOf(strategy), watch?.ms ?? 0);
+  return watch?.terms ?? defaultTerms(analysisOf(strategy));
 }
 
 async function takeBack(context: WatchContext, release: ReleaseId, error: DeployError, started: Ms): Promise<ChangeResult> {

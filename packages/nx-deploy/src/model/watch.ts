@@ -7,7 +7,7 @@ export interface Trigger {
   readonly rules: readonly Rule[];
   /** Of the past; at the beginning of the watch what there is of it. */
   readonly window: Ms;
-  /** Judged only once the window has passed since the watch began. */
+  /** Judged only once the window has passed since the watch began, and so never in a shorter one. */
   readonly lasting?: true;
 }
 
@@ -39,11 +39,10 @@ export function absoluteRules(own: RuleSet | undefined): readonly Rule[] {
   return rules.length === 0 ? [TOO_MANY_ERRORS] : rules;
 }
 
-/** What is looked for unless deploy.json says otherwise, in a watch of `time` ms. */
-export function defaultTerms(own: RuleSet | undefined, time: Ms): WatchTerms {
-  const slow: Trigger = { rules: TOO_SLOW, window: 10 * MINUTE, lasting: true };
+/** What is looked for unless deploy.json says otherwise. */
+export function defaultTerms(own: RuleSet | undefined): WatchTerms {
   return {
     unhealthy: 5 * MINUTE, minimum: own?.minimum ?? FEWEST_REQUESTS, baseline: 10 * MINUTE, probes: [], inconclusive: 'keep',
-    triggers: [{ rules: absoluteRules(own), window: 3 * MINUTE }, ...(slow.window > time ? [] : [slow])],
+    triggers: [{ rules: absoluteRules(own), window: 3 * MINUTE }, { rules: TOO_SLOW, window: 10 * MINUTE, lasting: true }],
   };
 }
