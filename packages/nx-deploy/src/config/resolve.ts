@@ -9,6 +9,7 @@ import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
 import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
+import { notificationsOf } from './notify.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
 import { checkPlatform, containerOf, platformOf } from './resolve-docker.js';
@@ -82,6 +83,10 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
       given: nearest(layers, 'watch'), own: 'analyse' in strategy ? strategy.analyse : undefined,
       probes: named('watch'), complain: (path, text) => complain([...placeOf(layers, name, 'watch'), ...path], text),
     }),
+    notifications: notificationsOf(
+      { ...layers.defaults.notifications, ...layers.file.notifications, ...environment.notifications },
+      (channel) => placeOfNamed(layers, name, 'notifications', channel), complain,
+    ),
     keep: nearest(layers, 'keep') ?? 5,
   };
   if (platform.type === 'local') checkPort(resolved, complain);
@@ -116,6 +121,12 @@ function nearest<Key extends keyof Defaults & keyof EnvironmentConfig>(layers: L
 function placeOf(layers: Layers, environment: string, key: keyof Defaults & keyof EnvironmentConfig): Path {
   const file: Partial<Defaults> = layers.file;
   return layers.environment[key] === undefined && file[key] !== undefined ? [key] : ['environments', environment, key];
+}
+
+/** Of one of those that are merged by their names. */
+function placeOfNamed(layers: Layers, environment: string, key: 'notifications', name: string): Path {
+  const own = layers.environment[key];
+  return own !== undefined && Object.hasOwn(own, name) ? ['environments', environment, key, name] : [key, name];
 }
 
 function ms(text: string | undefined, otherwise: Ms): Ms {

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { container, containerLimits, containerListen, dockerPlatform } from './docker-schema.js';
 import { checks } from './check-schema.js';
 import { artifactSchema } from './image-schema.js';
+import { notifications } from './notify-schema.js';
 import { verifySchema } from './package-schema.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { HookName } from './resolved.js';
@@ -93,6 +94,7 @@ const shared = {
   verify: verifySchema.optional(),
   checks: checks.optional(),
   watch: watchSchema.optional(),
+  notifications: notifications.optional(),
   keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
 };
 

@@ -48,7 +48,7 @@ describe('a watch', () => {
     const { document: { release: second, run } } = await bench.deploy();
     const before = (await bench.status()).watch;
     expect((await record())?.watch).toEqual({
-      run, release: second, previous: first, until: before?.until, strategy: expect.objectContaining({ type: 'blue-green' }), deadline: expect.any(Number), keep: expect.any(Number), hooks: 1,
+      run, release: second, previous: first, until: before?.until, strategy: expect.objectContaining({ type: 'blue-green' }), deadline: expect.any(Number), keep: expect.any(Number), hooks: 1, terms: expect.objectContaining({ inconclusive: 'keep' }),
     });
     await bench.restart();
     expect((await bench.status()).watch).toEqual(before);

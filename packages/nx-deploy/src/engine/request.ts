@@ -4,6 +4,7 @@ import type { ProbeMeans } from '../analysis/index.js';
 import type { SerializedError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
 import type { ArtifactRef, ManifestRef, Metrics, Ms, Processes, ReleaseId, RunSpec, StageName, WatchTerms } from '../model/index.js';
+import type { PreparedChannel } from '../notifications/index.js';
 import type { Action, Actor, ConfigValues } from '../releases/index.js';
 
 /** The parts of a release before it has a name: its configuration is still open. */
@@ -66,6 +67,8 @@ export interface ChangeRequest {
   /** Successful releases that stay stored. */
   readonly keep: number;
   readonly dryRun: boolean;
+  /** Who is told of it. Holds secrets, and is never put on record. */
+  readonly notify?: readonly PreparedChannel[];
   /** What the probes of its gates and of its watch need. */
   readonly probing?: ProbeMeans;
   /** How long the release is looked after when the deploy is done, and what a rollback runs then. */

@@ -5,6 +5,7 @@ import { defaultTerms, formatDuration, liveRelease, type Emit, type Metrics, typ
 import type { Platform } from '../platforms/platform.js';
 import type { Actor } from '../releases/index.js';
 import { runChange } from './change.js';
+import { tellFailure } from './notices.js';
 import { analysisOf, patrol, type PatrolEnd } from './patrol.js';
 import type { ChangeRequest, ChangeResult } from './request.js';
 
@@ -68,7 +69,9 @@ async function takeBack(context: WatchContext, release: ReleaseId, error: Deploy
   const { request, result, actor, platform, emit, resumed } = context;
   const failed = { ...result, durationMs: result.durationMs + Math.round(performance.now() - started), error: error.toJSON() };
   if (result.previous === undefined) {
-    return { ...failed, outcome: 'not-restored', restoreError: new DeployError('ND-RELEASE-UNKNOWN', { what: 'there is no earlier release to go back to', next: 'fix it and deploy again' }).toJSON() };
+    const stays: ChangeResult = { ...failed, outcome: 'not-restored', restoreError: new DeployError('ND-RELEASE-UNKNOWN', { what: 'there is no earlier release to go back to', next: 'fix it and deploy again' }).toJSON() };
+    await tellFailure(context, stays);
+    return stays;
   }
   // That of an agent before may have begun one by the first name.
   const run = resumed === undefined ? `${request.run}-watch` : `${request.run}-watch-${Date.now().toString(36)}`;

@@ -1,6 +1,7 @@
 /** One change in a process of its own, from its platform to the last line of its events. */
 import type { EventLog } from './event-log.js';
 import { runChange } from '../engine/change.js';
+import { noticesSent } from '../engine/notices.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import { asDeployError } from '../errors.js';
 import type { Emit, Metrics } from '../model/index.js';
@@ -27,7 +28,9 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
   let opened: OpenPlatform | undefined;
   let result: ChangeResult;
   let ended: Promise<unknown> = Promise.resolve();
-  const emit: Emit = (event) => events.event(event);
+  let told = false;
+  // The result is the last line.
+  const emit: Emit = (event) => { if (!told) events.event(event); };
   try {
     opened = await task.open(() => cancel.abort(), emit);
     const { platform } = opened;
@@ -43,8 +46,10 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
       stages: {}, durationMs: Math.round(performance.now() - started), error: error.toJSON(),
     };
   }
+  told = true;
   events.result(result);
   await ended;
+  await noticesSent();
   // The lock was given back with the end of the change.
   await opened?.close().catch(() => undefined);
 }
