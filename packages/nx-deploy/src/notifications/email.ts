@@ -13,8 +13,8 @@ export function emailChannel(target: EmailTarget, timeout: Ms): Channel {
   return {
     async send(notice, text, signal) {
       const { host, port, security, user, password, from, to, module } = target;
-      const { createTransport } = createRequire(module)(module) as Nodemailer;
-      const transport = createTransport({
+      const nodemailer = createRequire(module)(module) as Nodemailer;
+      const transport = nodemailer.createTransport({
         host, port, secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none',
         ...(user === undefined ? {} : { auth: { user, pass: password ?? '' } }),
         connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout, dnsTimeout: timeout,
