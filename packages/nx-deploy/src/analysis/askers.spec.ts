@@ -43,10 +43,10 @@ describe('http', () => {
   test.each<[string, number, number | undefined, Answer]>([
     ['any 2xx', 204, undefined, { kind: 'good' }],
     ['what is degraded serves', 206, undefined, { kind: 'good' }],
-    ['an error', 503, undefined, { kind: 'bad', reason: 'HTTP 503: tea' }],
-    ['a redirect', 302, undefined, { kind: 'bad', reason: 'HTTP 302: tea' }],
+    ['an error', 503, undefined, { kind: 'bad', reason: 'HTTP 503' }],
+    ['a redirect', 302, undefined, { kind: 'bad', reason: 'HTTP 302' }],
     ['the status that was asked for', 418, 418, { kind: 'good' }],
-    ['another one', 200, 418, { kind: 'bad', reason: 'HTTP 200: tea' }],
+    ['another one', 200, 418, { kind: 'bad', reason: 'HTTP 200' }],
   ])('%s', async (_what, code, wanted, expected) => {
     answer = status(code);
     expect(await ask({ type: 'http', url: '/health', ...(wanted === undefined ? {} : { status: wanted }) })).toEqual(expected);
@@ -78,7 +78,7 @@ describe('a command', () => {
 
   test.each<[string, string, Answer]>([
     ['exits with 0', 'console.log("fine")', { kind: 'good' }],
-    ['exits with something else', 'console.log("one"); console.log("two"); process.exit(4)', { kind: 'bad', reason: 'exit code 4: two' }],
+    ['exits with something else', 'console.log("one"); console.log("two"); process.exit(4)', { kind: 'bad', reason: 'exit code 4' }],
     ['says nothing', 'process.exit(1)', { kind: 'bad', reason: 'exit code 1' }],
     ['is killed', 'process.kill(process.pid, "SIGKILL")', { kind: 'error', reason: 'ended by SIGKILL' }],
   ])('%s', async (_what, code, expected) => expect(await ask(node(code), { timeout: 10_000 })).toEqual(expected));
@@ -88,9 +88,9 @@ describe('a command', () => {
     expect(await ask({ type: 'command', run: ['/no/such/program'], env: [] })).toMatchObject({ kind: 'error', reason: expect.stringContaining('it could not be started') });
   });
 
-  test('sees only the variables that it names, and their values are not told', async () => {
-    const code = 'console.log("got " + process.env.GREETING + " and " + process.env.PROM_TOKEN); process.exit(1)';
-    expect(await ask(node(code, 'GREETING', 'NOT_SET'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 1: got [GREETING] and undefined' });
+  test('sees only the variables that it names, and what it prints is not told', async () => {
+    const code = 'console.log(process.env.GREETING); process.exit(process.env.GREETING === "a secret greeting" && process.env.PROM_TOKEN === undefined ? 7 : 8)';
+    expect(await ask(node(code, 'GREETING', 'NOT_SET'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 7' });
   });
 });
 

@@ -2,7 +2,6 @@
 import { checkHttp, checkTcp, type CheckResult } from 'nx-health';
 import type { Ms, Probe, ProbeTarget } from '../model/index.js';
 import { baseEnvironment } from '../shell/environment.js';
-import { redactor } from '../shell/redactor.js';
 import { run } from '../shell/run.js';
 import type { Answer, Asker } from './probing.js';
 import { prometheusAsker } from './prometheus.js';
@@ -32,12 +31,12 @@ export function askerOf({ target, timeout }: Probe, means: ProbeMeans, origin: O
   }
 }
 
-/** A degraded answer is a good one: what is degraded serves. */
+/** A degraded answer is a good one: what is degraded serves. What was answered is left out of the reason, which goes into the ledger and to channels. */
 export function fromCheck(check: Check): Asker {
   return {
     async ask(signal): Promise<Answer> {
       const { status, reason } = await check.run(signal);
-      return status === 'unhealthy' ? { kind: 'bad', reason: reason ?? status } : { kind: 'good' };
+      return status === 'unhealthy' ? { kind: 'bad', reason: (reason ?? status).replace(/^(HTTP \d{3}): .*$/, '$1') } : { kind: 'good' };
     },
   };
 }
@@ -59,20 +58,14 @@ async function ofRelease(origin: Origin, path: string): Promise<string | undefin
   return `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}${path}`;
 }
 
-/** That a command cannot be started, or does not end, says nothing of the release. */
+/** That a command cannot be started, or does not end, says nothing of the release. What it prints is kept nowhere. */
 async function askCommand({ run: argv, env }: Extract<ProbeTarget, { type: 'command' }>, { timeout, signal }: Once, { variables, cwd }: ProbeMeans): Promise<Answer> {
-  let last = '';
   const own = Object.fromEntries(env.flatMap((name) => (variables[name] === undefined ? [] : [[name, variables[name]]])));
   const result = await run(argv, {
-    cwd, timeout, signal, env: { ...baseEnvironment(process.env), ...own }, redact: redactor(own), onLine: (line) => { if (line.trim() !== '') last = line; },
+    cwd, timeout, signal, env: { ...baseEnvironment(process.env), ...own },
   });
   if (result.exitCode === 0) return { kind: 'good' };
   if (result.startError !== undefined) return { kind: 'error', reason: `it could not be started: ${result.startError}` };
   if (result.timedOut) return { kind: 'error', reason: `it did not end within ${timeout}ms` };
-  const how = result.signal === undefined ? `exit code ${result.exitCode ?? 'none'}` : `ended by ${result.signal}`;
-  return { kind: result.signal === undefined ? 'bad' : 'error', reason: last === '' ? how : `${how}: ${printable(last)}` };
-}
-
-function printable(line: string): string {
-  return line.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+  return result.signal === undefined ? { kind: 'bad', reason: `exit code ${result.exitCode ?? 'none'}` } : { kind: 'error', reason: `ended by ${result.signal}` };
 }

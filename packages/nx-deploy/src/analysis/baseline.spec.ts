@@ -10,7 +10,7 @@ test('the figures of the time before', async () => {
 });
 
 test('a router that tells nothing of that time tells all that it has counted', async () => {
-  expect(await baselineOf({ metrics: async (_id, window) => (window === Infinity ? some : NO_METRICS) }, 'rA', 600_000)).toBe(some);
+  expect(await baselineOf({ metrics: async (_id, window) => (window > 1e12 ? some : NO_METRICS) }, 'rA', 600_000)).toBe(some);
 });
 
 test('nothing is known', async () => {

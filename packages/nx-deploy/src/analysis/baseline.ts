@@ -1,6 +1,9 @@
 /** What the router knows of the release that runs, before anything changes. */
 import type { Metrics, Ms, ReleaseId } from '../model/index.js';
 
+/** ms; it goes through JSON. */
+const EVER: Ms = Number.MAX_SAFE_INTEGER;
+
 interface Counting {
   metrics?(release: ReleaseId, window: Ms): Promise<Metrics>;
 }
@@ -11,7 +14,7 @@ interface Counting {
  */
 export async function baselineOf(platform: Counting, release: ReleaseId | undefined, window: Ms): Promise<Metrics | undefined> {
   if (release === undefined || platform.metrics === undefined) return undefined;
-  for (const past of [window, Infinity]) {
+  for (const past of [window, EVER]) {
     const metrics = await platform.metrics(release, past);
     if (metrics.requests > 0) return metrics;
   }

@@ -19,8 +19,8 @@ const NO_SPACE = '[!-~]';
 /** Whoever looks into a plan or a record would see a password. */
 const WEB_URL = `^https?://(?!${NO_SPACE}*@)${NO_SPACE}+$`;
 const url = z.string({ error: urlError }).regex(new RegExp(`^/${NO_SPACE}*$|${WEB_URL}`), { error: urlError });
-const serverError = 'must be a URL that begins with "http://" or "https://", without user and password';
-const server = z.string({ error: serverError }).regex(new RegExp(WEB_URL), { error: serverError });
+const serverError = 'must be a URL that begins with "http://" or "https://", without user, password and query';
+const server = z.string({ error: serverError }).regex(/^https?:\/\/[^@?#\s]+$/, { error: serverError });
 
 const boundError = 'must be "<" or ">" and a number, for example "< 0.05"';
 export const BOUND = /^([<>]) ?(-?\d{1,15}(?:\.\d{1,9})?)$/;
@@ -48,7 +48,7 @@ const check = z.discriminatedUnion('type', [
   }),
   section({
     type: z.literal('prometheus').meta({ description: 'A query whose result must keep a limit.' }),
-    url: server.meta({ description: 'Where the Prometheus is, or what speaks as one.', examples: ['http://prometheus.internal:9090'] }),
+    url: server.meta({ description: 'Where the Prometheus is, or what speaks as one.', examples: ['http://prometheus.example.com:9090'] }),
     query: text('^[^\\0]{1,10000}$', 'a query of at most 10000 characters', { description: 'PromQL that gives one number.', examples: ['sum(rate(orders_failed_total[1m])) / sum(rate(orders_total[1m]))'] }),
     limit: z.string({ error: boundError }).regex(BOUND, { error: boundError }).meta({ description: 'What the number must keep.', examples: ['< 0.05', '> 10'] }),
     token: text(ENV_NAME, 'the name of an environment variable', { description: 'Name of a variable of the command\'s own environment with a bearer token.', examples: ['PROMETHEUS_TOKEN'] }).optional(),

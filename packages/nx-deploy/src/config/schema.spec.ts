@@ -110,6 +110,7 @@ const BAD: readonly object[] = [
   { ...base, checks: { a: { type: 'tcp', host: 'db' } } },
   { ...base, checks: { a: { type: 'command', run: 'node x.js' } } },
   { ...base, checks: { a: { type: 'prometheus', url: 'http://p', query: 'up', limit: '= 1' } } },
+  { ...base, checks: { a: { type: 'prometheus', url: 'http://p/?x=y', query: 'up', limit: '> 1' } } },
   { ...base, checks: { 'two words': { type: 'tcp', host: 'a', port: 1 } } },
   { ...base, environments: { staging: { strategy: { type: 'canary', analyse: { errorRate: ['< 5%', '< 5'] } } } } },
   { ...base, environments: { staging: { strategy: { type: 'recreate', batch: 3 } } } },
