@@ -30,7 +30,7 @@ interface Manifest {
 type Name = (typeof packageNames)[number];
 
 /** Bytes that an installed package may take, without its dependencies. */
-const budget: Record<Name, number> = { 'nx-health': 480_000, 'nx-env-sync': 600_000, 'nx-build-manifest': 450_000, 'nx-deploy': 6_600_000 };
+const budget: Record<Name, number> = { 'nx-health': 480_000, 'nx-env-sync': 600_000, 'nx-build-manifest': 450_000, 'nx-deploy': 7_000_000 };
 
 const manifestOf = (name: string): Manifest => JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
 const relativeTo = (path: string): string => path.replace(/^\.\//, '');

@@ -20,7 +20,7 @@ describe('the sample service, with users at it', () => {
     const steps = [{ weight: PERCENT, soak: '3s' }, { weight: 50, soak: '0s', approve: { text: 'numbers fine?', expires: '1h' } }];
     addSampleService(workspace, {
       staging: { listen: staging, instances: 2, strategy: { type: 'blue-green', approve: 'the preview looks right?', keepWarm: '1h' } },
-      production: { listen: production, instances: 2, strategy: { type: 'canary', steps, analyse: { errorRate: '< 5%' } } },
+      production: { listen: production, instances: 2, strategy: { type: 'canary', steps } },
     });
     await workspace.commit('the sample service');
     for (const environment of ['staging', 'production']) setVariables(workspace, environment, { GREETING: 'one' });
@@ -135,19 +135,25 @@ describe('the sample service, with users at it', () => {
   it('a canary that is bad is caught by its figures, before many have met it', async () => {
     const before = await live('production');
     setVariables(workspace, 'production', { GREETING: 'three', FAULT_ERRORS: '30' });
+    let bad = '';
     const report = await underLoad('production', async () => {
       const result = await json(1, 'production', 'deploy');
       expect(result).toMatchObject({ outcome: 'restored', previous: before, error: { code: 'ND-GATE-FAILED' } });
-      const [, rate, bad, of] = /errorRate ([\d.]+)% \((\d+) of (\d+) requests\) is not below 5%/.exec(result.error?.problems?.join('\n') ?? '') ?? [];
-      expect(Number(rate)).toBeCloseTo((100 * Number(bad)) / Number(of), 1);
+      bad = result.release ?? '';
+      const [, rate, errors, of] = /errorRate ([\d.]+)% \((\d+) of (\d+) requests\) is not below (?:1% over stable|5%)/.exec(result.error?.problems?.join('\n') ?? '') ?? [];
+      expect(Number(rate)).toBeCloseTo((100 * Number(errors)) / Number(of), 1);
       expect(Number(rate)).toBeGreaterThan(15);
     });
     expect(report.firstFailures.filter(({ message }) => !message.includes('a fault that was switched on'))).toEqual([]);
     expect(report.failures).toBeGreaterThan(0);
+    // Not one request of the stable release failed: all of them were answered by the bad one.
+    expect(report.failedBy).toEqual({ [bad]: report.failures });
+    expect(report.releases[before]).toBeGreaterThan(report.sent * 0.8);
     expect(report.failures / report.sent).toBeLessThan(PERCENT / 100);
     expect(await greeting('production')).toBe('two');
     const status = await workspace.status('sample-service', 'production');
     expect(status).toMatchObject({ live: before, fleet: { [before]: { weight: 100 } } });
     expect(status.releases[0]).toMatchObject({ outcome: 'restored', reason: expect.stringMatching(/did not pass its soak$/) });
+    process.stdout.write(`bad canary: ${report.failures} of ${report.sent} requests failed, all of them its own; ${report.releases[before] ?? 0} of the stable release were answered\n`);
   });
 });

@@ -8,7 +8,7 @@
 
 const ground = ['model', 'errors'];
 /** What a command may reach: everything but the ways in (executors, bin, generators, the plugin) and the strategies. */
-const commands = ['config', 'plan', 'apply', 'platforms', 'agent', 'routers', 'archive', 'image', 'package', 'hooks', 'releases', 'terminal', 'shell', 'engine', 'control', 'walker', ...ground];
+const commands = ['config', 'plan', 'analysis', 'apply', 'platforms', 'agent', 'routers', 'archive', 'image', 'package', 'hooks', 'notifications', 'releases', 'terminal', 'shell', 'engine', 'control', 'walker', ...ground];
 
 /**
  * Folders of packages/nx-deploy/src.
@@ -28,13 +28,15 @@ export const layers = {
   package: { may: ['shell', 'archive', 'image', ...ground], types: ['config/resolved'] },
   routers: { may: ground },
   terminal: { may: ground },
-  config: { may: ground },
+  config: { may: ['notifications', ...ground] },
   hooks: { may: ['shell', 'config', ...ground] },
   agent: { may: ['shell', 'routers', 'releases', 'archive', ...ground] },
   platforms: { may: ['agent', 'routers', 'shell', 'releases', 'archive', ...ground], types: ['config/resolved'], apart: ['platform', 'contract', 'index'] },
   plan: { may: ['strategies', 'config', ...ground], types: ['platforms/platform'] },
-  apply: { may: ['plan', 'hooks', 'releases', ...ground], types: ['platforms/platform'] },
-  engine: { may: ['plan', 'apply', 'hooks', 'releases', ...ground], types: ['config/resolved', 'platforms/platform'] },
+  analysis: { may: ['shell', ...ground] },
+  notifications: { may: ['shell', ...ground] },
+  apply: { may: ['plan', 'analysis', 'hooks', 'releases', ...ground], types: ['platforms/platform'] },
+  engine: { may: ['plan', 'analysis', 'apply', 'hooks', 'notifications', 'releases', ...ground], types: ['config/resolved', 'platforms/platform'] },
   control: { may: ['engine', 'platforms', 'agent', 'routers', 'archive', 'image', 'releases', 'shell', ...ground] },
   walker: { may: ['engine', 'releases', 'shell', ...ground], types: ['platforms/platform', 'control/protocol'] },
   commands: { may: commands },

@@ -66,6 +66,8 @@ export interface LoadReport {
   readonly kinds: Readonly<Record<Kind, KindCounts>>;
   /** Answers that were ok, by their `x-release`. */
   readonly releases: Readonly<Record<string, number>>;
+  /** Failures, by the `x-release` of the answer; `none` where there was none. */
+  readonly failedBy: Readonly<Record<string, number>>;
   /** ms of `get` and `fresh`, from the moment a request was due, so that a stall of either side counts (no coordinated omission). */
   readonly latency: Readonly<Record<'p50' | 'p95' | 'p99' | 'max', number>>;
   /** Longest time in ms without a successful `get` or `fresh`, from the first due time to the end of sending. */

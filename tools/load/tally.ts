@@ -17,6 +17,7 @@ export class Tally {
     KINDS.map((kind) => [kind, { sent: 0, ok: 0, failed: 0, cut: 0, wrong: 0, duplicated: 0, misrouted: 0 }]),
   ) as Record<Kind, Record<'sent' | 'ok' | Fault, number>>;
   readonly #releases = new Map<string, number>();
+  readonly #failedBy = new Map<string, number>();
   readonly #latencies: number[] = [];
   readonly #first: FirstFailure[] = [];
   #retried = 0;
@@ -46,6 +47,7 @@ export class Tally {
   failed(shot: Shot, { fault, message }: Failure, now: number): void {
     this.#kinds[shot.kind][fault] += 1;
     if (shot.retried) this.#retried += 1;
+    this.#failedBy.set(shot.release ?? 'none', (this.#failedBy.get(shot.release ?? 'none') ?? 0) + 1);
     if (this.#first.length >= FIRST_FAILURES) return;
     const release = shot.release === undefined ? {} : { release: shot.release };
     this.#first.push({ at: new Date().toISOString(), sinceStartMs: rounded(now - this.start), kind: shot.kind, fault, message, ...release });
@@ -67,6 +69,7 @@ export class Tally {
       retried: this.#retried,
       kinds: this.#kinds,
       releases: Object.fromEntries(this.#releases),
+      failedBy: Object.fromEntries(this.#failedBy),
       latency: { p50: at(50), p95: at(95), p99: at(99), max: at(100) },
       longestGapMs: expectsQuick ? rounded(Math.max(this.#gap, end - this.#lastQuick)) : 0,
       firstFailures: this.#first,

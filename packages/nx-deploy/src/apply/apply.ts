@@ -149,11 +149,11 @@ function arrivingIn({ from, to }: ApplyRequest['plan']): readonly ReleaseId[] {
   return Object.keys(to).filter((id) => (to[id]?.weight ?? 0) > (from[id]?.weight ?? 0));
 }
 
-function subjectOf({ plan }: ApplyRequest, reached: Desired): Subject {
+function subjectOf({ plan, baseline }: ApplyRequest, reached: Desired): Subject {
   const arriving = arrivingIn(plan);
   const stable = liveRelease(plan.from);
   const compared = stable !== undefined && !arriving.includes(stable) && (reached[stable]?.weight ?? 0) > 0;
-  return { arriving: arriving.length === 0 ? Object.keys(plan.to) : arriving, stable: compared ? stable : undefined };
+  return { arriving: arriving.length === 0 ? Object.keys(plan.to) : arriving, stable: compared ? stable : undefined, baseline };
 }
 
 function boundsOf(request: ApplyRequest, task: string, whole: number, signal?: AbortSignal): Bounds {

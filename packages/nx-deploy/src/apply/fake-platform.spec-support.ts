@@ -1,6 +1,6 @@
 /** A platform in memory that records its calls and can be told to fail, to hang and to lie. For tests only. */
 import { DeployError } from '../errors.js';
-import { least, WEB, type Ability, type Desired, type Metrics, type Observed, type ObservedProcess, type Processes, type Release, type ReleaseId } from '../model/index.js';
+import { least, NO_METRICS, WEB, type Ability, type Desired, type Metrics, type Observed, type ObservedProcess, type Processes, type Release, type ReleaseId } from '../model/index.js';
 import type { Address, Platform, Readiness } from '../platforms/platform.js';
 import type { StateStore } from '../releases/state-store.js';
 
@@ -143,7 +143,7 @@ export class FakePlatform implements Platform {
   }
 
   metrics(id: ReleaseId): Promise<Metrics> {
-    return this.call(`metrics ${id}`, () => this.counted.get(id) ?? { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
+    return this.call(`metrics ${id}`, () => this.counted.get(id) ?? NO_METRICS);
   }
 
   native?: NonNullable<Platform['native']>;
@@ -198,4 +198,12 @@ export function fleet(releases: Readonly<Record<ReleaseId, readonly [web: number
     processes: { web: { fixed: web }, ...(workers === undefined ? {} : { worker: { fixed: workers } }) },
     weight,
   }]));
+}
+
+/** Figures of requests all of which were answered: half of them within p50, 5 of 100 within p95, the others within p99. */
+export function counted(requests: number, errors: number, latency: Metrics['latency'] = { p50: 5, p95: 10, p99: 20 }): Metrics {
+  const slow = Math.ceil(requests * 0.05);
+  const half = Math.floor(requests / 2);
+  const { p50, p95, p99 } = latency;
+  return { requests, errors, ejected: 0, latency, times: [[p50, p50 * 1.09, half], [p95, p95 * 1.09, requests - half - slow], [p99, p99 * 1.09, slow]] };
 }

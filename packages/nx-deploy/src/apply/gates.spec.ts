@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Analysis, DeployEvent, Gate, Metrics, Rule } from '../model/index.js';
 import { apply } from './apply.js';
-import { FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
+import { counted, FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
 import { unsupportedGates } from './gates.js';
 import type { ApplyResult } from './request.js';
 
@@ -10,7 +10,7 @@ const A1 = fleet({ rA: [1, 100] });
 const B1 = fleet({ rB: [1, 100] });
 
 function metrics(requests: number, errors: number, p95: number): Metrics {
-  return { requests, errors, ejected: 0, latency: { p50: p95 / 2, p95, p99: p95 * 2 } };
+  return counted(requests, errors, { p50: p95 / 2, p95, p99: p95 * 2 });
 }
 
 function analysis(rules: readonly Rule[]): Analysis {

@@ -1,3 +1,4 @@
+import type { ProbeMeans } from '../analysis/index.js';
 import { DeployError } from '../errors.js';
 import type { Emit, Ms, Observed, ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
@@ -6,6 +7,7 @@ import type { ApplyRequest, Effect } from './request.js';
 
 const FALLBACK_READY_TIMEOUT: Ms = 60_000;
 const DEFAULT_GRACE: Ms = 5_000;
+const NO_MEANS: ProbeMeans = { variables: {}, cwd: '/' };
 
 /** The only way in which the walker touches a platform: journalled, bounded, reported. */
 export interface Hands {
@@ -13,6 +15,7 @@ export interface Hands {
   readonly bounds: Bounds;
   readonly emit: Emit;
   readonly releases: ApplyRequest['releases'];
+  readonly probing: ProbeMeans;
   /** ms for this release's instances to become ready. */
   readonly readyTimeout: (id: ReleaseId) => Ms;
   readonly observe: () => Promise<Observed>;
@@ -31,6 +34,7 @@ export function hands(request: ApplyRequest, bounds: Bounds, committed: () => bo
     bounds,
     emit,
     releases,
+    probing: request.probing ?? NO_MEANS,
     record,
     readyTimeout(id) {
       const release = releases.get(id);

@@ -1,5 +1,6 @@
+import type { ProbeMeans } from '../analysis/index.js';
 import type { DeployError } from '../errors.js';
-import type { Emit, Ms, Release, ReleaseId, Step } from '../model/index.js';
+import type { Emit, Metrics, Ms, Release, ReleaseId, Step } from '../model/index.js';
 import type { Walk } from '../plan/plan.js';
 import type { Platform } from '../platforms/platform.js';
 import type { EffectKind } from '../releases/state-store.js';
@@ -40,6 +41,10 @@ export interface ApplyRequest {
    * Journals its own effects, and listens to `signal` itself.
    */
   readonly afterWalk?: () => Promise<void>;
+  /** What the router counted for the release that ran before, from before the change began; undefined where nothing is known. */
+  readonly baseline?: Metrics;
+  /** What probes need that are asked while a release soaks. */
+  readonly probing?: ProbeMeans;
   /** Monotonic, ms; default `performance.now`. */
   readonly clock?: () => Ms;
 }

@@ -1,13 +1,15 @@
-import type { Analysis, DeployEvent, Gate, Metrics, Observed } from '../model/index.js';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Analysis, DeployEvent, Gate, Metrics, Observed, Probe } from '../model/index.js';
 import { apply } from './apply.js';
-import { FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
+import { counted, FakePlatform, fleet, releaseNamed } from './fake-platform.spec-support.js';
 import type { ApplyResult } from './request.js';
 
 const A4 = fleet({ rA: [4, 100] });
 const MIX = fleet({ rA: [4, 90], rB: [1, 10] });
 const B4 = fleet({ rB: [4, 100] });
 
-const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+const GOOD: Metrics = counted(1_000, 0);
 
 function analysis(parts: Partial<Analysis> = {}): Analysis {
   return { rules: [{ metric: 'errorRate', below: 0.05, of: 'absolute' }, { metric: 'latencyP95', below: 1.5, of: 'stable' }], minimum: 20, inconclusive: 'stop', ...parts };
@@ -21,7 +23,7 @@ interface Soaked {
 }
 
 /** A canary at 10 percent soaks by this gate; `meanwhile` is called before each look at the fleet. */
-async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanwhile: (platform: FakePlatform, observed: Observed) => Observed = (_platform, observed) => observed, whole = 5_000): Promise<Soaked> {
+async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanwhile: (platform: FakePlatform, observed: Observed) => Observed = (_platform, observed) => observed, whole = 5_000, baseline?: Metrics): Promise<Soaked> {
   const platform = new FakePlatform(A4);
   platform.counted.set('rA', GOOD).set('rB', GOOD);
   setUp(platform);
@@ -33,7 +35,7 @@ async function soaked(gate: Gate, setUp: (platform: FakePlatform) => void, meanw
     platform, plan: { from: A4, to: B4, steps: [{ reach: MIX, then: [gate] }, { reach: B4 }] },
     releases: new Map(['rA', 'rB'].map((id) => [id, releaseNamed(id)])),
     journal: async () => undefined, emit: (event) => events.push(event),
-    signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole },
+    signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole }, ...(baseline === undefined ? {} : { baseline }),
   });
   return { result, platform, ms: performance.now() - started, notes: events.flatMap((event) => (event.type === 'note' ? [event.text] : [])) };
 }
@@ -58,7 +60,7 @@ test('errors end a long soak early, and the reason has the figures', async () =>
 });
 
 test('slower than the stable release in the same window', async () => {
-  const failed = await soaked({ soak: 100, analyse: analysis() }, (platform) => platform.counted.set('rB', { ...GOOD, latency: { p50: 1_000, p95: 2_000, p99: 2_000 } }));
+  const failed = await soaked({ soak: 100, analyse: analysis() }, (platform) => platform.counted.set('rB', counted(1_000, 0, { p50: 1_000, p95: 2_000, p99: 2_000 })));
   expect(problemsOf(failed)).toEqual(['rB: latencyP95 2.0s (1000 requests) is not below 15ms (1.5x stable)']);
 });
 
@@ -150,7 +152,7 @@ describe('inconclusive', () => {
 
   test('where the stable release has no traffic any more, rules against it do not apply', async () => {
     const platform = new FakePlatform(A4);
-    platform.counted.set('rA', { ...GOOD, requests: 0 }).set('rB', { ...GOOD, latency: { p50: 900, p95: 900, p99: 900 } });
+    platform.counted.set('rA', { ...GOOD, requests: 0 }).set('rB', counted(1_000, 0, { p50: 900, p95: 900, p99: 900 }));
     const kept = fleet({ rA: [4, 0], rB: [4, 100] });
     const result = await apply({
       platform, plan: { from: A4, to: B4, steps: [{ reach: kept, then: [{ soak: 30, analyse: analysis() }] }, { reach: B4 }] },
@@ -158,5 +160,47 @@ describe('inconclusive', () => {
       signal: new AbortController().signal, deadlines: { readyTimeout: () => 1_000, whole: 5_000 },
     });
     expect(result).toEqual({ outcome: 'done' });
+  });
+});
+
+describe('beside what the router counts', () => {
+  const often = { interval: 20, timeout: 1_000, failures: 3, errors: 2 };
+  const path: Probe = { name: 'orders', target: { type: 'http', url: '/orders' }, ...often };
+  const silent: Probe = { name: 'lag', target: { type: 'prometheus', url: 'http://prometheus.invalid', query: 'up', bound: 'above', limit: 0, token: 'NOT_SET' }, ...often };
+  let server: Server;
+  let status = 200;
+  beforeAll(async () => {
+    server = createServer((_request, response) => { response.writeHead(status).end(); });
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  });
+  afterAll(() => new Promise((resolve) => { server.close(resolve); }));
+  const reachable = (platform: FakePlatform): void => { platform.endpoint = { host: '127.0.0.1', port: (server.address() as AddressInfo).port }; };
+
+  test('a check of the release decides with', async () => {
+    status = 200;
+    const passed = await soaked({ soak: 300, analyse: analysis({ rules: [], probes: [path] }) }, reachable);
+    expect(passed.result).toEqual({ outcome: 'done' });
+    status = 503;
+    const failed = await soaked({ soak: 4_000, analyse: analysis({ probes: [path] }) }, reachable);
+    expect(failed.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-FAILED' } });
+    expect(problemsOf(failed)).toEqual([expect.stringMatching(/^rB: orders: HTTP 503 \(\d+ bad answers since the last good one\)$/)]);
+    expect(failed.ms).toBeLessThan(3_000);
+  });
+
+  test('one that cannot be asked is no verdict, and never a pass', async () => {
+    const open = await soaked({ soak: 200, analyse: analysis({ rules: [], probes: [silent] }) }, () => undefined);
+    expect(open.result).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-INCONCLUSIVE' } });
+    expect(problemsOf(open)).toEqual([expect.stringMatching(/^rB: lag: the variable NOT_SET is not set \(could not be asked \d+ times in a row\)$/)]);
+    const asked = await soaked({ soak: 200, analyse: analysis({ rules: [], probes: [silent], inconclusive: 'ask' }) }, () => undefined);
+    expect(asked.result).toMatchObject({ outcome: 'paused', gate: expect.stringContaining('lag: the variable NOT_SET is not set') });
+  });
+
+  test('what was before the change is compared with, and is inconclusive where nothing is known of it', async () => {
+    const before = analysis({ rules: [{ metric: 'latencyP95', below: 1.5, of: 'baseline' }] });
+    const slow = (platform: FakePlatform): void => { platform.counted.set('rA', counted(1_000, 0, { p50: 900, p95: 900, p99: 900 })).set('rB', counted(1_000, 0, { p50: 900, p95: 900, p99: 900 })); };
+    const failed = await soaked({ soak: 100, analyse: before }, slow, undefined, undefined, GOOD);
+    expect(problemsOf(failed)).toEqual(['rB: latencyP95 900ms (1000 requests) is not below 15ms (1.5x baseline)']);
+    const open = await soaked({ soak: 100, analyse: before }, slow);
+    expect(open.result).toMatchObject({ error: { code: 'ND-GATE-INCONCLUSIVE', parts: { problems: ['rB: latencyP95: nothing is known of the time before the change'] } } });
   });
 });

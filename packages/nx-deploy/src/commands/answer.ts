@@ -3,6 +3,7 @@ import { DeployError } from '../errors.js';
 import { hooksOf, newRun, submit } from './change.js';
 import { actor, resolveProject, type CommandContext } from './context.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
+import { probeMeans } from './probing.js';
 import type { CommandResult } from './result.js';
 import { watchOrder } from './watch-order.js';
 
@@ -33,12 +34,14 @@ function answer(command: CommandContext, options: AnswerOptions, action: 'approv
     const note = noteOf(options.note);
     const meant = { ...(options.run === undefined ? {} : { run: named('run', options.run) }), ...(options.gate === undefined ? {} : { gate: named('gate', options.gate) }) };
     const resolved = resolveProject(context);
+    const probing = action === 'approve' ? probeMeans(context, resolved) : undefined;
     return submit(context, resolved, {
       listens: false,
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment,
         change: { action, ...meant, ...(note === undefined ? {} : { note }) },
         strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun: false,
+        ...(probing === undefined ? {} : { probing }),
         // What is taken back ran before, and was watched then.
         ...(action === 'approve' ? { watch: watchOrder(context, resolved, undefined) } : {}),
       },

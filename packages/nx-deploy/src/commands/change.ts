@@ -10,6 +10,7 @@ import { pick } from '../shell/environment.js';
 import { askedOf, summaryLines, type Asked } from './text.js';
 import { agentWalk } from './agent-walk.js';
 import { commandLines, projectFolder, serviceTarget, type CommandContext } from './context.js';
+import { channelsOf } from './notify.js';
 import { EXIT_CODES, type CommandResult } from './result.js';
 
 /** How long a command that was told to end waits for the restore before it leaves it to whoever walks. Nx ends an executor after 5 s. */
@@ -57,8 +58,13 @@ async function begin(context: CommandContext, resolved: ResolvedEnvironment, ord
   return dockerWalk(context, { ...target, place: resolved.platform.place }, resolved, order);
 }
 
+function withChannels(context: CommandContext, resolved: ResolvedEnvironment, order: ChangeOrder): ChangeOrder {
+  const notify = channelsOf(context, resolved);
+  return notify.length === 0 ? order : { ...order, request: { ...order.request, notify } };
+}
+
 export async function submit(context: CommandContext, resolved: ResolvedEnvironment, order: ChangeOrder): Promise<CommandResult> {
-  const walk = await begin(context, resolved, order);
+  const walk = await begin(context, resolved, withChannels(context, resolved, order));
   const leaving = cancelOnSignals(context, walk, order.request);
   try {
     const result = await Promise.race([follow(context, walk, leaving), leaving.left]);

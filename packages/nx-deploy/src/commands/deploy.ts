@@ -11,6 +11,7 @@ import { hooksOf, newRun, submit, type ChangeOrder } from './change.js';
 import { actor, resolveProject, type CommandContext } from './context.js';
 import type { UnpackedPackage } from './package/unpacked.js';
 import { reportEvents, type ChangeOptions } from './events-file.js';
+import { probeMeans } from './probing.js';
 import type { CommandResult } from './result.js';
 import { watchOrder } from './watch-order.js';
 
@@ -31,6 +32,7 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
   return reportEvents(command, options, async (context) => {
     const resolved = resolveProject(context, options.strategy);
     const watch = watchOrder(context, resolved, options.watch);
+    const probing = probeMeans(context, resolved);
     const { resume = false, dryRun = false } = options;
     // Loaded here: few deploys have checks, which take much of a library.
     if (!resume && resolved.preflight !== undefined) await (await import('./preflight.js')).preflight(context, resolved.preflight, await configValues(context, resolved));
@@ -42,7 +44,7 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
       ...(source === undefined ? {} : { source }),
       request: {
         run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment, change,
-        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun, watch,
+        strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun, watch, ...(probing === undefined ? {} : { probing }),
       },
     });
   });

@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import { pathText, quoted } from './document.js';
 import type { Document, Path } from './document.js';
 import { NAME_RULE } from './names.js';
+import { SECRET_KEYS } from './notify-schema.js';
 import { ENVIRONMENT_ONLY } from './schema.js';
 import { suggest } from './suggest.js';
 
@@ -42,8 +43,8 @@ const CONTAINER_TEXTS: readonly Path[] = [['container', 'hosts'], ['container', 
 function passedOver(root: unknown): readonly Problem[] {
   const environments = valueAt(root, ['environments']);
   const records: readonly Path[] = [
-    ['environments'], ['processes'], ...CONTAINER_TEXTS, ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
-    ...(isObject(environments) ? Object.keys(environments).flatMap((name) => [['processes'], ...CONTAINER_TEXTS].map((path) => ['environments', name, ...path])) : []),
+    ['environments'], ['processes'], ['checks'], ['notifications'], ...CONTAINER_TEXTS, ...TEXTS.map((key) => ['artifact', key]), ['artifact', 'smoke', 'env'],
+    ...(isObject(environments) ? Object.keys(environments).flatMap((name) => [['processes'], ['checks'], ['notifications'], ...CONTAINER_TEXTS].map((path) => ['environments', name, ...path])) : []),
   ];
   return records
     .filter((path) => Object.hasOwn(Object(valueAt(root, path)) as object, '__proto__'))
@@ -73,7 +74,8 @@ function explain(issue: Issue, base: Path, root: unknown): readonly Problem[] {
     const inner = issue.errors.at(-1) ?? [];
     if (inner.length > 0) return inner.flatMap((each) => explain(each, path, root));
   }
-  return [{ path, text: given === undefined ? `${issue.message}, but is missing` : `${issue.message}, got ${shown(given)}`, at: 'value' }];
+  const what = typeof given === 'string' && SECRET_KEYS.has(String(path.at(-1))) ? 'something else (it is not shown)' : shown(given);
+  return [{ path, text: given === undefined ? `${issue.message}, but is missing` : `${issue.message}, got ${what}`, at: 'value' }];
 }
 
 function unknownKey(key: string, known: readonly string[], path: Path): string {

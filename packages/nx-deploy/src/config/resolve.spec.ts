@@ -1,5 +1,6 @@
 import { sep } from 'node:path';
 import { DeployError } from '../errors.js';
+import { defaultTerms } from '../model/index.js';
 import type { ErrorParts } from '../errors.js';
 import { parseConfig } from './load.js';
 import { resolveEnvironment } from './resolve.js';
@@ -46,7 +47,7 @@ describe('one environment', () => {
       entry: 'main.js', packaged: false, verify: { mode: 'off', keys: [], identities: [], provenance: false, requireSbom: false },
       port: 0, health: { path: '/health', timeout: 60_000, interval: 500, passes: 2 }, drain: 30_000, stopTimeout: 10_000, limits: {},
       strategy: { type: 'rolling', batch: 25 }, processes: { web: { scale: { fixed: 1 }, spec: { command: ['node', 'main.js'] } } },
-      listen: { address: '127.0.0.1' }, hooks: {}, deadline: 1_200_000, watch: 30_000, keep: 5,
+      listen: { address: '127.0.0.1' }, hooks: {}, deadline: 1_200_000, watch: { time: 30_000, terms: defaultTerms(undefined) }, notifications: [], keep: 5,
     });
   });
 

@@ -4,11 +4,13 @@ import { DeployError } from '../errors.js';
 import { parseDuration, WEB } from '../model/index.js';
 import type { HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
 import { anyPath, workspacePath, type Complain } from './artifact-path.js';
+import { probesOf } from './checks.js';
 import { pathText, quoted } from './document.js';
 import type { Path } from './document.js';
 import { environmentNames, invalid, parseDefaults } from './load.js';
 import type { DeployFile } from './load.js';
 import { serviceName } from './names.js';
+import { notificationsOf } from './notify.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { FilesArtifact, Hook, Hooks, ListenOption, ResolvedEnvironment } from './resolved.js';
 import { checkPlatform, containerOf, platformOf } from './resolve-docker.js';
@@ -18,6 +20,7 @@ import type { Defaults, DeployConfig, EnvironmentConfig, HookConfig, ListenConfi
 import { deadlineOf, resolveStrategy } from './strategy.js';
 import { suggest } from './suggest.js';
 import { parseSize } from './values.js';
+import { watchOf } from './watch.js';
 
 export interface ResolveRequest extends Pick<DeployFile, 'file' | 'config'>, Partial<Pick<DeployFile, 'describe'>> {
   readonly environment: string | undefined;
@@ -49,9 +52,11 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
   const problems: { path: Path; text: string }[] = [];
   const complain = (path: Path, text: string): void => void problems.push({ path, text });
   const health = healthOf(layers);
+  const checks = { ...layers.defaults.checks, ...layers.file.checks, ...environment.checks };
+  const named = (key: 'strategy' | 'watch') => (names: readonly string[], at: Path) => probesOf(checks, names, [...placeOf(layers, name, key), ...at], complain);
   const strategy = resolveStrategy({
     given: nearest(layers, 'strategy'), override: request.overrides?.strategy, healthPath: health.path,
-    complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
+    probes: named('strategy'), complain: (path, text) => complain([...placeOf(layers, name, 'strategy'), ...path], text),
   });
   const platform = platformOf(nearest(layers, 'platform'));
   const files = platform.type === 'local' ? filesOf(request, complain) : undefined;
@@ -76,7 +81,14 @@ export function resolveEnvironment(request: ResolveRequest): ResolvedEnvironment
     hooks: hooksOf(layers),
     ...preflightOf(nearest(layers, 'preflight'), request),
     deadline: deadlineOf(nearest(layers, 'deadline'), strategy, (key, text) => complain(placeOf(layers, name, key), text)),
-    watch: ms(nearest(layers, 'watch'), 30_000),
+    watch: watchOf({
+      given: nearest(layers, 'watch'), own: 'analyse' in strategy ? strategy.analyse : undefined,
+      probes: named('watch'), complain: (path, text) => complain([...placeOf(layers, name, 'watch'), ...path], text),
+    }),
+    notifications: notificationsOf(
+      { ...layers.defaults.notifications, ...layers.file.notifications, ...environment.notifications },
+      (channel) => placeOfNamed(layers, name, 'notifications', channel), complain,
+    ),
     keep: nearest(layers, 'keep') ?? 5,
   };
   if (platform.type === 'local') checkPort(resolved, complain);
@@ -111,6 +123,12 @@ function nearest<Key extends keyof Defaults & keyof EnvironmentConfig>(layers: L
 function placeOf(layers: Layers, environment: string, key: keyof Defaults & keyof EnvironmentConfig): Path {
   const file: Partial<Defaults> = layers.file;
   return layers.environment[key] === undefined && file[key] !== undefined ? [key] : ['environments', environment, key];
+}
+
+/** Of one of those that are merged by their names. */
+function placeOfNamed(layers: Layers, environment: string, key: 'notifications', name: string): Path {
+  const own = layers.environment[key];
+  return own !== undefined && Object.hasOwn(own, name) ? ['environments', environment, key, name] : [key, name];
 }
 
 function ms(text: string | undefined, otherwise: Ms): Ms {

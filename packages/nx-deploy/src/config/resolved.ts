@@ -1,5 +1,6 @@
 /** deploy.json, resolved for one environment: defaults applied, durations in ms, sizes in bytes. What every command works on. */
-import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale } from '../model/index.js';
+import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale, WatchTerms } from '../model/index.js';
+import type { EmailTarget, Level, NoticeKind, Templates } from '../notifications/index.js';
 
 /** A person is asked: `text` says what to look at; unanswered for `expires` ms it counts as refused. */
 export interface ApprovalOption {
@@ -47,6 +48,27 @@ export type StrategyOptions =
   | { readonly type: 'rolling'; readonly batch: number }
   | BlueGreenOptions
   | CanaryOptions;
+
+/** Who is told of a change. Secrets are names of variables of the command's own environment. */
+export interface NotificationOption {
+  readonly name: string;
+  readonly target:
+    | { readonly type: 'slack'; readonly webhook: string }
+    | { readonly type: 'webhook'; readonly url: string; readonly secret?: string }
+    | Omit<EmailTarget, 'module'>
+    | { readonly type: 'command'; readonly run: readonly string[]; readonly env: readonly string[] };
+  readonly on: readonly NoticeKind[];
+  readonly level: Level;
+  readonly templates: Templates;
+  readonly timeout: Ms;
+}
+
+/** How a release is watched after its deploy. */
+export interface WatchOption {
+  /** 0: not at all. */
+  readonly time: Ms;
+  readonly terms: WatchTerms;
+}
 
 export interface ListenOption {
   readonly address: string;
@@ -223,8 +245,8 @@ export interface ResolvedEnvironment {
   readonly preflight?: { readonly file: string; readonly tags: readonly string[]; readonly only: readonly string[] };
   /** Of the whole deploy. */
   readonly deadline: Ms;
-  /** How long a release is watched after its deploy; 0: not at all. */
-  readonly watch: Ms;
+  readonly watch: WatchOption;
+  readonly notifications: readonly NotificationOption[];
   /** Releases that prune keeps. */
   readonly keep: number;
 }

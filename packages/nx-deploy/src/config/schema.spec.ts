@@ -31,6 +31,18 @@ const GOOD: readonly object[] = [
   { ...base, after: ['api', '@shop/web'] },
   { ...base, artifact: { type: 'image' }, container: { readOnly: false, user: '1000:node', capabilities: ['CAP_CHOWN'], mounts: [{ source: 'a', target: '/a' }, { source: '/b', target: '/b', readOnly: true }], tmpfs: [], networks: ['x'], hosts: { a: '::1', b: 'host-gateway' }, restart: 'no', log: { driver: 'journald', options: { tag: 'x' } }, release: { command: ['x'], timeout: '1m' } }, limits: { cpu: 0.5, pids: 10 }, environments: { a: { platform: 'docker', listen: 80 } } },
   { ...base, artifact: { type: 'image' }, environments: { a: { platform: { type: 'docker', engine: 'podman', context: 'prod', router: { image: 'haproxy:3.0', network: 'published' } }, listen: { port: 443, path: '/api/v1', certificate: ['a.pem'] }, container: {} } } },
+  {
+    ...base, checks: {
+      a: { type: 'http', url: '/health', status: 204 }, b: { type: 'http', url: 'https://x.example/y?z=1' }, c: { type: 'tcp', host: 'db', port: 5432, interval: '1s', timeout: '1s', failures: 1, errors: 1 },
+      d: { type: 'command', run: ['node', 'x.js'], env: ['A'] }, e: { type: 'prometheus', url: 'http://p:9090', query: 'up', limit: '>0', token: 'T' },
+    },
+    watch: { time: '15m', unhealthy: '1m', triggers: [{ errorRate: ['< 5%', '< 1.5x baseline'], window: '3m' }, { latencyP95: '< 50ms over baseline' }], checks: ['a'], minimum: 5, baseline: '1h', inconclusive: 'rollback' },
+    environments: { a: { strategy: { type: 'canary', analyse: { checks: ['c'], errorRate: '< 1% over stable', baseline: '5m' } }, checks: {} }, b: { watch: {} } },
+  },
+  { ...base, notifications: {
+    a: { type: 'slack', webhook: 'U', on: ['failure'], level: 4, templates: { failure: '{reason}' }, timeout: '5s' }, b: { type: 'webhook', url: 'https://x.example/y', secret: 'K' },
+    c: { type: 'email', host: 'h', port: 25, security: 'none', from: 'a@b.example', to: ['c@d.example'] }, d: { type: 'command', run: ['x'], env: ['A'] },
+  }, environments: { a: { notifications: {} } } },
   { ...base, watch: '0s', strategy: 'canary', environments: { a: { strategy: 'blue-green' }, b: { watch: '1m', strategy: { type: 'blue-green', smoke: [], approve: { text: 'ok?', expires: '1h' }, soak: '5m', analyse: false, keepWarm: '0s' } } } },
   { ...base, strategy: { type: 'canary', steps: [{ weight: 10, soak: '0s', approve: 'fine?' }, { weight: 50 }], smoke: ['/', { path: '/a', status: 301 }], analyse: { errorRate: '< 5%', latencyP99: '< 1.5x stable', minimum: 1, inconclusive: 'ask' }, sticky: true, header: 'x-canary' } },
 ];
@@ -84,6 +96,23 @@ const BAD: readonly object[] = [
   { ...base, environments: { staging: { strategy: { type: 'blue-green', analyse: { errorRate: '5%' } } } } },
   { ...base, environments: { staging: { strategy: { type: 'blue-green', smoke: ['health'] } } } },
   { ...base, watch: 30 },
+  { ...base, notifications: { a: { type: 'slack', webhook: 'https://x' } } },
+  { ...base, notifications: { a: { type: 'slack' } } },
+  { ...base, notifications: { a: { type: 'email', host: 'h', from: 'x', to: ['c@d'] } } },
+  { ...base, notifications: { a: { type: 'command', run: ['x'], on: [] } } },
+  { ...base, watch: { for: '5m' } },
+  { ...base, watch: { triggers: [{ errorRate: '5%' }] } },
+  { ...base, watch: { triggers: [{ errorRate: [] }] } },
+  { ...base, watch: { inconclusive: 'ask' } },
+  { ...base, checks: { a: { type: 'ping' } } },
+  { ...base, checks: { a: { type: 'http', url: 'health' } } },
+  { ...base, checks: { a: { type: 'http', url: 'https://user:secret@x.example/' } } },
+  { ...base, checks: { a: { type: 'tcp', host: 'db' } } },
+  { ...base, checks: { a: { type: 'command', run: 'node x.js' } } },
+  { ...base, checks: { a: { type: 'prometheus', url: 'http://p', query: 'up', limit: '= 1' } } },
+  { ...base, checks: { a: { type: 'prometheus', url: 'http://p/?x=y', query: 'up', limit: '> 1' } } },
+  { ...base, checks: { 'two words': { type: 'tcp', host: 'a', port: 1 } } },
+  { ...base, environments: { staging: { strategy: { type: 'canary', analyse: { errorRate: ['< 5%', '< 5'] } } } } },
   { ...base, environments: { staging: { strategy: { type: 'recreate', batch: 3 } } } },
   { ...base, environments: { staging: { listen: 0 } } },
   { ...base, environments: { staging: { platform: 'dokcer' } } },
@@ -155,7 +184,7 @@ describe('docs/deploy-json.md', () => {
     const [first, second = ''] = inner;
     const repeated = first === 'environments' && topLevel().includes(second);
     if (repeated || inner.at(-1) === 'type') return;
-    keys.set(inner.join('.').replace(/^(environments|processes)\./, '$1.<name>.').replace(/(preDeploy|postDeploy|preRollback|postRollback)\.(?=\w)/, '<hook>.'), node['default']);
+    keys.set(inner.join('.').replace(/^(environments|processes|checks|notifications)\./, '$1.<name>.').replace(/(preDeploy|postDeploy|preRollback|postRollback)\.(?=\w)/, '<hook>.'), node['default']);
   });
 
   it.each([...keys])('explains %s, with its default %j', (key, value) => {
@@ -174,7 +203,7 @@ describe('docs/deploy-json.md', () => {
   });
 });
 
-it.each(['platforms/docker.md', 'getting-started.md', 'coming-from-nx-docker.md', 'coming-from-kamal.md', 'images/dockerfile.md'])('docs/%s has examples that are valid', (name) => {
+it.each(['platforms/docker.md', 'getting-started.md', 'coming-from-nx-docker.md', 'coming-from-kamal.md', 'images/dockerfile.md', 'analysis.md', 'notifications.md'])('docs/%s has examples that are valid', (name) => {
   const page = readFileSync(join(__dirname, '../../../../docs', name), 'utf8');
   const examples = [...page.matchAll(/^```jsonc\n([^]*?)^```/gm)].map((match) => match[1] ?? '');
   expect(examples).not.toEqual([]);

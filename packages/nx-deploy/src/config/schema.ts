@@ -1,12 +1,15 @@
 /** deploy.json as a schema: the one source of the types, of the problems and of deploy.schema.json. */
 import * as z from 'zod';
 import { container, containerLimits, containerListen, dockerPlatform } from './docker-schema.js';
+import { checks } from './check-schema.js';
 import { artifactSchema } from './image-schema.js';
+import { notifications } from './notify-schema.js';
 import { verifySchema } from './package-schema.js';
 import { HOOK_NAMES } from './resolved.js';
 import type { HookName } from './resolved.js';
 import { strategySchema } from './strategy-schema.js';
-import { address, argv, duration, HOST_PATTERN, name, PATH_PATTERN, PATH_RULE, section, size, text, whole } from './values.js';
+import { watchSchema } from './watch-schema.js';
+import { address, argv, duration, ENV_NAME, HOST_PATTERN, name, PATH_PATTERN, PATH_RULE, section, size, text, whole } from './values.js';
 
 /** Of the format of deploy.json. A new one comes with a migration, in ../migrations. */
 export const FORMAT_VERSION = 1;
@@ -47,7 +50,6 @@ const limits = section({
   ...containerLimits,
 }).meta({ description: 'What an instance may use.' });
 
-const ENV_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
 const hookError = 'must be a command as a list of words, or an object with "run"';
 const hook = z.union([
   argv({ description: 'A command without a shell, run in the project folder.', examples: [['node', 'migrate.js']] }),
@@ -103,7 +105,9 @@ const shared = {
   preflight: preflight.optional(),
   deadline: duration(1_000, { description: 'How long the whole deploy may take before it is taken back; default: 20m and the soaks of the strategy, those with limits twice.', default: '20m' }).optional(),
   verify: verifySchema.optional(),
-  watch: duration(0, { description: 'How long the new release is watched after the deploy, and rolled back by itself if it fails; 0s: not at all.', default: '30s' }).optional(),
+  checks: checks.optional(),
+  watch: watchSchema.optional(),
+  notifications: notifications.optional(),
   keep: whole(1, 1000, { description: 'Releases that are kept for a rollback.', default: 5 }).optional(),
 };
 

@@ -1,7 +1,7 @@
 /** The part of deploy.json's schema that says how a new release takes over. */
 import * as z from 'zod';
-import type { Rule } from '../model/index.js';
-import { parseRule, RULE_FORMS } from './rule.js';
+import { checkNames } from './check-schema.js';
+import { baseline, limits, minimum } from './limit-schema.js';
 import { duration, PATH_PATTERN, PATH_RULE, section, text, whole } from './values.js';
 
 export const AVAILABLE_STRATEGIES = ['rolling', 'recreate', 'blue-green', 'canary'] as const;
@@ -11,8 +11,7 @@ export const STRATEGY_PROBLEM = 'must be "rolling", "recreate", "blue-green" or 
 /** What a canary does unless it is told otherwise. */
 export const DEFAULT_STEPS: { weight: number; soak: string }[] = [{ weight: 5, soak: '10m' }, { weight: 25, soak: '20m' }, { weight: 50, soak: '30m' }];
 export const DEFAULT_STEP_SOAK = '10m';
-export const DEFAULT_ERROR_RATE = '< 1%';
-export const DEFAULT_MINIMUM = 20;
+export const DEFAULT_ERROR_RATE = ['< 1% over stable', '< 5%'];
 export const DEFAULT_KEEP_WARM = '24h';
 export const DEFAULT_EXPIRES = '24h';
 
@@ -38,20 +37,13 @@ const approve = z.union([
 ], { error: 'must be true, the text of a question, or an object with "text" and "expires"' })
   .meta({ description: 'Stops and asks a person, after the checks before it have passed: true, the text of the question, or an object.', examples: [true, 'numbers fine?', { text: 'numbers fine?', expires: '4h' }] });
 
-function limit(metric: Rule['metric'], described: { description: string; examples: string[] }) {
-  const { pattern, rule } = RULE_FORMS[metric];
-  return z.string({ error: rule }).regex(new RegExp(pattern), { error: rule, abort: true }).refine((given) => parseRule(metric, given) !== undefined, { error: rule }).meta(described);
-}
-
-const LATENCIES = ['< 300ms', '< 1.5x stable'];
 const analyse = z.union([
   z.literal(false),
   section({
-    errorRate: limit('errorRate', { description: 'Requests that failed (5xx, or no answer), of all; or compared with the release that is replaced.', examples: ['< 5%', '< 1.5x stable'] }).optional(),
-    latencyP50: limit('latencyP50', { description: 'Half of the answers came in less.', examples: LATENCIES }).optional(),
-    latencyP95: limit('latencyP95', { description: '95 of 100 answers came in less.', examples: LATENCIES }).optional(),
-    latencyP99: limit('latencyP99', { description: '99 of 100 answers came in less.', examples: LATENCIES }).optional(),
-    minimum: whole(1, 1_000_000, { description: 'Fewer requests than this say nothing about a release.', default: DEFAULT_MINIMUM }).optional(),
+    ...limits(),
+    checks: checkNames('Checks that are asked all the time.'),
+    minimum: minimum(),
+    baseline: baseline(),
     inconclusive: z.enum(['stop', 'ask'], { error: 'must be "stop" or "ask"' })
       .meta({ description: 'What is done when a soak, and as long again, says nothing: stop takes the change back, ask asks a person.', default: 'stop' }).optional(),
   }),

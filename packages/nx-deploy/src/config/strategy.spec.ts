@@ -32,12 +32,12 @@ function problems(given: Given): readonly string[] {
 const DAY = 86_400_000;
 const MINUTE = 60_000;
 const rules = (...list: readonly object[]) => ({ rules: list, minimum: 20, inconclusive: 'stop' });
-const onePercent = { metric: 'errorRate', below: 0.01, of: 'absolute' };
+const own = [{ metric: 'errorRate', below: 0.01, of: 'stable', over: true }, { metric: 'errorRate', below: 0.05, of: 'absolute' }];
 
 const CANARY = {
   type: 'canary',
   steps: [{ weight: 5, soak: 10 * MINUTE }, { weight: 25, soak: 20 * MINUTE }, { weight: 50, soak: 30 * MINUTE }],
-  smoke: [{ path: '/health', status: 200 }], soak: 0, analyse: rules(onePercent), keepWarm: DAY, sticky: false,
+  smoke: [{ path: '/health', status: 200 }], soak: 0, analyse: rules(...own), keepWarm: DAY, sticky: false,
 };
 const BLUE_GREEN = { type: 'blue-green', smoke: [{ path: '/health', status: 200 }], soak: 0, keepWarm: DAY };
 
@@ -79,9 +79,9 @@ describe('what a strategy means', () => {
 
   test('a canary keeps its limit on errors beside others, and none when it is told so', () => {
     const analyse = (given: unknown) => { const { strategy } = resolved({ strategy: { type: 'canary', analyse: given } }); return 'analyse' in strategy ? strategy.analyse : undefined; };
-    expect(analyse({ latencyP95: '< 1s' })).toEqual(rules(onePercent, { metric: 'latencyP95', below: 1_000, of: 'absolute' }));
-    expect(analyse({ minimum: 5 })).toEqual({ ...rules(onePercent), minimum: 5 });
-    expect(analyse({})).toEqual(rules(onePercent));
+    expect(analyse({ latencyP95: '< 1s' })).toEqual(rules(...own, { metric: 'latencyP95', below: 1_000, of: 'absolute' }));
+    expect(analyse({ minimum: 5 })).toEqual({ ...rules(...own), minimum: 5 });
+    expect(analyse({})).toEqual(rules(...own));
     expect(analyse(false)).toBeUndefined();
   });
 
@@ -107,7 +107,7 @@ describe('what a strategy means', () => {
 describe('what does not go together', () => {
   test.each([
     [{ type: 'blue-green', analyse: { errorRate: '< 5%' } }, /^environments\.staging\.strategy\.analyse \(1:\d+\): must have a "soak" beside it/],
-    [{ type: 'blue-green', soak: '1m', analyse: { minimum: 5 } }, /analyse .*must have a limit: errorRate, latencyP50, latencyP95, latencyP99$/],
+    [{ type: 'blue-green', soak: '1m', analyse: { minimum: 5 } }, /analyse .*must have a limit \(errorRate, latencyP50, latencyP95, latencyP99\) or checks$/],
     [{ type: 'canary', steps: [{ weight: 5, soak: '0s' }], analyse: { errorRate: '< 5%' } }, /analyse .*must have a "soak" in one of the steps/],
   ])('%j', (strategy, expected) => {
     expect(problems({ strategy })).toEqual([expect.stringMatching(expected)]);
@@ -145,8 +145,8 @@ describe('the deadline', () => {
 });
 
 test('how long a release is watched after its deploy', () => {
-  expect(resolved({}).watch).toBe(30_000);
-  expect(resolved({ top: { watch: '1m' } }).watch).toBe(60_000);
-  expect(resolved({ top: { watch: '1m' }, staging: { watch: '0s' } }).watch).toBe(0);
-  expect(resolved({ defaults: { watch: '2m' } }).watch).toBe(120_000);
+  expect(resolved({}).watch.time).toBe(30_000);
+  expect(resolved({ top: { watch: '1m' } }).watch.time).toBe(60_000);
+  expect(resolved({ top: { watch: '1m' }, staging: { watch: '0s' } }).watch.time).toBe(0);
+  expect(resolved({ defaults: { watch: '2m' } }).watch.time).toBe(120_000);
 });

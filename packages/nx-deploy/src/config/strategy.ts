@@ -1,13 +1,14 @@
 /** What deploy.json says of the strategy, with its defaults. */
 import { DeployError } from '../errors.js';
-import { formatDuration, parseDuration } from '../model/index.js';
-import type { Analysis, Check, Ms } from '../model/index.js';
+import { formatDuration, needsBaseline, parseDuration } from '../model/index.js';
+import type { Analysis, Check, Ms, Probe } from '../model/index.js';
 import { quoted } from './document.js';
 import type { Path } from './document.js';
 import type { ApprovalOption, BlueGreenOptions, CanaryOptions, CanaryStep, StrategyOptions } from './resolved.js';
-import { METRICS, parseRule } from './rule.js';
+import { DEFAULT_BASELINE, DEFAULT_MINIMUM, rulesOf } from './limit-schema.js';
+import { METRICS } from './rule.js';
 import {
-  AVAILABLE_STRATEGIES, DEFAULT_ERROR_RATE, DEFAULT_EXPIRES, DEFAULT_KEEP_WARM, DEFAULT_MINIMUM, DEFAULT_STEP_SOAK, DEFAULT_STEPS,
+  AVAILABLE_STRATEGIES, DEFAULT_ERROR_RATE, DEFAULT_EXPIRES, DEFAULT_KEEP_WARM, DEFAULT_STEP_SOAK, DEFAULT_STEPS,
 } from './strategy-schema.js';
 import type { StrategyConfig } from './strategy-schema.js';
 import { suggest } from './suggest.js';
@@ -21,6 +22,8 @@ export interface StrategyRequest {
   /** Name on the command line: what the file says holds if it is of the same type, else the defaults of that strategy. */
   readonly override: string | undefined;
   readonly healthPath: string;
+  /** The checks of these names; `at` is where they stand, relative to the strategy. */
+  readonly probes: (names: readonly string[], at: Path) => readonly Probe[];
   /** `path` is relative to the strategy. */
   readonly complain: Complain;
 }
@@ -56,7 +59,7 @@ export function resolveStrategy(request: StrategyRequest): StrategyOptions {
 
 function blueGreen(given: Given<'blue-green'>, request: StrategyRequest): BlueGreenOptions {
   const soak = ms(given.soak, '0s');
-  const analyse = analysis(given.analyse === false ? {} : { ...given.analyse });
+  const analyse = analysis(given.analyse === false ? {} : { ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && soak === 0) request.complain(['analyse'], 'must have a "soak" beside it, for example "5m": without one there is nothing to judge');
   checkRules(given.analyse, analyse, request);
   return {
@@ -68,7 +71,7 @@ function blueGreen(given: Given<'blue-green'>, request: StrategyRequest): BlueGr
 function canary(given: Given<'canary'>, request: StrategyRequest): CanaryOptions {
   const steps = (given.steps ?? DEFAULT_STEPS).map(step);
   const soak = ms(given.soak, '0s');
-  const analyse = given.analyse === false ? undefined : analysis({ errorRate: DEFAULT_ERROR_RATE, ...given.analyse });
+  const analyse = given.analyse === false ? undefined : analysis({ errorRate: DEFAULT_ERROR_RATE, ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && [soak, ...steps.map((each) => each.soak)].every((each) => each === 0)) {
     request.complain(['analyse'], 'must have a "soak" in one of the steps: without one there is nothing to judge');
   }
@@ -88,16 +91,16 @@ function smoke(given: Given<'canary'>['smoke'], { healthPath }: StrategyRequest)
 
 type AnalysisConfig = Exclude<NonNullable<Given<'canary'>['analyse']>, false>;
 
-function analysis(given: AnalysisConfig): Analysis | undefined {
-  const rules = METRICS.flatMap((metric) => {
-    const text = given[metric];
-    return text === undefined ? [] : parseRule(metric, text) ?? [];
-  });
-  return rules.length === 0 ? undefined : { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop' };
+function analysis(given: AnalysisConfig, { probes: probesNamed }: StrategyRequest): Analysis | undefined {
+  const rules = rulesOf(given);
+  const probes = probesNamed(given.checks ?? [], ['analyse', 'checks']);
+  if (rules.length + probes.length === 0) return undefined;
+  const before = needsBaseline(rules) ? { baseline: ms(given.baseline, DEFAULT_BASELINE) } : {};
+  return { rules, minimum: given.minimum ?? DEFAULT_MINIMUM, inconclusive: given.inconclusive ?? 'stop', ...before, ...(probes.length === 0 ? {} : { probes }) };
 }
 
 function checkRules(given: Given<'blue-green'>['analyse'], found: Analysis | undefined, { complain }: StrategyRequest): void {
-  if (given !== undefined && given !== false && found === undefined) complain(['analyse'], `must have a limit: ${METRICS.join(', ')}`);
+  if (given !== undefined && given !== false && found === undefined) complain(['analyse'], `must have a limit (${METRICS.join(', ')}) or checks`);
 }
 
 function approval(given: Given<'blue-green'>['approve'], otherwise: string): ApprovalOption | undefined {

@@ -53,6 +53,8 @@ export function text(pattern: string, rule: string, described: { description: st
   return z.string({ error }).regex(new RegExp(pattern), { error }).meta(described);
 }
 
+export const ENV_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
+
 const WORD = z.string({ error: 'must be text' }).regex(/^[^\0]*$/, { error: 'must be text without NUL' });
 
 /** A command as a list of its words: no shell reads it. */

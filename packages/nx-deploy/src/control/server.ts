@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { asDeployError, DeployError } from '../errors.js';
 import { runChange, type ChangeContext } from '../engine/change.js';
 import type { Swept } from '../engine/task.js';
+import type { Metrics } from '../model/index.js';
 import { localPlatform } from '../platforms/local/platform.js';
 import { assertPrivate } from '../agent/home.js';
 import { Broadcasts } from './broadcast.js';
@@ -212,6 +213,7 @@ async function runStream(options: ControlOptions, { runs, broadcasts }: Running,
     await registry.settled(service);
     if (!request.dryRun && request.change.action === 'deploy' && (await service.state.lock.holder()) === undefined) service.use(node);
     const listen = body.listen ?? service.record.listen ?? { address: '127.0.0.1' };
+    let baseline: Metrics | undefined;
     const context: ChangeContext = {
       platform: localPlatform(service, listen, wantedSteering(request)),
       request,
@@ -220,8 +222,10 @@ async function runStream(options: ControlOptions, { runs, broadcasts }: Running,
         broadcast.tell({ type: 'event', at: new Date().toISOString(), event });
       },
       signal: cancel.signal,
+      onBaseline: (metrics) => { baseline = metrics; },
     };
-    const result = await watches.after(service, { ...context, actor: agentActor(), result: await runChange(context) });
+    const changed = await runChange(context);
+    const result = await watches.after(service, { ...context, actor: agentActor(), result: changed, baseline });
     log('result', { result });
     if (result.outcome === 'paused') watches.questions.see(service);
     broadcast.tell({ type: 'result', at: new Date().toISOString(), result });

@@ -1,6 +1,6 @@
 /** The watch of the agent over what was deployed last: one for each service. It is on record, and the next agent goes on with it. */
 import { DeployError } from '../errors.js';
-import type { Ms, ReleaseId } from '../model/index.js';
+import { variablesOf, type Ms, type ReleaseId, type WatchTerms } from '../model/index.js';
 import { watch, watchTime, type WatchContext } from '../engine/watch.js';
 import type { ChangeResult } from '../engine/request.js';
 import { localPlatform } from '../platforms/local/platform.js';
@@ -55,10 +55,12 @@ export class Watches {
     const already = this.current.get(service);
     if (result.previous === undefined && already?.release === result.release) return this.awaited(already.ended, context);
     const { watch: order, run, strategy, deadline, keep } = request;
+    const { baseline } = context;
     const { before = [], after = [] } = order?.rollbackHooks ?? {};
     const record: WatchRecord = {
       run, release: result.release, ...(result.previous === undefined ? {} : { previous: result.previous }),
       until: new Date(Date.now() + time).toISOString(), strategy, deadline, keep, hooks: before.length + after.length,
+      ...(order?.terms === undefined ? {} : { terms: order.terms }), ...(baseline === undefined ? {} : { baseline }),
     };
     await service.update({ watch: record }).catch((error: unknown) => this.log('the watch could not be put on record, and ends with this agent', { run, error: String(error) }));
     const ended = this.begin(service, record, (stop) => watch({ ...context, signal: stop }));
@@ -108,7 +110,7 @@ export class Watches {
   }
 
   private async goOn(opened: Opened, service: LocalService, record: WatchRecord, signal: AbortSignal): Promise<ChangeResult> {
-    const { run, release, previous, until, strategy, deadline, keep, hooks } = record;
+    const { run, release, previous, until, strategy, deadline, keep, hooks, terms, baseline } = record;
     const { service: name, environment } = service.record.key;
     const facts = { run, service: name, environment };
     const result: ChangeResult = { ...facts, outcome: 'done', action: 'deploy', release, ...(previous === undefined ? {} : { previous }), durationMs: 0, stages: {} };
@@ -120,13 +122,21 @@ export class Watches {
       platform: localPlatform(service, service.record.listen ?? { address: '127.0.0.1' }),
       request: {
         ...facts, actor: agentActor(), change: { action: 'rollback', ...(previous === undefined ? {} : { to: previous }) }, strategy, hooks: none, deadline, keep, dryRun: false,
-        watch: { ms, attached: false, rollbackHooks: none },
+        watch: { ms, attached: false, rollbackHooks: none, ...(terms === undefined ? {} : { terms: this.askable(run, terms) }) },
       },
-      result, actor: agentActor(), signal, resumed: { hooks },
+      baseline, result, actor: agentActor(), signal, resumed: { hooks },
       emit: (event) => { if (event.type !== 'traffic') this.log('watch', { ...facts, event }); },
     });
     this.log('a watch ended', { result: outcome });
     return outcome;
+  }
+
+  /** What needs variables, or a folder to run in, the agent that began it had alone. */
+  private askable(run: string, terms: WatchTerms): WatchTerms {
+    const probes = terms.probes.filter((probe) => probe.target.type !== 'command' && variablesOf(probe).length === 0);
+    const without = terms.probes.filter((probe) => !probes.includes(probe)).map(({ name }) => name);
+    if (without.length > 0) this.log('a watch goes on without checks that need variables', { run, without });
+    return { ...terms, probes };
   }
 
   /** `stopped`: before its time, and not because of what it saw. */

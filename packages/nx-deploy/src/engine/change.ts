@@ -7,6 +7,7 @@ import type { Action } from '../releases/index.js';
 import { answer, refuseWaiting } from './decide.js';
 import { expireWarm } from './expire.js';
 import { closeOpenRuns, tellRecovered } from './open-runs.js';
+import { openNotices } from './notices.js';
 import { endOrphanedHook } from './orphaned-hook.js';
 import { recordEnd, recordStart, type Part } from './record.js';
 import { recover, type Recovery } from './recover.js';
@@ -20,6 +21,13 @@ export type { ChangeContext } from './walk.js';
 
 /** Never rejects: what goes wrong is the result's outcome and error. */
 export async function runChange(context: ChangeContext): Promise<ChangeResult> {
+  const notices = openNotices(context);
+  const result = await locked({ ...context, emit: notices.emit });
+  await notices.end(result);
+  return result;
+}
+
+async function locked(context: ChangeContext): Promise<ChangeResult> {
   const { platform, request } = context;
   const started = performance.now();
   const stages: Stages = {};

@@ -1,18 +1,20 @@
 /** Looks after one release, second by second, until its time is over, nobody wants it any more, or it does badly. */
-import { judge } from '../apply/judge.js';
-import { watchOver } from '../apply/soak.js';
+import { askerOf, gravest, judge, pause, Probing, RISK, type Judgement, type ProbeMeans } from '../analysis/index.js';
+import { watchOver, type Seen } from '../apply/soak.js';
 import type { StrategyOptions } from '../config/resolved.js';
-import type { Analysis, Ms, ReleaseId, Rule } from '../model/index.js';
+import { formatDuration, needsBaseline, type Analysis, type Metrics, type Ms, type ReleaseId, type Trigger, type WatchTerms } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
+import type { ChangeRequest } from './request.js';
 
 export interface Patrol {
   readonly platform: Platform;
   readonly release: ReleaseId;
-  readonly rules: Analysis;
+  readonly terms: WatchTerms;
+  /** What the router had counted before the deploy; undefined where nothing is known. */
+  readonly baseline?: Metrics | undefined;
+  readonly probing?: ProbeMeans | undefined;
   /** For how long. */
   readonly time: Ms;
-  /** ms of the past that the figures are of; all of the time where it is not given. */
-  readonly window?: Ms;
   /** Does it still concern anybody? Asked while nobody holds the lock. */
   readonly concerns: () => Promise<boolean>;
   /** Another agent began it: instances that ended between the two are being started again, and have their whole time to become ready. */
@@ -20,50 +22,101 @@ export interface Patrol {
   readonly signal: AbortSignal;
 }
 
-/** fine: all of the time passed. left: nobody wants it any more, or another release has the traffic. */
-export type PatrolEnd = { readonly kind: 'fine' | 'left' } | { readonly kind: 'failed'; readonly problems: readonly string[] };
+/** fine: all of the time passed. left: nobody wants it any more, or another release has the traffic. unknown: all of the time passed, and too little is known. */
+export type PatrolEnd = { readonly kind: 'fine' | 'left' } | { readonly kind: 'failed' | 'unknown'; readonly problems: readonly string[] };
 
 const LOOK: Ms = 1_000;
 /** One bad second is nothing yet. */
 const BAD_LOOKS = 3;
-const FALLBACK: readonly Rule[] = [{ metric: 'errorRate', below: 0.05, of: 'absolute' }];
-const FEWEST_REQUESTS = 20;
-
-/** The strategy's own limits where it has some, but those against another release: there may be none left to compare with. */
-export function absoluteLimits(own: Analysis | undefined): Analysis {
-  const rules = (own?.rules ?? []).filter(({ of }) => of === 'absolute');
-  return { rules: rules.length === 0 ? FALLBACK : rules, minimum: own?.minimum ?? FEWEST_REQUESTS, inconclusive: 'stop' };
-}
 
 export function analysisOf(strategy: StrategyOptions): Analysis | undefined {
   return 'analyse' in strategy ? strategy.analyse : undefined;
 }
 
+/** How much of the time before the change has to be known, ms; undefined: nothing. */
+export function baselineWindow({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): Ms | undefined {
+  const { terms, ms = 0 } = watch ?? {};
+  const judged = terms?.triggers.some(({ rules, window, lasting }) => needsBaseline(rules) && (lasting !== true || window <= ms));
+  const watched = terms !== undefined && judged === true && ms > 0 ? terms.baseline : 0;
+  const window = Math.max(watched, analysisOf(strategy)?.baseline ?? 0);
+  return window === 0 ? undefined : window;
+}
+
 /** Rejects when the platform cannot be asked, which says nothing of the release. */
 export async function patrol(order: Patrol): Promise<PatrolEnd> {
-  const { platform, release, rules, time, window = Infinity, signal } = order;
-  const started = performance.now();
-  const elapsed = (): Ms => performance.now() - started;
+  const { platform, release, terms, signal, probing = { variables: {}, cwd: '/' } } = order;
   const late = order.resumed === true ? await comeBack(order) : [];
   if (signal.aborted) return { kind: 'left' };
-  const faultsSince = await watchOver(platform, [release]);
-  let bad = 0;
-  while (elapsed() < time) {
-    await pause(Math.min(LOOK, time - elapsed()), signal);
-    if (signal.aborted) return { kind: 'left' };
-    // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
-    if (await platform.state.lock.holder() !== undefined) continue;
-    if (!await order.concerns()) return { kind: 'left' };
-    if (late.length > 0) return { kind: 'failed', problems: late };
-    const past = Math.min(window, elapsed());
-    const faults = await faultsSince(past, false);
-    if (faults.length > 0) return { kind: 'failed', problems: faults };
-    const metrics = await platform.metrics?.(release, past);
-    const { verdict, lines } = metrics === undefined ? { verdict: 'pass', lines: [] } : judge(rules, metrics, undefined, 'early');
-    bad = verdict === 'fail' ? bad + 1 : 0;
-    if (bad >= BAD_LOOKS) return { kind: 'failed', problems: lines.map((line) => `${release}: ${line}`) };
+  const probes = new Probing(terms.probes.map((probe) => ({ probe, asker: askerOf(probe, probing, () => platform.address(release)) })));
+  try {
+    return await new Round(order, probes, late).walk();
+  } finally {
+    probes.stop();
   }
-  return { kind: 'fine' };
+}
+
+class Round {
+  private readonly started = performance.now();
+  private bad = 0;
+  private unreadySince: number | undefined;
+  private known: Judgement = { verdict: 'pass', lines: [] };
+
+  constructor(private readonly order: Patrol, private readonly probes: Probing, private readonly late: readonly string[]) {}
+
+  async walk(): Promise<PatrolEnd> {
+    const { order: { platform, release, time, signal, concerns }, late } = this;
+    const look = await watchOver(platform, [release]);
+    while (this.elapsed() < time) {
+      await pause(Math.min(LOOK, time - this.elapsed()), signal);
+      if (signal.aborted) return { kind: 'left' };
+      // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
+      if (await platform.state.lock.holder() !== undefined) continue;
+      if (!await concerns()) return { kind: 'left' };
+      const problems = late.length > 0 ? late : this.problemsOf(await look(this.elapsed(), false)) ?? await this.judged();
+      if (problems !== undefined) return { kind: 'failed', problems };
+    }
+    return this.known.verdict === 'inconclusive' ? { kind: 'unknown', problems: this.known.lines } : { kind: 'fine' };
+  }
+
+  private elapsed(): Ms {
+    return performance.now() - this.started;
+  }
+
+  /** Instances that are not ready may get ready again, and have the time for it that the watch gives them. */
+  private problemsOf({ faults, unready }: Seen): readonly string[] | undefined {
+    if (faults.length > 0) return faults;
+    if (unready.length === 0) {
+      this.unreadySince = undefined;
+      return undefined;
+    }
+    const { time, terms } = this.order;
+    const given = terms.unhealthy > time ? 0 : terms.unhealthy;
+    this.unreadySince ??= this.elapsed();
+    const lasted = this.elapsed() - this.unreadySince;
+    if (lasted < given) return undefined;
+    return given === 0 ? unready : unready.map((line) => `${line}, for ${formatDuration(lasted)}`);
+  }
+
+  private async judged(): Promise<readonly string[] | undefined> {
+    const { release } = this.order;
+    const asked = this.probes.judge();
+    const counted = gravest(await Promise.all(this.order.terms.triggers.map((trigger) => this.trigger(trigger))));
+    this.bad = counted.verdict === 'fail' ? this.bad + 1 : 0;
+    this.known = gravest([asked, counted]);
+    const lines = [...(asked.verdict === 'fail' ? asked.lines : []), ...(this.bad >= BAD_LOOKS ? counted.lines : [])];
+    return lines.length === 0 ? undefined : lines.map((line) => `${release}: ${line}`);
+  }
+
+  /** The longer a watch is, the more windows there are in it to go wrong by chance in. */
+  private async trigger({ rules, window, lasting }: Trigger): Promise<Judgement> {
+    const { platform, release, terms: { minimum }, baseline, time } = this.order;
+    const elapsed = this.elapsed();
+    // A platform that does not count has nothing to judge.
+    const metrics = lasting === true && elapsed < window ? undefined : await platform.metrics?.(release, Math.min(window, elapsed));
+    if (metrics === undefined) return { verdict: 'pass', lines: [] };
+    const judgement = judge({ rules, minimum }, metrics, { baseline }, RISK * Math.min(1, window / time));
+    return elapsed <= window ? judgement : { ...judgement, lines: judgement.lines.map((line) => `${line}, in the last ${formatDuration(window)}`) };
+  }
 }
 
 async function comeBack({ platform, release, time, signal }: Patrol): Promise<readonly string[]> {
@@ -79,18 +132,5 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
     else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}
-
-function pause(ms: Ms, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) { resolve(); return; }
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, Math.max(1, ms));
-    signal.addEventListener('abort', end, { once: true });
   });
 }

@@ -1,8 +1,10 @@
 /** What a command asks of the engine, and what it gets back. Both cross the agent's socket as JSON. */
 import type { StrategyOptions } from '../config/resolved.js';
+import type { ProbeMeans } from '../analysis/index.js';
 import type { SerializedError } from '../errors.js';
 import type { PreparedHook } from '../hooks/run-hooks.js';
-import type { ArtifactRef, ManifestRef, Metrics, Ms, Processes, ReleaseId, RunSpec, StageName } from '../model/index.js';
+import type { ArtifactRef, ManifestRef, Metrics, Ms, Processes, ReleaseId, RunSpec, StageName, WatchTerms } from '../model/index.js';
+import type { PreparedChannel } from '../notifications/index.js';
 import type { Action, Actor, ConfigValues } from '../releases/index.js';
 
 /** The parts of a release before it has a name: its configuration is still open. */
@@ -44,6 +46,8 @@ export interface Hooks {
 export interface WatchOrder {
   /** 0: not at all. */
   readonly ms: Ms;
+  /** Absent: what is looked for where nobody has said anything else. */
+  readonly terms?: WatchTerms;
   /** The command waits for the end of the watch and its result tells what came of it. Otherwise the watch goes on by itself. */
   readonly attached: boolean;
   readonly rollbackHooks: Hooks;
@@ -63,6 +67,10 @@ export interface ChangeRequest {
   /** Successful releases that stay stored. */
   readonly keep: number;
   readonly dryRun: boolean;
+  /** Who is told of it. Holds secrets, and is never put on record. */
+  readonly notify?: readonly PreparedChannel[];
+  /** What the probes of its gates and of its watch need. */
+  readonly probing?: ProbeMeans;
   /** How long the release is looked after when the deploy is done, and what a rollback runs then. */
   readonly watch?: WatchOrder;
   /** Why this change is made, where nobody asked for it. */

@@ -1,4 +1,4 @@
-import type { Emit, Metrics, Ms, ReleaseId } from '../model/index.js';
+import type { Emit, Figures, Metrics, Ms, ReleaseId } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 
 const EVERY: Ms = 1_000;
@@ -10,7 +10,7 @@ export function countTraffic(platform: Pick<Platform, 'metrics'>, releases: read
   let asking = false;
   const tell = async (): Promise<void> => {
     const window = Math.round(performance.now() - started);
-    const counted = await Promise.all(releases.map(async (id): Promise<readonly [ReleaseId, Metrics | undefined]> => [id, await platform.metrics?.(id, window)]));
+    const counted = await Promise.all(releases.map(async (id): Promise<readonly [ReleaseId, Figures | undefined]> => [id, figuresOf(await platform.metrics?.(id, window))]));
     const known = counted.flatMap(([id, metrics]) => (metrics === undefined ? [] : [[id, metrics] as const]));
     emit({ type: 'traffic', window, releases: Object.fromEntries(known) });
   };
@@ -22,4 +22,11 @@ export function countTraffic(platform: Pick<Platform, 'metrics'>, releases: read
   }, EVERY);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/** What nobody reads every second is left out. */
+function figuresOf(metrics: Metrics | undefined): Figures | undefined {
+  if (metrics === undefined) return undefined;
+  const { times: _times, ...figures } = metrics;
+  return figures;
 }

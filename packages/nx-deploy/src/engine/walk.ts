@@ -1,13 +1,14 @@
 /** The walk of one change, with its hooks and its journal. */
+import { baselineOf } from '../analysis/index.js';
 import { apply, type ApplyResult } from '../apply/index.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { runHooks } from '../hooks/run-hooks.js';
-import { formatDuration, least, WEB, type Emit, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
+import { formatDuration, least, liveRelease, WEB, type Emit, type Metrics, type Ms, type Release, type ReleaseId, type StageName } from '../model/index.js';
 import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
 import { hookTrace } from './orphaned-hook.js';
-import { analysisOf } from './patrol.js';
+import { analysisOf, baselineWindow } from './patrol.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
 import { countTraffic } from './traffic.js';
@@ -18,6 +19,8 @@ export interface ChangeContext {
   readonly emit: Emit;
   /** Aborts when the user asks for it: what was begun is restored. */
   readonly signal: AbortSignal;
+  /** Told, before the change begins, what the router had counted for the release that ran; for whoever watches afterwards. */
+  readonly onBaseline?: (metrics: Metrics) => void;
 }
 
 /** setTimeout takes 31 bits. */
@@ -49,6 +52,8 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
   const { goal, plan } = course;
   const releases = await releasesOf(platform, plan, goal);
   const settings = course.continued === undefined ? await platform.settings?.() : course.continued.settings;
+  const baseline = course.continued === undefined ? await knownBefore(context, plan) : course.continued.paused?.baseline;
+  if (baseline !== undefined) context.onBaseline?.(baseline);
   const journal = journalOf(context, course, releases, settings);
   const began = performance.now();
   const late = lateAfter(request.deadline, context.action);
@@ -63,8 +68,9 @@ export async function walk(context: HeldChange, course: Course): Promise<ApplyRe
       platform, plan, releases, journal, emit, signal,
       deadlines: { readyTimeout: (release) => release.spec.health.timeout, whole: Math.max(1, request.deadline - elapsed(began)) },
       afterWalk: () => hooks('after'),
+      ...(baseline === undefined ? {} : { baseline }), ...(request.probing === undefined ? {} : { probing: request.probing }),
     }));
-    if (result.outcome === 'paused') await pause(context, course, result, journal);
+    if (result.outcome === 'paused') await pause(context, course, { asked: result, journal, baseline });
     return result;
   } catch (thrown) {
     // Neither a hook before the walk nor a walk that does not begin has changed anything.
@@ -84,8 +90,20 @@ function lateAfter(deadline: Ms, action: string): { readonly signal: AbortSignal
   return { signal: over.signal, stop: () => { clearTimeout(timer); } };
 }
 
+/** Of the release that is about to be replaced; only where something is to be compared with it. A router that does not tell leaves those limits inconclusive. */
+async function knownBefore({ platform, request }: HeldChange, { from }: Walk): Promise<Metrics | undefined> {
+  const window = baselineWindow(request);
+  return window === undefined ? undefined : baselineOf(platform, liveRelease(from), window).catch(() => undefined);
+}
+
+interface Pausing {
+  readonly asked: Extract<ApplyResult, { outcome: 'paused' }>;
+  readonly journal: WriteJournal;
+  readonly baseline: Metrics | undefined;
+}
+
 /** From here on the change waits: whoever looks finds the question, and nothing is taken for killed. */
-async function pause({ platform, request, action, lease }: HeldChange, { goal, continued }: Course, asked: Extract<ApplyResult, { outcome: 'paused' }>, journal: WriteJournal): Promise<void> {
+async function pause({ platform, request, action, lease }: HeldChange, { goal, continued }: Course, { asked, journal, baseline }: Pausing): Promise<void> {
   const now = Date.now();
   const since = new Date(now).toISOString();
   await lease?.assert();
@@ -93,7 +111,7 @@ async function pause({ platform, request, action, lease }: HeldChange, { goal, c
   // Whoever approved knows of the strategy no more than deploy.json has now.
   const analyse = continued === undefined ? analysisOf(request.strategy) : continued.paused?.analyse;
   await journal({ kind: 'gate', key: 'approve' }, false, {
-    gate: asked.gate, since, expires: new Date(now + asked.expires).toISOString(), steps: asked.steps, ...(analyse === undefined ? {} : { analyse }),
+    gate: asked.gate, since, expires: new Date(now + asked.expires).toISOString(), steps: asked.steps, ...(analyse === undefined ? {} : { analyse }), ...(baseline === undefined ? {} : { baseline }),
   });
 }
 

@@ -1,12 +1,13 @@
-import type { DeployEvent, Metrics, Observed } from '../model/index.js';
+import { defaultTerms, type DeployEvent, type Metrics, type Observed } from '../model/index.js';
 import type { StateStore } from '../releases/index.js';
+import { counted } from '../apply/fake-platform.spec-support.js';
 import { runChange } from './change.js';
 import { build, request } from './changes.spec-support.js';
 import type { ChangeRequest, ChangeResult, WatchOrder } from './request.js';
 import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
-import { watch } from './watch.js';
+import { watch as watch_ } from './watch.js';
 
-const GOOD: Metrics = { requests: 1_000, errors: 0, ejected: 0, latency: { p50: 5, p95: 10, p99: 20 } };
+const GOOD: Metrics = counted(1_000, 0);
 const AGENT = { user: 'agent', host: 'here', pid: 1 };
 
 let temp: TempState;
@@ -31,7 +32,7 @@ async function deployed(version: string, rest: Partial<ChangeRequest> = {}): Pro
 }
 
 function watched(change: { readonly request: ChangeRequest; readonly result: ChangeResult }, signal = new AbortController().signal): Promise<ChangeResult> {
-  return watch({ platform, ...change, actor: AGENT, emit: (event) => events.push(event), signal });
+  return watch_({ platform, ...change, actor: AGENT, emit: (event) => events.push(event), signal });
 }
 
 function crashed(id: string, times: number): void {
@@ -66,6 +67,30 @@ test('errors for three looks in a row take it back; one bad look does not', asyn
   const result = await watched(second);
   expect(result).toMatchObject({ outcome: 'restored', error: { problems: [`${second.result.release}: errorRate 30% (300 of 1000 requests) is not below 5%`] } });
   expect(result.durationMs).toBeLessThan(9_000);
+});
+
+test('what is not known to do well is told, and taken back where that is wanted', async () => {
+  const first = await deployed('1');
+  const second = await deployed('2', { watch: order(1_100) });
+  expect(await watched(second)).toEqual(second.result);
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} knows too little: errorRate: 0 requests, 20 needed` });
+  const strict = await deployed('3', { watch: { ...order(1_100), terms: { ...defaultTerms(undefined), inconclusive: 'rollback' } } });
+  expect(await watched(strict)).toMatchObject({ outcome: 'restored', error: { code: 'ND-WATCH-FAILED', what: expect.stringContaining('was not known to do well'), problems: ['errorRate: 0 requests, 20 needed'] } });
+  expect(Object.keys(platform.observed())).toEqual([second.result.release]);
+  expect(first.result.release).not.toBe(second.result.release);
+});
+
+test('the figures from before the deploy are compared with', async () => {
+  const watch: WatchOrder = { ...order(5_000), terms: { ...defaultTerms(undefined), triggers: [{ rules: [{ metric: 'errorRate', below: 1.5, of: 'baseline' }], window: 1_000 }] } };
+  const first = await deployed('1');
+  platform.counted.set(first.result.release ?? '', counted(10_000, 100));
+  let baseline: Metrics | undefined;
+  const asked = request(build('2'), { watch });
+  const result = await runChange({ platform, request: asked, emit: () => undefined, signal: new AbortController().signal, onBaseline: (metrics) => { baseline = metrics; } });
+  expect(baseline).toMatchObject({ requests: 10_000, errors: 100 });
+  platform.counted.set(result.release ?? '', counted(2_000, 80));
+  const ended = await watch_({ platform, request: asked, result, baseline, actor: AGENT, emit: (event) => events.push(event), signal: new AbortController().signal });
+  expect(ended).toMatchObject({ outcome: 'restored', error: { problems: [expect.stringMatching(/errorRate 4% \(80 of 2000 requests\) is not below 1.5x baseline \(1%, 100 of 10000 requests\)/)] } });
 });
 
 test('a good release stays, and the result is the one of the deploy', async () => {

@@ -1,11 +1,12 @@
 /** Looks after a release once its deploy is done, and takes it back by itself when it does badly. */
 import type { StrategyOptions } from '../config/resolved.js';
 import { DeployError } from '../errors.js';
-import { formatDuration, liveRelease, type Emit, type Ms, type ReleaseId } from '../model/index.js';
+import { defaultTerms, formatDuration, liveRelease, type Emit, type Metrics, type Ms, type ReleaseId, type WatchTerms } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { Actor } from '../releases/index.js';
 import { runChange } from './change.js';
-import { absoluteLimits, analysisOf, patrol, type PatrolEnd } from './patrol.js';
+import { tellFailure } from './notices.js';
+import { analysisOf, patrol, type PatrolEnd } from './patrol.js';
 import type { ChangeRequest, ChangeResult } from './request.js';
 
 export interface WatchContext {
@@ -13,6 +14,8 @@ export interface WatchContext {
   /** Of the deploy that is watched. */
   readonly request: ChangeRequest;
   readonly result: ChangeResult;
+  /** What the router had counted before the deploy. */
+  readonly baseline?: Metrics | undefined;
   /** Who takes it back. */
   readonly actor: Actor;
   readonly emit: Emit;
@@ -43,25 +46,32 @@ export async function watch(context: WatchContext): Promise<ChangeResult> {
     return { kind: 'left' };
   });
   if (end.kind === 'left' && context.signal.aborted) emit({ type: 'note', text: `the watch of ${release} was ended before its time` });
-  if (end.kind !== 'failed') return result;
+  if (end.kind === 'unknown') for (const line of end.problems) emit({ type: 'note', text: `the watch of ${release} knows too little: ${line}` });
+  if (end.kind !== 'failed' && (end.kind !== 'unknown' || termsOf(request).inconclusive === 'keep')) return result;
   for (const problem of end.problems) emit({ type: 'restore', reason: problem });
   const error = new DeployError('ND-WATCH-FAILED', {
-    what: `release ${release} did badly ${formatDuration(performance.now() - started)} after ${context.resumed === undefined ? 'its deploy' : 'a new agent went on with its watch'}`, problems: end.problems, next: 'look at its logs; deploy again when it is fixed',
+    what: `release ${release} ${end.kind === 'failed' ? 'did badly' : 'was not known to do well'} ${formatDuration(performance.now() - started)} after ${context.resumed === undefined ? 'its deploy' : 'a new agent went on with its watch'}`, problems: end.problems, next: 'look at its logs; deploy again when it is fixed',
   });
   return takeBack(context, release, error, started);
 }
 
-function look({ platform, request, emit, signal, resumed }: WatchContext, release: ReleaseId, time: Ms): Promise<PatrolEnd> {
+function look({ platform, request, baseline, emit, signal, resumed }: WatchContext, release: ReleaseId, time: Ms): Promise<PatrolEnd> {
   emit({ type: 'waiting', release, for: `a watch of ${formatDuration(time)}`, ms: time });
   const concerns = async (): Promise<boolean> => liveRelease(await platform.list()) === release;
-  return patrol({ platform, release, rules: absoluteLimits(analysisOf(request.strategy)), time, concerns, signal, resumed: resumed !== undefined });
+  return patrol({ platform, release, terms: termsOf(request), baseline, probing: request.probing, time, concerns, signal, resumed: resumed !== undefined });
+}
+
+function termsOf({ watch, strategy }: ChangeRequest): WatchTerms {
+  return watch?.terms ?? defaultTerms(analysisOf(strategy));
 }
 
 async function takeBack(context: WatchContext, release: ReleaseId, error: DeployError, started: Ms): Promise<ChangeResult> {
   const { request, result, actor, platform, emit, resumed } = context;
   const failed = { ...result, durationMs: result.durationMs + Math.round(performance.now() - started), error: error.toJSON() };
   if (result.previous === undefined) {
-    return { ...failed, outcome: 'not-restored', restoreError: new DeployError('ND-RELEASE-UNKNOWN', { what: 'there is no earlier release to go back to', next: 'fix it and deploy again' }).toJSON() };
+    const stays: ChangeResult = { ...failed, outcome: 'not-restored', restoreError: new DeployError('ND-RELEASE-UNKNOWN', { what: 'there is no earlier release to go back to', next: 'fix it and deploy again' }).toJSON() };
+    await tellFailure(context, stays);
+    return stays;
   }
   // That of an agent before may have begun one by the first name.
   const run = resumed === undefined ? `${request.run}-watch` : `${request.run}-watch-${Date.now().toString(36)}`;

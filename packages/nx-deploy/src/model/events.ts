@@ -1,6 +1,6 @@
 /** What a deploy tells while it goes on: printed on a terminal, streamed as JSON, kept in the log. */
 import type { Desired, Observed } from './fleet.js';
-import type { Metrics } from './metrics.js';
+import type { Figures } from './metrics.js';
 import type { ReleaseId } from './release.js';
 import type { Step } from './step.js';
 import type { Ms } from './time.js';
@@ -18,7 +18,7 @@ export type DeployEvent =
   | { readonly type: 'fleet'; readonly observed: Observed }
   | { readonly type: 'output'; readonly source: string; readonly line: string }
   /** What the router counted per release during the last `window` ms. */
-  | { readonly type: 'traffic'; readonly window: Ms; readonly releases: Readonly<Record<ReleaseId, Metrics>> }
+  | { readonly type: 'traffic'; readonly window: Ms; readonly releases: Readonly<Record<ReleaseId, Figures>> }
   | { readonly type: 'restore'; readonly reason: string }
   | { readonly type: 'note'; readonly text: string };
 

@@ -1,14 +1,8 @@
 import type { Desired } from './fleet.js';
 import type { ReleaseId } from './release.js';
+import type { Probe } from './probe.js';
+import type { RuleSet } from './rule.js';
 import type { Ms } from './time.js';
-
-/** A limit on the router's own numbers, for example `errorRate < 0.05` or `latencyP95 < 1.5 x stable`. */
-export interface Rule {
-  readonly metric: 'errorRate' | 'latencyP50' | 'latencyP95' | 'latencyP99';
-  readonly below: number;
-  /** `absolute`: a ratio or ms. `stable`: a multiple of the stable release's figure in the same window. */
-  readonly of: 'absolute' | 'stable';
-}
 
 /** A request that must succeed against a release that has no traffic yet. */
 export interface Check {
@@ -17,12 +11,13 @@ export interface Check {
 }
 
 /** How a release is judged while it soaks. */
-export interface Analysis {
-  readonly rules: readonly Rule[];
-  /** Fewer requests than this say nothing about a release: inconclusive, which never passes. */
-  readonly minimum: number;
+export interface Analysis extends RuleSet {
   /** When it is still inconclusive after the soak and as long again: take the change back, or ask a person. */
   readonly inconclusive: 'stop' | 'ask';
+  /** ms before the change that the baseline is of. */
+  readonly baseline?: Ms;
+  /** Asked all the time. */
+  readonly probes?: readonly Probe[];
 }
 
 export type Gate =

@@ -1,4 +1,4 @@
-import { formatDuration, WEB, type Desired, type DesiredRelease, type Gate, type ReleaseId, type Rule, type Scale, type Step } from '../model/index.js';
+import { formatDuration, limitText, WEB, type Desired, type DesiredRelease, type Gate, type ReleaseId, type Scale, type Step } from '../model/index.js';
 import type { Plan } from './plan.js';
 
 /**
@@ -53,13 +53,8 @@ function then(step: Step): string {
 function gate(wanted: Gate): string {
   if ('smoke' in wanted) return `smoke ${wanted.smoke.map(({ path, status }) => `${path}=${status}`).join(' ')}`;
   if ('approve' in wanted) return `approval within ${formatDuration(wanted.expires)}: ${wanted.approve}`;
-  const rules = (wanted.analyse?.rules ?? []).map(rule);
+  const rules = (wanted.analyse?.rules ?? []).map((rule) => `${rule.metric} < ${limitText(rule)}`);
   return `soak ${formatDuration(wanted.soak)}${rules.length === 0 ? '' : ` while ${rules.join(' and ')}`}`;
-}
-
-function rule({ metric, below, of }: Rule): string {
-  if (of === 'stable') return `${metric} < ${below}x stable`;
-  return `${metric} < ${metric === 'errorRate' ? `${Number((below * 100).toFixed(2))}%` : formatDuration(below)}`;
 }
 
 function table(rows: readonly (readonly string[])[]): readonly string[] {

@@ -1,5 +1,5 @@
 /** What a target remembers of one service in one environment. Each platform keeps it beside what it describes. */
-import type { Analysis, ConfigRef, Desired, ManifestRef, Ms, Processes, Release, ReleaseId, Step, StrategyName } from '../model/index.js';
+import type { Analysis, ConfigRef, Desired, ManifestRef, Metrics, Ms, Processes, Release, ReleaseId, Step, StrategyName } from '../model/index.js';
 import type { SerializedError } from '../errors.js';
 
 /** The newest layout of stored state that this version reads; state of a later one is refused (ND-STATE-NEWER). */
@@ -53,6 +53,8 @@ export interface Pause {
   readonly steps: readonly Step[];
   /** Of the strategy: what a release that has traffic meanwhile must keep. */
   readonly analyse?: Analysis;
+  /** What the router had counted before the change began. */
+  readonly baseline?: Metrics;
 }
 
 export type LedgerOutcome = 'done' | 'restored' | 'not-restored';

@@ -42,7 +42,7 @@ export type Closure =
   | { readonly type: 'paused'; readonly wait: Ms; readonly most: number };
 
 /** Counters that only grow while the router runs. Requests and errors as in {@link Metrics}. */
-export type Totals = Omit<Metrics, 'latency'>;
+export type Totals = Omit<Metrics, 'latency' | 'times'>;
 
 export interface Router {
   /**

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { DeployError } from '../errors.js';
-import type { DeployEvent, Metrics, Observed } from '../model/index.js';
+import type { DeployEvent, Figures, Observed } from '../model/index.js';
 import { createPrinter, type Printer } from './print.js';
 import { Screen } from './screen.spec-support.js';
 
@@ -33,7 +33,7 @@ function pass(ms: number): void {
   jest.advanceTimersByTime(ms);
 }
 
-function counted(requests: number, errors: number, p95: number, ejected = 0): Metrics {
+function counted(requests: number, errors: number, p95: number, ejected = 0): Figures {
   return { requests, errors, ejected, latency: { p50: 1, p95, p99: p95 * 2 } };
 }
 

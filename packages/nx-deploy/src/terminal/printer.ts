@@ -1,6 +1,6 @@
 /** What every printer does: turns events into words. How a line gets onto the screen is the business of each kind. */
 import { formatError, type DeployError } from '../errors.js';
-import { formatDuration, type DeployEvent, type Metrics, type Ms, type Observed, type ReleaseId } from '../model/index.js';
+import { formatDuration, type DeployEvent, type Figures, type Ms, type Observed, type ReleaseId } from '../model/index.js';
 import { painter, type Segment, type Style } from './color.js';
 import { fleetText, observedText } from './describe.js';
 import { ascii, asciiWithColors, sanitize, sanitizeLines } from './sanitize.js';
@@ -35,7 +35,7 @@ export interface PrinterOptions {
 }
 
 /** Per release, since the change began. */
-export type Counted = Readonly<Record<ReleaseId, Metrics>>;
+export type Counted = Readonly<Record<ReleaseId, Figures>>;
 export type StageState = 'start' | 'done' | 'failed';
 
 export const LABEL_WIDTH = 12;

@@ -1,5 +1,5 @@
 /** What the router counts and what runs, per release: lines for a terminal and for a log. */
-import { formatDuration, WEB, type Metrics, type Observed, type ObservedRelease } from '../model/index.js';
+import { formatDuration, WEB, type Figures, type Observed, type ObservedRelease } from '../model/index.js';
 import type { Segment } from './color.js';
 import { sanitize } from './sanitize.js';
 import type { Counted } from './printer.js';
@@ -26,14 +26,14 @@ export function releaseLines(observed: Observed, counted: Counted): readonly (re
   });
 }
 
-const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
+const NOTHING: Figures = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
 
 function instances(release: ObservedRelease | undefined): readonly Segment[] {
   const { ready = 0, running = 0 } = release?.processes[WEB] ?? {};
   return [[`${ready}/${running} ready`, ready < running ? 'warn' : 'plain'], [`${release?.weight ?? 0}%`]];
 }
 
-function figures({ requests, errors, ejected, latency }: Metrics): readonly Segment[] {
+function figures({ requests, errors, ejected, latency }: Figures): readonly Segment[] {
   const passed = ejected > 0 ? ` (${ejected} ejected)` : '';
   return [[`${requests} requests`], [`${errors} errors${passed}`, errors > 0 ? 'bad' : 'plain'], [`p95 ${requests === 0 ? '-' : formatDuration(latency.p95)}`]];
 }

@@ -1,9 +1,10 @@
 /** One change in a process of its own, from its platform to the last line of its events. */
 import type { EventLog } from './event-log.js';
 import { runChange } from '../engine/change.js';
+import { noticesSent } from '../engine/notices.js';
 import type { ChangeRequest, ChangeResult } from '../engine/request.js';
 import { asDeployError } from '../errors.js';
-import type { Emit } from '../model/index.js';
+import type { Emit, Metrics } from '../model/index.js';
 import type { Platform } from '../platforms/platform.js';
 import type { BeginWatch, Watched } from './watching.js';
 
@@ -27,12 +28,15 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
   let opened: OpenPlatform | undefined;
   let result: ChangeResult;
   let ended: Promise<unknown> = Promise.resolve();
-  const emit: Emit = (event) => events.event(event);
+  let told = false;
+  // The result is the last line.
+  const emit: Emit = (event) => { if (!told) events.event(event); };
   try {
     opened = await task.open(() => cancel.abort(), emit);
     const { platform } = opened;
-    result = await runChange({ platform, request, emit, signal: cancel.signal });
-    if (beginWatch !== undefined) ({ result, ended } = await beginWatch({ platform, request, result, emit }, cancel.signal));
+    let baseline: Metrics | undefined;
+    result = await runChange({ platform, request, emit, signal: cancel.signal, onBaseline: (metrics) => { baseline = metrics; } });
+    if (beginWatch !== undefined) ({ result, ended } = await beginWatch({ platform, request, result, baseline, emit }, cancel.signal));
   } catch (thrown) {
     // Nothing has begun: neither the change nor the watch ever rejects.
     const error = asDeployError(thrown);
@@ -42,8 +46,10 @@ export async function walk(task: Task, events: EventLog, cancel: AbortController
       stages: {}, durationMs: Math.round(performance.now() - started), error: error.toJSON(),
     };
   }
+  told = true;
   events.result(result);
   await ended;
+  await noticesSent();
   // The lock was given back with the end of the change.
   await opened?.close().catch(() => undefined);
 }

@@ -158,7 +158,7 @@ describe('a change that asks', () => {
 });
 
 describe('the watch', () => {
-  const bad = { requests: 100, errors: 90, ejected: 0, latency: { p50: 1, p95: 1, p99: 1 } };
+  const bad = { requests: 100, errors: 90, ejected: 0, latency: { p50: 1, p95: 1, p99: 1 }, times: [] };
 
   async function two(): Promise<{ readonly first: string; readonly second: Ran }> {
     const { document: { release: first = '' } } = await ran({});

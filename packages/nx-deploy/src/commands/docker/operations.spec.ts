@@ -53,7 +53,7 @@ test('status tells the fleet, the instances, what else there is to know, and whe
   const release = await deployed('1');
   engine.instances = [{ id: 'web.1', release, state: 'ready', reason: '', port: 3000, crashes: 0 }];
   engine.told = ['the router is stopped'];
-  engine.platform.counted.set(release, { requests: 7, errors: 1, ejected: 0, latency: { p50: 1, p95: 2, p99: 3 } });
+  engine.platform.counted.set(release, { requests: 7, errors: 1, ejected: 0, latency: { p50: 1, p95: 2, p99: 3 }, times: [] });
   const { document, output } = await done((context) => status(context, { verify: true }));
   expect(document).toMatchObject({ outcome: 'done', deployed: true, live: release, url: 'http://engine:8080', notes: ['the router is stopped'], traffic: { [release]: { requests: 7, errors: 1, p95: 2 } }, ledger: { ok: true } });
   expect(output.text).toContain('note: the router is stopped');

@@ -131,6 +131,23 @@ export function describeSideBySide(fresh: Fresh, limits: { readonly warm: Ms }):
     process.stdout.write(`${_what}: ${report.failures} of ${report.sent} requests saw it, found after ${(result.durationMs / 1_000).toFixed(1)} s\n`);
   });
 
+  test('a canary that is no worse than the stable release passes, however bad both are; 15 points more are found by the comparison', async () => {
+    const service = await fresh();
+    const over: Analysis = { ...errors5, rules: [{ metric: 'errorRate', below: 0.01, of: 'stable', over: true }] };
+    const strategy = canary({ steps: [{ weight: 30, soak: 4_000 }], analyse: over, keepWarm: 0 });
+    const order: ServiceOrder = { ...STEADY, fixture: 'turns-bad', instances: 4, values: { ERROR_PERCENT: '4' } };
+    await service.deploy(order);
+    const { result } = await underGets(service, async () => [
+      await service.deploy({ ...order, version: 'as-bad', strategy }),
+      await service.deploy({ ...order, version: 'worse', values: { ERROR_PERCENT: '19' }, strategy: canary({ steps: [{ weight: 30, soak: 15_000 }], analyse: over }) }),
+    ]);
+    const [same, worse] = result;
+    expect(same).toMatchObject({ outcome: 'done' });
+    expect(worse).toMatchObject({ outcome: 'restored', error: { code: 'ND-GATE-FAILED', problems: [expect.stringMatching(/errorRate .* is not below 1% over stable \(/)] } });
+    expect(await service.platform.list()).toEqual({ [same?.release ?? '']: expect.objectContaining({ weight: 100 }) });
+    process.stdout.write(`15 points more: found after ${((worse?.durationMs ?? 0) / 1_000).toFixed(1)} s, ${worse?.error?.problems?.join('; ') ?? ''}\n`);
+  });
+
   test.each<[string, StrategyOptions]>([['blue-green', blueGreen({ soak: 20_000 })], ['canary', canary({ steps: [{ weight: 50, soak: 20_000 }] })]])('%s that is cancelled while it soaks is taken back without a failed request', async (_name, strategy) => {
     const service = await fresh();
     const good = await service.deploy(STEADY);

@@ -1,6 +1,6 @@
 /** The watch over what was deployed last, as the next agent needs it to go on. No hooks: their environments hold values. */
 import type { StrategyOptions } from '../../config/resolved.js';
-import type { Ms, ReleaseId } from '../../model/index.js';
+import type { Metrics, Ms, ReleaseId, WatchTerms } from '../../model/index.js';
 import { hasText, isObject, isWhole } from '../../releases/index.js';
 
 export interface WatchRecord {
@@ -19,13 +19,18 @@ export interface WatchRecord {
   readonly keep: number;
   /** How many rollback hooks there were: the agent that began the watch runs them, another one cannot. */
   readonly hooks: number;
+  /** What is looked for. */
+  readonly terms?: WatchTerms;
+  /** What the router had counted before the deploy. */
+  readonly baseline?: Metrics;
 }
 
 export function isWatchRecord(value: unknown): value is WatchRecord {
   if (!isObject(value) || !hasText(value, ['run', 'release', 'until'])) return false;
-  const { previous, until, strategy, deadline, keep, hooks } = value;
+  const { previous, until, strategy, deadline, keep, hooks, terms, baseline } = value;
   return Number.isFinite(Date.parse(String(until))) && (previous === undefined || typeof previous === 'string')
-    && isStrategy(strategy) && typeof deadline === 'number' && isWhole(keep) && isWhole(hooks);
+    && isStrategy(strategy) && typeof deadline === 'number' && isWhole(keep) && isWhole(hooks)
+    && (terms === undefined || isTerms(terms)) && (baseline === undefined || isMetrics(baseline));
 }
 
 /** What the watch and its rollback read of it. */
@@ -40,4 +45,16 @@ function isStrategy(value: unknown): boolean {
     case 'canary': return Array.isArray(smoke) && Array.isArray(steps) && steps.every(isObject);
     default: return false;
   }
+}
+
+function isTerms(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { unhealthy, triggers, minimum, baseline, probes, inconclusive } = value;
+  return [unhealthy, minimum, baseline].every((figure) => isWhole(figure)) && (inconclusive === 'keep' || inconclusive === 'rollback')
+    && Array.isArray(triggers) && triggers.every((trigger) => isObject(trigger) && isWhole(trigger['window']) && Array.isArray(trigger['rules']) && trigger['rules'].every(isObject))
+    && Array.isArray(probes) && probes.every((probe) => isObject(probe) && isObject(probe['target']) && hasText(probe, ['name']));
+}
+
+function isMetrics(value: unknown): boolean {
+  return isObject(value) && isWhole(value['requests']) && isWhole(value['errors']) && isObject(value['latency']) && Array.isArray(value['times']);
 }

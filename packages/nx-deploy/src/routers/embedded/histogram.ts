@@ -1,5 +1,5 @@
 /** Latencies in bounds that grow by a constant factor. */
-import type { Ms } from '../../model/index.js';
+import type { Ms, Times } from '../../model/index.js';
 
 /** Eight bounds per doubling: a percentile is at most 4.5 % off. */
 const PER_OCTAVE = 8;
@@ -23,4 +23,13 @@ export function percentile(latencies: Float64Array, share: number): Ms {
     return seen >= rank;
   });
   return SMALLEST * 2 ** ((bound + 0.5) / PER_OCTAVE);
+}
+
+/** The bounds with samples. What is outside of all of them counts as if it were just within. */
+export function timesOf(latencies: Float64Array): Times {
+  return [...latencies].flatMap((count, bound) => (count === 0 ? [] : [[bound === 0 ? 0 : edge(bound), edge(bound + 1), count] as const]));
+}
+
+function edge(bound: number): Ms {
+  return SMALLEST * 2 ** (bound / PER_OCTAVE);
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { NO_METRICS } from '../../model/index.js';
 import { ReleaseMetrics, RouteMetrics } from './metrics.js';
 
 let now = 0;
@@ -8,8 +9,15 @@ const clock = (): number => now;
 it('counts requests and errors, and finds percentiles within 5 %', () => {
   const metrics = new ReleaseMetrics(clock);
   for (let ms = 1; ms <= 1_000; ms += 1) metrics.count(ms > 990, ms);
-  const { requests, errors, latency } = metrics.read(60_000);
+  const { requests, errors, latency, times } = metrics.read(60_000);
   expect({ requests, errors }).toEqual({ requests: 1_000, errors: 10 });
+  expect(times.reduce((sum, [, , count]) => sum + count, 0)).toBe(1_000);
+  // Each holds what was counted between its bounds, and they are a tenth apart.
+  for (const [from, to, count] of times) {
+    const between = Array.from({ length: 1_000 }, (_, index) => index + 1).filter((ms) => ms >= from - 1e-9 && ms < to - 1e-9).length;
+    expect(count).toBe(between);
+    expect(to / from).toBeLessThan(1.1);
+  }
   for (const [found, exact] of [[latency.p50, 500], [latency.p95, 950], [latency.p99, 990]] as const) {
     expect(Math.abs(found - exact) / exact).toBeLessThan(0.05);
   }
@@ -18,7 +26,7 @@ it('counts requests and errors, and finds percentiles within 5 %', () => {
 it('has no latency without an answer, and keeps the shortest and the longest in bounds', () => {
   const metrics = new ReleaseMetrics(clock);
   metrics.count(true);
-  expect(metrics.read(1_000)).toEqual({ requests: 1, errors: 1, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
+  expect(metrics.read(1_000)).toEqual({ ...NO_METRICS, requests: 1, errors: 1 });
   metrics.count(false, 0);
   expect(metrics.read(1_000).latency.p99).toBeLessThan(0.2);
   metrics.count(false, 1e9);
@@ -93,9 +101,10 @@ it('counts errors that come later, and ejected requests, in long windows and in 
   metrics.count(false, 20).fail();
   metrics.eject();
   now += 3_600_000;
-  expect(metrics.read(600_000)).toEqual({ requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } });
-  const { latency, ...counts } = metrics.read(2 * 3_600_000);
+  expect(metrics.read(600_000)).toEqual(NO_METRICS);
+  const { latency, times, ...counts } = metrics.read(2 * 3_600_000);
   expect(counts).toEqual({ requests: 2, errors: 2, ejected: 1 });
+  expect(times).toHaveLength(1);
   expect(Math.abs(latency.p95 - 20)).toBeLessThan(1);
   expect(metrics.totals).toEqual({ requests: 2, errors: 2, ejected: 1 });
 });

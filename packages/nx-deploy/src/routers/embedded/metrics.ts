@@ -4,17 +4,15 @@
  * release that came and went as much as the minutes that it had traffic in. The clock is monotonic: setting the time changes nothing.
  */
 import { performance } from 'node:perf_hooks';
-import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
+import { NO_METRICS, type Metrics, type Ms, type ReleaseId } from '../../model/index.js';
 import type { Totals } from '../router.js';
 import { Buckets, type Bucket, type Sum } from './buckets.js';
-import { BOUNDS, boundOf, percentile } from './histogram.js';
+import { BOUNDS, boundOf, percentile, timesOf } from './histogram.js';
 
 /** Kept by the second, with the current one. */
 const SECONDS = 600;
 /** Kept by the minute, with the current one: 24 hours. */
 const MINUTES = 1_440;
-
-export const NOTHING: Metrics = { requests: 0, errors: 0, ejected: 0, latency: { p50: 0, p95: 0, p99: 0 } };
 
 /** One counted request, to which a failure may still be added: a stream that breaks off after its headers. */
 export class Sample {
@@ -75,7 +73,7 @@ export class ReleaseMetrics {
     if (firstMinute < border) this.minutes.addTo(sum, firstMinute, border);
     this.seconds.addTo(sum, firstMinute < border ? border * 60 : Math.max(first, oldest), Infinity);
     const { requests, errors, ejected, latencies } = sum;
-    return { requests, errors, ejected, latency: { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) } };
+    return { requests, errors, ejected, latency: { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) }, times: timesOf(latencies) };
   }
 
   /** Is everything it ever counted older than what is kept? */
@@ -132,7 +130,7 @@ export class RouteMetrics {
   }
 
   read(release: ReleaseId, window: Ms): Metrics {
-    return this.series.get(release)?.read(window) ?? NOTHING;
+    return this.series.get(release)?.read(window) ?? NO_METRICS;
   }
 
   get totals(): ReadonlyMap<ReleaseId, Totals> {

@@ -1,14 +1,13 @@
 import { closeSync } from 'node:fs';
 import proxyAddress from 'proxy-addr';
 import { DeployError } from '../../errors.js';
-import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
+import { NO_METRICS, type Metrics, type Ms, type ReleaseId } from '../../model/index.js';
 import type { Listen, Route, Router, Totals } from '../router.js';
 import type { Trust } from './admit.js';
 import { isSocket, type Descriptor } from './descriptor.js';
 import { cannotListen, conflict, place } from './listen-errors.js';
 import { Listener } from './listener.js';
 import { hostName } from './request-target.js';
-import { NOTHING } from './metrics.js';
 import { Service } from './service.js';
 import { checkSettings } from './settings.js';
 
@@ -94,7 +93,7 @@ class EmbeddedRouter implements InheritableRouter {
   }
 
   metrics(key: string, release: ReleaseId, window: Ms): Metrics {
-    return this.services.get(key)?.metrics.read(release, window) ?? NOTHING;
+    return this.services.get(key)?.metrics.read(release, window) ?? NO_METRICS;
   }
 
   totals(key: string): ReadonlyMap<ReleaseId, Totals> {

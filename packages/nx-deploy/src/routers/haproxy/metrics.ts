@@ -123,10 +123,14 @@ function asMetrics({ requests, errors, ejected, latency }: Counts): Metrics {
     let left = Math.max(1, Math.ceil(share * total));
     return middle(steps.find(([, count]) => (left -= count) <= 0)?.[0] ?? 0);
   };
-  return { requests, errors, ejected, latency: { p50: at(0.5), p95: at(0.95), p99: at(0.99) } };
+  return { requests, errors, ejected, latency: { p50: at(0.5), p95: at(0.95), p99: at(0.99) }, times: steps.map(([ms, count]) => [ms, ms + width(ms), count]) };
 }
 
 /** A counter holds all times from its own to the next: of two digits from 100 ms on. */
 function middle(ms: Ms): Ms {
-  return ms < 100 ? ms : ms + 10 ** Math.floor(Math.log10(ms)) / 20;
+  return ms < 100 ? ms : ms + width(ms) / 2;
+}
+
+function width(ms: Ms): Ms {
+  return ms < 100 ? 1 : 10 ** (Math.floor(Math.log10(ms)) - 1);
 }

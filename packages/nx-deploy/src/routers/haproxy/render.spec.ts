@@ -158,5 +158,6 @@ describe('a window of figures', () => {
     const table = `# table: nxd_latency\n${[[7, 90], [120, 5], [3_400, 5]].map(([ms, count]) => `0x7f: key=b/${A}:1/${ms} use=0 exp=1 gpc0=${count}`).join('\n')}\n`;
     window.add(countersOf(['Pid: 1\nUptime_sec: 1', head, table], 0));
     expect(window.metrics('b', A, 60_000).latency).toEqual({ p50: 7, p95: 125, p99: 3_450 });
+    expect(window.metrics('b', A, 60_000).times).toEqual([[7, 8, 90], [120, 130, 5], [3_400, 3_500, 5]]);
   });
 });

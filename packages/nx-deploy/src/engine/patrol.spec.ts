@@ -1,0 +1,136 @@
+import { counted, fleet } from '../apply/fake-platform.spec-support.js';
+import { defaultTerms, type Metrics, type Probe, type WatchTerms } from '../model/index.js';
+import { patrol, baselineWindow, type PatrolEnd } from './patrol.js';
+import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+let temp: TempState;
+beforeAll(async () => { temp = await tempState(); });
+afterAll(() => temp.remove());
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+interface Watched {
+  readonly terms?: Partial<WatchTerms>;
+  readonly time: number;
+  readonly baseline?: Metrics | 'none';
+  /** What the router counted in so many ms of the past, `at` ms after the watch began. */
+  readonly metrics?: (window: number, at: number) => Metrics;
+  /** Web instances of two that are ready. */
+  readonly ready?: (at: number) => number;
+}
+
+/** How it ended, and after how many seconds of time that is only counted. */
+async function watched({ terms, time, baseline = counted(1_000, 0), metrics = () => counted(1_000, 0), ready = () => 2 }: Watched): Promise<{ readonly end: PatrolEnd; readonly seconds: number }> {
+  const platform = new StatefulPlatform(temp.state, fleet({ rB: [2, 100] }));
+  const started = performance.now();
+  const at = (): number => performance.now() - started;
+  platform.metrics = async (_id, window = Infinity) => metrics(window, at());
+  const list = platform.list.bind(platform);
+  platform.list = async () => ({ rB: { ...(await list())['rB']!, processes: { web: { running: 2, ready: ready(at()), draining: 0 } } } });
+  let end: PatrolEnd | undefined;
+  let ended = 0;
+  void patrol({
+    platform, release: 'rB', terms: { ...defaultTerms(undefined), ...terms }, baseline: baseline === 'none' ? undefined : baseline, time, concerns: async () => true, signal: new AbortController().signal,
+  }).then((found) => { end = found; ended = at(); });
+  while (end === undefined && at() < time + MINUTE) await jest.advanceTimersByTimeAsync(SECOND);
+  if (end === undefined) throw new Error('it does not end');
+  return { end, seconds: Math.round(ended / SECOND) };
+}
+
+function problems(end: PatrolEnd): readonly string[] {
+  return 'problems' in end ? end.problems : [];
+}
+
+describe('instances that are not ready', () => {
+  test('have their time in a watch that is longer', async () => {
+    expect(await watched({ time: 20 * MINUTE, ready: (at) => (at > MINUTE && at < 5 * MINUTE ? 0 : 2) })).toEqual({ end: { kind: 'fine' }, seconds: 1_200 });
+    const { end, seconds } = await watched({ time: 20 * MINUTE, ready: (at) => (at > MINUTE ? 0 : 2) });
+    expect(problems(end)).toEqual(['rB: 2 of 2 web instances are not ready, for 5m 00s']);
+    expect(seconds).toBe(361);
+  });
+
+  test('have none in a shorter one', async () => {
+    const { end, seconds } = await watched({ time: 30 * SECOND, ready: (at) => (at > 10 * SECOND ? 0 : 2) });
+    expect({ end, seconds }).toEqual({ end: { kind: 'failed', problems: ['rB: 2 of 2 web instances are not ready'] }, seconds: 11 });
+  });
+
+  test('have as much as is said', async () => {
+    expect((await watched({ time: 10 * MINUTE, terms: { unhealthy: 30 * SECOND }, ready: () => 0 })).seconds).toBe(31);
+    expect((await watched({ time: 10 * MINUTE, terms: { unhealthy: 0 }, ready: () => 0 })).seconds).toBe(1);
+  });
+});
+
+describe('errors', () => {
+  test('that leave no doubt take it back within seconds', async () => {
+    const { end, seconds } = await watched({ time: 15 * MINUTE, metrics: (window, at) => counted(Math.ceil(Math.min(window, at) / 10), Math.ceil(Math.min(window, at) / 20)) });
+    expect(problems(end)).toEqual([expect.stringMatching(/^rB: errorRate 50% \(\d+ of \d+ requests\) is not below 5%$/)]);
+    expect(seconds).toBeLessThan(6);
+  });
+
+  test('that came long after the deploy are found too: the window moves on', async () => {
+    const broken = 10 * MINUTE;
+    const { end, seconds } = await watched({
+      time: 15 * MINUTE, metrics: (window, at) => counted(Math.min(window, at) / 100, Math.round(Math.max(0, Math.min(at - broken, window)) / 500)),
+    });
+    expect(problems(end)).toEqual([expect.stringMatching(/is not below 5%, in the last 3m 00s$/)]);
+    // 20% of the requests fail from then on, which is 5% of the window after 45 s.
+    expect(seconds).toBeGreaterThan(645);
+    expect(seconds).toBeLessThan(750);
+  });
+
+  test('of a moment do not', async () => {
+    expect((await watched({ time: 10 * MINUTE, metrics: (window, at) => counted(Math.min(window, at) / 10, at > 5 * MINUTE && at < 5 * MINUTE + window ? 200 : 0) })).end).toEqual({ kind: 'fine' });
+  });
+});
+
+describe('answers that are slow', () => {
+  const slow = { p50: 2_000, p95: 3_000, p99: 4_000 };
+
+  test('for ten minutes take it back, not before', async () => {
+    const { end, seconds } = await watched({ time: 30 * MINUTE, baseline: counted(1_000, 0), metrics: () => counted(1_000, 0, slow) });
+    expect(problems(end)).toEqual(['rB: latencyP95 3.0s (1000 requests) is not below 15ms (1.5x baseline), in the last 10m 00s', 'rB: latencyP95 3.0s (1000 requests) is not below 2.0s, in the last 10m 00s']);
+    expect(seconds).toBe(602);
+    expect((await watched({ time: 9 * MINUTE, metrics: () => counted(1_000, 0, slow) })).end).toEqual({ kind: 'fine' });
+  });
+
+  test('and no slower than before are too slow all the same, if they take two seconds', async () => {
+    const { end } = await watched({ time: 11 * MINUTE, baseline: counted(1_000, 0, slow), metrics: () => counted(1_000, 0, slow) });
+    expect(problems(end)).toEqual(['rB: latencyP95 3.0s (1000 requests) is not below 2.0s, in the last 10m 00s']);
+  });
+});
+
+describe('too little is known at the end', () => {
+  test('and that is told', async () => {
+    expect((await watched({ time: 30 * SECOND, metrics: () => counted(3, 0) })).end).toEqual({ kind: 'unknown', problems: ['errorRate: 3 requests, 20 needed'] });
+    expect((await watched({ time: 11 * MINUTE, baseline: 'none' })).end).toEqual({ kind: 'unknown', problems: ['latencyP95: nothing is known of the time before the change, in the last 10m 00s'] });
+  });
+
+  test('a platform that does not count has nothing to judge by', async () => {
+    const platform = new StatefulPlatform(temp.state, fleet({ rB: [2, 100] }));
+    Object.assign(platform, { metrics: undefined });
+    const ended = patrol({ platform, release: 'rB', terms: defaultTerms(undefined), time: 5 * SECOND, concerns: async () => true, signal: new AbortController().signal });
+    await jest.advanceTimersByTimeAsync(6 * SECOND);
+    expect(await ended).toEqual({ kind: 'fine' });
+  });
+});
+
+test('a check that fails takes it back; one that cannot be made leaves it open', async () => {
+  // The clock stands still for the network, so nothing ever answers: the release has no address to be asked at.
+  const probe = (target: Probe['target']): Probe => ({ name: 'orders', target, interval: SECOND, timeout: SECOND, failures: 3, errors: 2 });
+  const failed = await watched({ time: MINUTE, terms: { probes: [probe({ type: 'http', url: '/health/orders' })] } });
+  expect(failed.end).toEqual({ kind: 'failed', problems: ['rB: orders: no instance can be reached (3 bad answers since the last good one)'] });
+  expect(failed.seconds).toBeLessThan(6);
+  const open = await watched({ time: 10 * SECOND, terms: { probes: [probe({ type: 'prometheus', url: 'http://127.0.0.1:1', query: 'up', bound: 'above', limit: 0, token: 'NOT_SET' })] } });
+  expect(open.end).toMatchObject({ kind: 'unknown', problems: [expect.stringMatching(/^orders: the variable NOT_SET is not set \(could not be asked \d+ times in a row\)$/)] });
+});
+
+test('the time before the change is asked for only where something compares with it', () => {
+  const order = (ms: number) => ({ ms, attached: false, rollbackHooks: { before: [], after: [] }, terms: defaultTerms(undefined) });
+  const rolling = { type: 'rolling', batch: 25 } as const;
+  expect(baselineWindow({ strategy: rolling })).toBeUndefined();
+  expect(baselineWindow({ strategy: rolling, watch: order(30 * SECOND) })).toBeUndefined();
+  expect(baselineWindow({ strategy: rolling, watch: order(15 * MINUTE) })).toBe(10 * MINUTE);
+});
