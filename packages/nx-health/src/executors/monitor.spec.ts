@@ -65,7 +65,7 @@ it('tells of changes, keeps a history, sends alerts, and reports', async () => {
   out = '';
   expect(await reportExecutor({}, contextOf(root))).toEqual({ success: true });
   expect(out).toMatch(/^# Health of api\n/);
-  expect(out).toMatch(/\| web \| http \| critical \| \d+ \| [\d.]+ s \| \d\d?\.\d{3}% \|/);
+  expect(out).toMatch(/\| web \| http \| critical \| \d+ \| [\d.]+ m?s \| \d\d?\.\d{3}% \|/);
   expect(out).toMatch(/\| web \| critical \| \d+ \| HTTP 503 \|/);
   out = '';
   expect(await reportExecutor({ format: 'html', output: 'reports/health.html' }, contextOf(root))).toEqual({ success: true });
