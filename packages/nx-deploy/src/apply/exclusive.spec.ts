@@ -18,7 +18,7 @@ class Watched extends FakePlatform {
 
   override async scale(...given: Parameters<FakePlatform['scale']>): Promise<void> {
     await super.scale(...given);
-    const running = Object.entries(this.observed() as Observed).filter(([, { processes }]) => (processes['jobs']?.running ?? 0) > 0);
+    const running = Object.entries(this.observed()).filter(([, { processes }]) => (processes['jobs']?.running ?? 0) > 0);
     if (running.length > 1) this.twice.push(running.map(([id]) => id).join(' '));
   }
 }

@@ -6,6 +6,7 @@ export { imageFolder } from './image-folder.js';
 export { resolveImage } from './resolve-image.js';
 export { resolvePackage } from './resolve-package.js';
 export type { ImageRequest } from './resolve-image.js';
+export type { NotificationOption } from './notification-option.js';
 export * from './resolved.js';
 export { onDocker } from './resolve-docker.js';
 export { jsonSchema } from './schema.js';

@@ -1,7 +1,7 @@
 import { DeployError } from '../errors.js';
 import { parseConfig } from './load.js';
 import { resolveEnvironment } from './resolve.js';
-import type { NotificationOption } from './resolved.js';
+import type { NotificationOption } from './notification-option.js';
 
 function resolved(top: object, staging: object = {}): readonly NotificationOption[] {
   const text = JSON.stringify({ artifact: { type: 'files' }, ...top, environments: { staging } });

@@ -3,7 +3,7 @@ import { parseDuration } from '../model/index.js';
 import type { Complain } from './artifact-path.js';
 import type { Path } from './document.js';
 import { DEFAULT_ON, DEFAULT_SECURITY, DEFAULT_SEND_TIMEOUT, type NotificationsConfig } from './notify-schema.js';
-import type { NotificationOption } from './resolved.js';
+import type { NotificationOption } from './notification-option.js';
 
 type Config = NotificationsConfig[string];
 

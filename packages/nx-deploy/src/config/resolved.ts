@@ -1,6 +1,6 @@
 /** deploy.json, resolved for one environment: defaults applied, durations in ms, sizes in bytes. What every command works on. */
 import type { Analysis, Check, ContainerSpec, HealthSpec, Limits, Ms, ProcessSpec, Scale, WatchTerms } from '../model/index.js';
-import type { EmailTarget, Level, NoticeKind, Templates } from '../notifications/index.js';
+import type { NotificationOption } from './notification-option.js';
 
 /** A person is asked: `text` says what to look at; unanswered for `expires` ms it counts as refused. */
 export interface ApprovalOption {
@@ -48,20 +48,6 @@ export type StrategyOptions =
   | { readonly type: 'rolling'; readonly batch: number }
   | BlueGreenOptions
   | CanaryOptions;
-
-/** Who is told of a change. Secrets are names of variables of the command's own environment. */
-export interface NotificationOption {
-  readonly name: string;
-  readonly target:
-    | { readonly type: 'slack'; readonly webhook: string }
-    | { readonly type: 'webhook'; readonly url: string; readonly secret?: string }
-    | Omit<EmailTarget, 'module'>
-    | { readonly type: 'command'; readonly run: readonly string[]; readonly env: readonly string[] };
-  readonly on: readonly NoticeKind[];
-  readonly level: Level;
-  readonly templates: Templates;
-  readonly timeout: Ms;
-}
 
 /** How a release is watched after its deploy. */
 export interface WatchOption {

@@ -2,8 +2,9 @@
 import { DeployError } from '../../errors.js';
 import { least, WEB, type Ms, type Processes, type Release, type ReleaseId } from '../../model/index.js';
 import { isUp, type Container } from './containers.js';
-import { freeAddress, isAddressTaken, NETWORK } from './network.js';
-import { targetId, type Addresses, type DockerService } from './service.js';
+import { freeAddress, isAddressTaken, NETWORK, type Addresses } from './network.js';
+import type { DockerService } from './service.js';
+import { targetId } from './targets.js';
 
 /** Of a release whose record is gone. */
 const DRAIN_UNKNOWN: Ms = 30_000;

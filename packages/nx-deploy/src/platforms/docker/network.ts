@@ -68,6 +68,18 @@ export function freeAddress({ first, bits }: Subnet, taken: Iterable<string>, af
   return undefined;
 }
 
+/** On this network: those that are given out. */
+export interface Addresses {
+  readonly subnet: Subnet;
+  readonly taken: Set<string>;
+}
+
+export async function readAddresses(client: EngineClient): Promise<Addresses> {
+  const [subnet, taken] = await Promise.all([readSubnet(client), takenAddresses(client)]);
+  if (subnet === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} is gone`, where: client.name, next: 'run the command again: it makes the network anew' });
+  return { subnet, taken: new Set(taken) };
+}
+
 /** The addresses that containers were given, also of those that are stopped. One that was given one by somebody else counts as well. */
 export async function takenAddresses(client: EngineClient): Promise<readonly string[]> {
   const listed = await client.objects.list('list the containers of the network', { network: NETWORK });

@@ -8,7 +8,8 @@ import { readLogs } from './logs.js';
 import { runOnce } from './once.js';
 import { pickPort } from './ports.js';
 import { awaitReady } from './readiness.js';
-import { targetId, type DockerService, type Sight } from './service.js';
+import type { DockerService, Sight } from './service.js';
+import { targetId } from './targets.js';
 import { asPlatformSettings, fromPlatformSettings, settingsDrift, settingsOf, urlOf, wantedSettings, type RouteSettings } from './settings.js';
 import { redactor } from '../../shell/redactor.js';
 

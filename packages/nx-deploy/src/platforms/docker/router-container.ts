@@ -3,36 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
-import { HaproxyRouter, type HaproxyRoute, type RouterPlace } from '../../routers/haproxy/index.js';
-import type { EngineClient } from '../../shell/engine/index.js';
+import { HaproxyRouter, type RouterPlace } from '../../routers/haproxy/index.js';
 import { STATE_VOLUME } from './labels.js';
 import { makeNetwork, readSubnet } from './network.js';
 import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, shortName, type RouterFacts } from './router-look.js';
+import type { Restore, RouterContainerOptions, RouterLook } from './router-order.js';
 import { probeAll, type Probe, type ProbeResult } from './router-probe.js';
 import { RouterSession } from './router-session.js';
 import { complain, foreign } from './router-trouble.js';
 import { createVolume } from './volumes.js';
 import { finishUpgrade, replaceRouter, sweepLeaving, waitForLeaving, withRouterLock, type Beside } from './router-upgrade.js';
-
-export interface RouterContainerOptions {
-  readonly client: EngineClient;
-  /** Reference of an image with HAProxy 2.6 or later, and what {@link HaproxyRouter} needs beside it. */
-  readonly image: string;
-  readonly network: RouterMode;
-}
-
-/** All routes of the engine, as its state has them. */
-export type Restore = () => Promise<readonly HaproxyRoute[]>;
-
-export interface RouterLook {
-  readonly state: 'running' | 'stopped' | 'absent';
-  /** A container of the router's name that nx-deploy did not make. */
-  readonly foreign?: true;
-  /** The image that it was made from. */
-  readonly image?: string;
-}
 
 const START: Ms = 60_000;
 const ANSWER: Ms = 30_000;

@@ -9,12 +9,13 @@ import type { EngineClient } from '../../shell/engine/index.js';
 import { isUp, type Container, type Containers } from './containers.js';
 import type { Forwards } from './forward.js';
 import type { Images } from './images.js';
-import { NETWORK, readSubnet, takenAddresses, type Subnet } from './network.js';
+import { readAddresses, type Addresses } from './network.js';
 import { faultOf } from './readiness.js';
 import { assertOwner, readRecord, writeRecord, type ServiceRecord } from './record.js';
 import type { RouterContainer } from './router-container.js';
 import { settingsOf, steered, type RouteSettings } from './settings.js';
 import type { DockerTarget } from './target.js';
+import { asTarget, targetId } from './targets.js';
 
 export interface ServiceParts {
   readonly target: DockerTarget;
@@ -28,12 +29,6 @@ export interface ServiceParts {
   readonly state: StateStore;
   /** Of this service's folder. */
   readonly files: StateFiles;
-}
-
-/** Addresses on the network of nx-deploy: those that are given out. */
-export interface Addresses {
-  readonly subnet: Subnet;
-  readonly taken: Set<string>;
 }
 
 /** What is seen in one look. */
@@ -170,15 +165,8 @@ export class DockerService {
    * one is tried.
    */
   addresses(): Promise<Addresses> {
-    this.addressing ??= this.readAddresses();
+    this.addressing ??= readAddresses(this.parts.client);
     return this.addressing;
-  }
-
-  private async readAddresses(): Promise<Addresses> {
-    const { client } = this.parts;
-    const [subnet, taken] = await Promise.all([readSubnet(client), takenAddresses(client)]);
-    if (subnet === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} is gone`, where: client.name, next: 'run the command again: it makes the network anew' });
-    return { subnet, taken: new Set(taken) };
   }
 
   private async healthy(containers: readonly Container[]): Promise<ReadonlySet<string>> {
@@ -255,13 +243,4 @@ export class DockerService {
     this.routing = done.catch(() => undefined);
     return done;
   }
-}
-
-/** Unique across releases, so that the same slot of two releases is two targets. A container that is made anew is another one: its counters begin anew. */
-export function targetId({ release, process, slot }: Pick<Container, 'release' | 'process' | 'slot'>): string {
-  return `${release}/${process}.${slot}`;
-}
-
-function asTarget(container: Container): Target {
-  return { id: targetId(container), release: container.release, host: container.address ?? '', port: container.port };
 }

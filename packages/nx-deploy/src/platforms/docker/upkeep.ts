@@ -3,7 +3,7 @@ import { asideIfDamaged, mendState, removeUnfinished, type StatePath } from '../
 import type { Upkeep } from '../platform.js';
 import { isUp } from './containers.js';
 import { RECORD, readRecord } from './record.js';
-import type { Restore } from './router-container.js';
+import type { Restore } from './router-order.js';
 import { shortName } from './router-look.js';
 import type { DockerService } from './service.js';
 
