@@ -1,4 +1,4 @@
-import type { Desired, Observed, Release, Step } from '../model/index.js';
+import type { Desired, Release, Step } from '../model/index.js';
 import { apply } from './apply.js';
 import { FakePlatform, releaseNamed } from './fake-platform.spec-support.js';
 import type { ApplyRequest, ApplyResult } from './request.js';
