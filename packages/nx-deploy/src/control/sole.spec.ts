@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, promises, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
@@ -69,6 +70,35 @@ describe('takeCharge', () => {
     const file = lockFile();
     writeFileSync(file, text);
     expect(await race(file)).toEqual({ won: 1, still: 1 });
+    expect(readdirSync(join(file, '..'))).toEqual(['agent.json']);
+  });
+
+  it('lets one of several win, also where one stands still between its look and its act for longer than others need for both', async () => {
+    const file = lockFile();
+    writeFileSync(file, JSON.stringify({ pid: 2 ** 22 + 1, identity: 'x' }));
+    const others: Contender[] = [];
+    const another = async (): Promise<void> => {
+      const one = contend(file);
+      others.push(one);
+      await Promise.race([until('it has been told', () => one.text() !== ''), new Promise((wake) => setTimeout(wake, 800))]);
+    };
+    const real = promises.rename;
+    jest.spyOn(promises, 'rename').mockImplementationOnce(async (from, to) => {
+      await another();
+      await real(from, to);
+      await another();
+    });
+    const own = await takeCharge(file);
+    await until('all have been told', () => others.every(({ text }) => text() !== ''));
+    expect([own ? 'won\n' : 'lost\n', ...others.map(({ text }) => text())].sort()).toEqual(['lost\n', 'lost\n', 'won\n']);
+  });
+
+  it('is not kept from it by one that was killed while it moved a file aside', async () => {
+    const file = lockFile();
+    const gone = JSON.stringify({ pid: 2 ** 22 + 1, identity: 'x' });
+    writeFileSync(file, gone);
+    writeFileSync(`${file}.${createHash('sha256').update(gone).digest('hex').slice(0, 12)}.claim`, gone);
+    expect(await takeCharge(file)).toBe(true);
     expect(readdirSync(join(file, '..'))).toEqual(['agent.json']);
   });
 

@@ -1,4 +1,5 @@
 /** Makes sure that one agent is in charge of a home. */
+import { createHash } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../errors.js';
@@ -16,27 +17,31 @@ interface Holder extends Claimant {
 }
 
 const SETTLE_MS = 30;
+/** How long whoever removes a file of somebody who is gone is waited for: on a busy machine it may not run for a while. */
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 10;
 
 /**
  * True when this process is now the one in charge. The lock is a file that names a process; a link never replaces one, so of two that start at
- * once one wins. A file whose process is gone is moved aside. Should it be another by then, because two do this at the same moment, it is put back,
- * and who is named looks again a little later.
+ * once one wins. A file whose process is gone is moved aside by one alone, who claims the removal of that very text first: whoever read it earlier and acts
+ * late finds another text by then. Should the claim be doubled, as its own holder was killed meanwhile, a file of a living process is put back, and who is named looks again a little later.
  */
 export async function takeCharge(lockFile: string): Promise<boolean> {
   const own: Holder = { pid: process.pid, identity: await identity(process.pid) ?? '' };
   const temp = `${lockFile}.${process.pid}`;
   await writeFile(temp, JSON.stringify(own), { mode: 0o600 });
   try {
-    for (let attempt = 0; attempt < 10; attempt += 1) {
+    for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
       if (await linked(temp, lockFile)) {
         await sleep(SETTLE_MS);
         if (await isInCharge(lockFile)) return true;
         continue;
       }
-      const holder = await read(lockFile);
+      const text = await textOf(lockFile);
+      const holder = holderIn(text);
       if (holder?.pid === own.pid && holder.identity === own.identity) return true;
       if (await lives(holder)) return false;
-      await moveAside(lockFile, `${temp}.stale`);
+      if (text === undefined || !await moveAside(lockFile, text, temp)) await sleep(PAUSE_MS);
     }
     return false;
   } finally {
@@ -106,9 +111,22 @@ async function lives(holder: Holder | undefined): Promise<boolean> {
   return holder.standby !== undefined && isAlive(holder.standby.pid, holder.standby.identity);
 }
 
-async function moveAside(lockFile: string, aside: string): Promise<void> {
-  await rename(lockFile, aside).catch(() => undefined);
-  if (await lives(await read(aside))) await link(aside, lockFile).catch(() => undefined);
+/** False when another process is about to do the same. `own`: a file that names this process. */
+async function moveAside(lockFile: string, text: string, own: string): Promise<boolean> {
+  const [claim, aside] = [`${lockFile}.${createHash('sha256').update(text).digest('hex').slice(0, 12)}.claim`, `${own}.stale`];
+  if (!await linked(own, claim)) {
+    // One that was killed in between keeps nobody from it.
+    if (!await lives(await read(claim))) await rm(claim, { force: true });
+    return false;
+  }
+  try {
+    if (await textOf(lockFile) !== text) return true;
+    await rename(lockFile, aside).catch(() => undefined);
+    if (await lives(await read(aside))) await link(aside, lockFile).catch(() => undefined);
+    return true;
+  } finally {
+    await rm(claim, { force: true });
+  }
 }
 
 async function linked(temp: string, lockFile: string): Promise<boolean> {
@@ -120,8 +138,17 @@ async function linked(temp: string, lockFile: string): Promise<boolean> {
 
 /** Undefined when there is none or when it is damaged: then nobody holds it. */
 async function read(lockFile: string): Promise<Holder | undefined> {
+  return holderIn(await textOf(lockFile));
+}
+
+/** Undefined when there is no such file. */
+function textOf(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch(() => undefined);
+}
+
+function holderIn(text = ''): Holder | undefined {
   try {
-    const value: unknown = JSON.parse(await readFile(lockFile, 'utf8'));
+    const value: unknown = JSON.parse(text);
     const holder = claimant(value);
     const standby = value !== null && typeof value === 'object' && 'standby' in value ? claimant(value.standby) : undefined;
     return holder && { ...holder, ...(standby === undefined ? {} : { standby }) };
