@@ -34,8 +34,11 @@ interface Totals extends Pick<Sample, 'worker' | 'at' | 'ran'> {
 }
 
 const NOTHING: Counts = { requests: 0, errors: 0, ejected: 0, latency: new Map() };
-/** Longer than any window that is judged, at a look a second. */
-const MOST_SAMPLES = 7_200;
+/** What is looked at more often has its newest look all the same: those before are kept a second apart for ten minutes, then a minute apart for a day. */
+const APART: Ms = 1_000;
+const NEAR = 600;
+const FAR_APART: Ms = 60_000;
+const FAR = 1_440;
 
 export function countersOf(answers: readonly string[], at: number): Sample {
   const [info = '', stat = '', table = ''] = answers;
@@ -71,6 +74,7 @@ function sum(a: Counts, b: Counts, sign: 1 | -1 = 1): Counts {
 /** The samples of one worker. A worker that is new counts from zero, and so does the window: too little is inconclusive, and never good. */
 export class Window {
   private samples: Totals[] = [];
+  private far: Totals[] = [];
   private last: Sample | undefined;
   /** Of servers that were deleted, or deleted and added again. By `<backend>/<release>`. */
   private gone = new Map<string, Counts>();
@@ -78,6 +82,7 @@ export class Window {
   add(sample: Sample): void {
     if (this.last?.worker !== sample.worker) {
       this.samples = [];
+      this.far = [];
       this.gone = new Map();
     } else {
       for (const [name, before] of this.last.servers) {
@@ -88,8 +93,22 @@ export class Window {
     const counts = new Map(this.gone);
     for (const [name, counted] of sample.servers) addTo(counts, ofRelease(name), counted);
     for (const [name, latency] of sample.latency) addTo(counts, name, { ...NOTHING, latency });
-    this.samples.push({ worker: sample.worker, at: sample.at, ran: sample.ran, counts });
-    if (this.samples.length > MOST_SAMPLES) this.samples.shift();
+    const newest = this.samples.at(-1);
+    // What did not change is not kept twice: other services' counts are in every sample, too.
+    for (const [name, counted] of counts) {
+      const before = newest?.counts.get(name);
+      if (before !== undefined && same(before, counted)) counts.set(name, before);
+    }
+    this.keep({ worker: sample.worker, at: sample.at, ran: sample.ran, counts });
+  }
+
+  private keep(totals: Totals): void {
+    const [kept, newest] = this.samples.slice(-2);
+    if (kept !== undefined && newest !== undefined && newest.at - kept.at < APART) this.samples.pop();
+    this.samples.push(totals);
+    const oldest = this.samples.length > NEAR ? this.samples.shift() : undefined;
+    if (oldest !== undefined && oldest.at - (this.far.at(-1)?.at ?? -Infinity) >= FAR_APART) this.far.push(oldest);
+    if (this.far.length > FAR) this.far.shift();
   }
 
   metrics(backend: string, release: ReleaseId, window: Ms): Metrics {
@@ -103,8 +122,13 @@ export class Window {
   /** What is taken off: nothing where all of the worker's time is in the window, else the last sample before it, else the first one that there is. */
   private before(newest: Totals, from: number): Totals | undefined {
     if (newest.at - newest.ran >= from) return undefined;
-    return this.samples.filter(({ at }) => at <= from).at(-1) ?? this.samples[0];
+    const all = [...this.far, ...this.samples];
+    return all.findLast(({ at }) => at <= from) ?? all[0];
   }
+}
+
+function same(a: Counts, b: Counts): boolean {
+  return a.requests === b.requests && a.errors === b.errors && a.ejected === b.ejected && a.latency.size === b.latency.size && [...a.latency].every(([ms, count]) => b.latency.get(ms) === count);
 }
 
 function addTo(counts: Map<string, Counts>, name: string, more: Counts): void {

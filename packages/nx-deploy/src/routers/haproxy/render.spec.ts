@@ -153,6 +153,26 @@ describe('a window of figures', () => {
     expect(window.metrics('b', A, 60_000)).toMatchObject({ requests: 18, errors: 5 });
   });
 
+  it('has the beginning of a long soak, however often it is looked at', () => {
+    const window = new Window();
+    const rows = [row(`${A}:1`, 0, 0), ...Array.from({ length: 3 }, (_, index) => row(`r${String(index).padStart(12, '0')}:1`, 1_000, 0))];
+    const looks = 4 * 3_600;
+    let [good, bad] = [0, 0];
+    window.add(sample(0, 0, rows));
+    for (let look = 1; look <= looks; look += 1) {
+      good += 6;
+      if (look <= 4 * 300 && look % 4 !== 0) bad += 1;
+      window.add(sample(look * 250, Math.floor(look / 4), [row(`${A}:1`, good, bad), ...rows.slice(1)]));
+    }
+    // The worker has run for as long as the window: all that it counted is in it.
+    expect(window.metrics('b', A, 3_600_000)).toMatchObject({ requests: good + bad, errors: bad });
+    // Half an hour back is known to the minute, ten minutes to the second.
+    expect(window.metrics('b', A, 1_800_000).requests).toBeGreaterThanOrEqual(1_800 * 24);
+    expect(window.metrics('b', A, 1_800_000).requests).toBeLessThanOrEqual(1_861 * 24);
+    expect(window.metrics('b', A, 60_000)).toMatchObject({ requests: expect.any(Number) as number, errors: 0 });
+    expect(Math.abs(window.metrics('b', A, 60_000).requests - 60 * 24)).toBeLessThanOrEqual(24);
+  });
+
   it('finds percentiles in counters of two digits', () => {
     const window = new Window();
     const table = `# table: nxd_latency\n${[[7, 90], [120, 5], [3_400, 5]].map(([ms, count]) => `0x7f: key=b/${A}:1/${ms} use=0 exp=1 gpc0=${count}`).join('\n')}\n`;
