@@ -22,3 +22,9 @@ test('checks get the variables that they name, and no others', () => {
 test('a token that is not there is told once, before anything is done', () => {
   expect(() => means([query], [query], { TOKEN: '' })).toThrow(expect.objectContaining({ code: 'ND-CONFIG-INVALID', parts: expect.objectContaining({ problems: ['checks.lag.token: the variable TOKEN is not set'] }) }));
 });
+
+test.each(['a-token\nof-a-test', 'a-token-of-a-test\n', 'a token of a test', 'a-t\u00f6ken'])('a token that no request can carry is refused without being shown: %j', (TOKEN) => {
+  expect(() => means([query], [], { TOKEN })).toThrow(expect.objectContaining({
+    code: 'ND-CONFIG-INVALID', parts: expect.objectContaining({ problems: ['checks.lag.token: the variable TOKEN must hold nothing but printable ASCII without spaces and line feeds'] }),
+  }));
+});
