@@ -90,7 +90,8 @@ describe('a command', () => {
 
   test('sees only the variables that it names, and what it prints is not told', async () => {
     const code = 'console.log(process.env.GREETING); process.exit(process.env.GREETING === "a secret greeting" && process.env.PROM_TOKEN === undefined ? 7 : 8)';
-    expect(await ask(node(code, 'GREETING', 'NOT_SET'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 7' });
+    expect(await ask(node(code, 'GREETING'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 7' });
+    expect(await ask(node(code, 'GREETING', 'NOT_SET'))).toEqual({ kind: 'error', reason: 'the variable NOT_SET is not set' });
   });
 });
 
