@@ -90,7 +90,8 @@ describe('a command', () => {
 
   test('sees only the variables that it names, and what it prints is not told', async () => {
     const code = 'console.log(process.env.GREETING); process.exit(process.env.GREETING === "a secret greeting" && process.env.PROM_TOKEN === undefined ? 7 : 8)';
-    expect(await ask(node(code, 'GREETING', 'NOT_SET'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 7' });
+    expect(await ask(node(code, 'GREETING'), { timeout: 10_000 })).toEqual({ kind: 'bad', reason: 'exit code 7' });
+    expect(await ask(node(code, 'GREETING', 'NOT_SET'))).toEqual({ kind: 'error', reason: 'the variable NOT_SET is not set' });
   });
 });
 
@@ -139,9 +140,15 @@ describe('a Prometheus', () => {
     expect(await ask(target(2, 'below', 'PROM_TOKEN'), { means: { ...MEANS, variables: {} } })).toEqual({ kind: 'error', reason: 'the variable PROM_TOKEN is not set' });
   });
 
+  test('the token is in no reason, whatever is answered and whatever the token is', async () => {
+    answer = (request, response) => replies({ status: 'error', error: `invalid token: ${request.headers.authorization ?? ''}` }, 401)(request, response);
+    expect(await ask(target(1, 'below', 'PROM_TOKEN'))).toEqual({ kind: 'error', reason: 'HTTP 401' });
+    expect(await ask(target(1, 'below', 'PROM_TOKEN'), { means: { ...MEANS, variables: { PROM_TOKEN: 'a-token\nof-a-test' } } })).toEqual({ kind: 'error', reason: 'it cannot be asked' });
+  });
+
   test('one that does not do says nothing of the release, and says why', async () => {
-    answer = replies({ status: 'error', errorType: 'bad_data', error: 'parse error at char 5: caf\u00e9' }, 400);
-    expect(await ask(target(1))).toEqual({ kind: 'error', reason: 'HTTP 400: parse error at char 5: caf?' });
+    answer = replies({ status: 'error', errorType: 'bad_data', error: 'parse error' }, 400);
+    expect(await ask(target(1))).toEqual({ kind: 'error', reason: 'HTTP 400' });
     answer = (_request, response) => { response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(); };
     expect(await ask(target(1, 'below', 'PROM_TOKEN'))).toMatchObject({ kind: 'error' });
     answer = () => undefined;

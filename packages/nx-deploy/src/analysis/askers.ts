@@ -1,7 +1,7 @@
 /** Who is asked by which kind of probe. */
 import { checkHttp, checkTcp, type CheckResult } from 'nx-health';
 import type { Ms, Probe, ProbeTarget } from '../model/index.js';
-import { baseEnvironment } from '../shell/environment.js';
+import { baseEnvironment, pick } from '../shell/environment.js';
 import { run } from '../shell/run.js';
 import type { Answer, Asker } from './probing.js';
 import { prometheusAsker } from './prometheus.js';
@@ -60,9 +60,10 @@ async function ofRelease(origin: Origin, path: string): Promise<string | undefin
 
 /** That a command cannot be started, or does not end, says nothing of the release. What it prints is kept nowhere. */
 async function askCommand({ run: argv, env }: Extract<ProbeTarget, { type: 'command' }>, { timeout, signal }: Once, { variables, cwd }: ProbeMeans): Promise<Answer> {
-  const own = Object.fromEntries(env.flatMap((name) => (variables[name] === undefined ? [] : [[name, variables[name]]])));
+  const missing = env.find((name) => variables[name] === undefined);
+  if (missing !== undefined) return { kind: 'error', reason: `the variable ${missing} is not set` };
   const result = await run(argv, {
-    cwd, timeout, signal, env: { ...baseEnvironment(process.env), ...own },
+    cwd, timeout, signal, env: { ...baseEnvironment(process.env), ...pick(variables, env) },
   });
   if (result.exitCode === 0) return { kind: 'good' };
   if (result.startError !== undefined) return { kind: 'error', reason: `it could not be started: ${result.startError}` };

@@ -9,6 +9,9 @@ type Target = Extract<ProbeTarget, { type: 'prometheus' }>;
 /** No answer to a query for one number is longer. */
 const MOST_BYTES = 64 * 1024;
 
+/** Its message is told as it is. */
+class TooLong extends Error {}
+
 /**
  * An instant query (HTTP API v1, `POST /api/v1/query`, form encoded so that a long query fits). Its result is a scalar, or a vector of exactly one sample. An empty
  * vector, several samples and NaN say nothing; an infinite number is one like any other.
@@ -43,17 +46,15 @@ async function post({ url, query }: Target, token: string | undefined, signal: A
   for await (const chunk of body ?? []) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > MOST_BYTES) throw new Error(`its answer is longer than ${MOST_BYTES} bytes: the query must give one number`);
+    if (bytes > MOST_BYTES) throw new TooLong(`its answer is longer than ${MOST_BYTES} bytes: the query must give one number`);
   }
   return { status: response.status, text: Buffer.concat(chunks).toString('utf8') };
 }
 
 function read({ status, text }: Reply, target: Target): Answer {
   const answer = parsed(text);
-  if (status !== 200 || answer?.status !== 'success') {
-    const why = typeof answer?.error === 'string' ? `: ${printable(answer.error)}` : '';
-    return { kind: 'error', reason: `HTTP ${status}${why}` };
-  }
+  // What a proxy on the way says of an error may hold the token.
+  if (status !== 200 || answer?.status !== 'success') return { kind: 'error', reason: `HTTP ${status}` };
   const samples = samplesOf(answer.data);
   if (samples === undefined) return { kind: 'error', reason: 'its answer is neither a scalar nor a vector' };
   const [value] = samples;
@@ -64,7 +65,7 @@ function read({ status, text }: Reply, target: Target): Answer {
   return good ? { kind: 'good' } : { kind: 'bad', reason: `${value} is not ${target.bound} ${target.limit}` };
 }
 
-function parsed(text: string): { readonly status?: unknown; readonly error?: unknown; readonly data?: unknown } | undefined {
+function parsed(text: string): { readonly status?: unknown; readonly data?: unknown } | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : undefined;
@@ -85,12 +86,8 @@ function numberOf(text: string): number {
   return text.trim() === '' ? NaN : Number(text);
 }
 
-/** By the code of the system where there is one: messages of fetch may hold the address, which may hold a password. */
+/** By the code of the system where there is one: messages of fetch may hold the token. */
 function reasonOf(thrown: unknown): string {
-  const cause = isNativeError(thrown) && isNativeError(thrown.cause) ? thrown.cause : thrown;
-  return errorCode(cause) ?? (isNativeError(cause) ? printable(cause.message) : 'it cannot be asked');
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+  if (thrown instanceof TooLong) return thrown.message;
+  return errorCode(isNativeError(thrown) && isNativeError(thrown.cause) ? thrown.cause : thrown) ?? 'it cannot be asked';
 }

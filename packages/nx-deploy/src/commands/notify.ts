@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { NotificationOption, ResolvedEnvironment } from '../config/index.js';
 import type { ChannelTarget, PreparedChannel } from '../notifications/index.js';
-import { pick } from '../shell/environment.js';
 import { projectFolder, type CommandContext } from './context.js';
 
 /** One that cannot be used is told as such when it would be: nobody is to be kept from a deploy by it. */
@@ -28,7 +27,7 @@ function targetOf(context: CommandContext, target: NotificationOption['target'],
       return { type: 'slack', url };
     }
     case 'webhook': return { type: 'webhook', url: target.url, ...(target.secret === undefined ? {} : { secret: value(target.secret) }) };
-    case 'command': return { type: 'command', run: target.run, env: pick(context.variables, target.env), cwd: projectFolder(context) };
+    case 'command': return { type: 'command', run: target.run, env: Object.fromEntries(target.env.map((name) => [name, value(name)])), cwd: projectFolder(context) };
     case 'email': {
       const { password, ...rest } = target;
       const module = nodemailerOf(context);

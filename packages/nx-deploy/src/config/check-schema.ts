@@ -43,7 +43,7 @@ const check = z.discriminatedUnion('type', [
     type: z.literal('command').meta({ description: 'A command that must exit with 0.' }),
     run: argv({ description: 'The command as a list of words, run in the project folder without a shell.', examples: [['node', 'check.js']] }),
     env: z.array(text(ENV_NAME, 'the name of an environment variable', { description: 'Name of a variable.' }), { error: 'must be a list of variable names' })
-      .meta({ description: 'Variables of the command\'s own environment that it may see.', default: [], examples: [['API_KEY']] }).optional(),
+      .meta({ description: 'Variables of the command\'s own environment that it sees; all must be set.', default: [], examples: [['API_KEY']] }).optional(),
     ...shared,
   }),
   section({

@@ -62,7 +62,7 @@ const channel = z.discriminatedUnion('type', [
     type: z.literal('command').meta({ description: 'A command that gets the event as JSON by its standard input.' }),
     run: argv({ description: 'The command as a list of words, run in the project folder without a shell.', examples: [['node', 'notify.js']] }),
     env: z.array(text(ENV_NAME, 'the name of an environment variable', { description: 'Name of a variable.' }), { error: 'must be a list of variable names' })
-      .meta({ description: 'Variables of the command\'s own environment that it may see.', default: [], examples: [['PAGER_KEY']] }).optional(),
+      .meta({ description: 'Variables of the command\'s own environment that it sees; all must be set.', default: [], examples: [['PAGER_KEY']] }).optional(),
     ...shared,
   }),
 ], { error: channelError });

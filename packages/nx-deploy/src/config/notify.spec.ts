@@ -64,3 +64,31 @@ test('a secret that stands where its name belongs is not shown', () => {
     expect(line).toMatch(/must be the name of an environment variable, never the secret itself, got something else \(it is not shown\)$/);
   }
 });
+
+test.each<[object]>([
+  [{ notifications: { team: { type: 'webhook', url: 'https://u:hunter2@h/x' } } }], [{ notifications: { team: { type: 'webhook', url: 'hooks.example.com/hunter2' } } }],
+  [{ notifications: { team: 'hunter2' } }], [{ notifications: 'hunter2' }], [{ notifications: { pager: { type: 'command', run: ['x'], env: ['KEY=hunter2'] } } }],
+  [{ notifications: { pager: { type: 'command', run: 'page --key hunter2' } } }], [{ notifications: { pager: { type: 'command', run: ['x'], env: 'KEY=hunter2' } } }],
+  [{ notifications: { mail: { ...MAIL, host: 'u:hunter2@smtp.example.com' } } }], [{ notifications: { mail: { ...MAIL, host: 'smtp://u:hunter2@h' } } }],
+  [{ checks: { a: { type: 'http', url: 'http://u:hunter2@p' } } }], [{ checks: { a: 'hunter2' } }], [{ checks: { a: { type: 'prometheus', url: 'http://p/?key=hunter2', query: 'up', limit: '>0' } } }],
+])('nor one that stands elsewhere in a channel or a check: %j', (part) => {
+  const refusals = [part, { environments: { staging: part } }].map((given) => {
+    try {
+      parseConfig(JSON.stringify({ artifact: { type: 'files' }, environments: { staging: {} }, ...given }), '/w/deploy.json');
+    } catch (error) {
+      if (error instanceof DeployError) return error.message + JSON.stringify(error);
+    }
+    return 'nothing was refused';
+  });
+  for (const refusal of refusals) {
+    expect(refusal).toContain('got something else (it is not shown)');
+    expect(refusal).not.toContain('hunter2');
+  }
+});
+
+test('what can be no secret is shown', () => {
+  expect(problems({ type: 'pager' })).toEqual([expect.stringContaining('got "pager"')]);
+  expect(problems({ ...MAIL, to: ['ann'] })).toEqual([expect.stringContaining('got "ann"')]);
+  expect(() => parseConfig(JSON.stringify({ artifact: { type: 'files' }, checks: { a: { type: 'prometheus', url: 'http://p', query: 'up', limit: '<= 0.05' } }, environments: { staging: {} } }), '/w/deploy.json'))
+    .toThrow(expect.objectContaining({ parts: expect.objectContaining({ problems: [expect.stringContaining('got "<= 0.05"')] }) }));
+});

@@ -74,8 +74,17 @@ function explain(issue: Issue, base: Path, root: unknown): readonly Problem[] {
     const inner = issue.errors.at(-1) ?? [];
     if (inner.length > 0) return inner.flatMap((each) => explain(each, path, root));
   }
-  const what = typeof given === 'string' && SECRET_KEYS.has(String(path.at(-1))) ? 'something else (it is not shown)' : shown(given);
+  const what = mayBeSecret(path, given) ? 'something else (it is not shown)' : shown(given);
   return [{ path, text: given === undefined ? `${issue.message}, but is missing` : `${issue.message}, got ${what}`, at: 'value' }];
+}
+
+/** In a channel or a check: a secret where the name of its variable belongs, or an address, an assignment, a command that holds one. */
+function mayBeSecret(path: Path, given: unknown): boolean {
+  if (typeof given !== 'string' && typeof given !== 'number') return false;
+  if (SECRET_KEYS.has(String(path.at(-1)))) return true;
+  const [section, , key] = path[0] === 'environments' ? path.slice(2) : path;
+  if (section !== 'notifications' && section !== 'checks') return false;
+  return key === undefined || key === 'env' || key === 'run' || (section === 'notifications' && key === 'url') || /:\/\/|\w=|^[^:]*:.*@/s.test(String(given));
 }
 
 function unknownKey(key: string, known: readonly string[], path: Path): string {

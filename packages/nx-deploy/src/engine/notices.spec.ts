@@ -2,6 +2,7 @@ import { counted } from '../apply/fake-platform.spec-support.js';
 import type { DeployEvent } from '../model/index.js';
 import type { Notice, PreparedChannel } from '../notifications/index.js';
 import { Receiver } from '../notifications/receiver.spec-support.js';
+import type { LedgerEnd } from '../releases/index.js';
 import { runChange } from './change.js';
 import { build, request } from './changes.spec-support.js';
 import { noticesSent, openNotices } from './notices.js';
@@ -79,6 +80,46 @@ test('a rollback, a question and its answer are told', async () => {
     { kind: 'start', release: second.release }, { kind: 'success', release: second.release, reason: 'approved' },
     { kind: 'start', release: first.release }, { kind: 'rollback', release: first.release },
   ]);
+});
+
+describe('what ends a row of failures under the run that it goes on with', () => {
+  const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+  const failedBefore = (minutes: number, rest: Partial<LedgerEnd> = {}): Promise<unknown> => temp.state.ledger.append({
+    kind: 'end', at: minutesAgo(minutes), run: `run-failed-${minutes}`, action: 'deploy', release: 'rbad', actor: AGENT, outcome: 'restored', durationMs: 1, ...rest,
+  });
+  const strategy = { type: 'blue-green', smoke: [], soak: 0, keepWarm: 0, approve: { text: 'fine?', expires: HOUR } } as const;
+
+  test('a deploy that was approved has the level of what it ends', async () => {
+    await changed(build('1'));
+    await failedBefore(20);
+    await changed(build('2'), { strategy });
+    expect(await changed({ action: 'approve' }, { strategy })).toMatchObject({ outcome: 'done', decision: 'approved' });
+    await changed(build('3'));
+    expect((await told()).slice(2).map(({ kind, level }) => [kind, level])).toEqual([['start', 2], ['approval', 2], ['start', 2], ['success', 2], ['start', 1], ['success', 1]]);
+  });
+
+  test('one that was approved and failed again is told once on each level', async () => {
+    await changed(build('1'));
+    const second = await changed(build('2'), { strategy });
+    const hooks = { before: [], after: [{ run: [process.execPath, '-e', 'process.exit(1)'], env: {}, timeout: 10_000, cwd: '/' }] };
+    await failedBefore(20);
+    await failedBefore(1, { release: second.release ?? '', error: { code: 'ND-HOOK-FAILED', what: 'x' } });
+    expect(await changed({ action: 'approve' }, { strategy, hooks })).toMatchObject({ outcome: 'restored', error: { code: 'ND-HOOK-FAILED' } });
+    expect((await told()).filter(({ kind }) => kind === 'failure')).toEqual([]);
+  });
+
+  test('and so has one that was resumed', async () => {
+    await changed(build('1'));
+    await failedBefore(31);
+    await changed(build('2'), { strategy });
+    // As a walk that was killed leaves it.
+    const left = await temp.state.journal.read();
+    if (left === undefined) throw new Error('there is no journal');
+    const { paused: _paused, ...killed } = left;
+    await temp.state.journal.write(killed);
+    expect(await changed({ action: 'resume', rollbackHooks: { before: [], after: [] } })).toMatchObject({ outcome: 'done' });
+    expect((await told()).at(-1)).toMatchObject({ kind: 'success', level: 3 });
+  });
 });
 
 describe('the watch', () => {

@@ -35,8 +35,9 @@ export function openNotices({ platform, request, emit }: Telling): Notices {
   const channels = request.notify ?? [];
   if (channels.length === 0 || request.dryRun) return { emit, end: () => Promise.resolve() };
   const notifier = new Notifier(channels, (text) => emit({ type: 'note', text }));
-  const tell = async (kind: NoticeKind, facts: Partial<Notice>): Promise<void> => {
-    const { level, repeated } = escalationOf(endsOf(await platform.state.ledger.entries().catch(() => [])), request.run, Date.now());
+  const tell = async (kind: NoticeKind, facts: Partial<Notice>, result?: ChangeResult): Promise<void> => {
+    const entries = await platform.state.ledger.entries().catch(() => []);
+    const { level, repeated } = escalationOf(endsOf(entries), runOf(entries, request, result), Date.now());
     if (!repeated) notifier.tell({ ...base(request, kind), ...facts, level });
   };
   let begun: Promise<void> | undefined;
@@ -49,7 +50,7 @@ export function openNotices({ platform, request, emit }: Telling): Notices {
       const kind = kindOf(request, result);
       if (kind === undefined) return;
       await begun;
-      await tell(kind, factsOf(request, result)).catch(() => undefined);
+      await tell(kind, factsOf(request, result), result).catch(() => undefined);
       await hurry(notifier, emit);
     },
   };
@@ -99,6 +100,13 @@ function reasonOf(error: SerializedError | undefined): string | undefined {
   if (error === undefined) return undefined;
   const figures = error.code === 'ND-GATE-FAILED' || error.code === 'ND-GATE-INCONCLUSIVE' || error.code === 'ND-WATCH-FAILED' ? error.problems ?? [] : [];
   return [error.what, ...(error.why === undefined ? [] : [error.why]), ...figures].join(': ');
+}
+
+/** The run that the ledger has the end under: an approval and a resume end the one that they go on with. */
+function runOf(entries: readonly LedgerEntry[], { run, change }: ChangeRequest, result: ChangeResult | undefined): string {
+  if (result?.decision === 'approved') return entries.findLast(({ kind }) => kind === 'approved')?.run ?? run;
+  if (change.action === 'resume' && result?.outcome === 'done') return entries.findLast(({ kind }) => kind === 'end')?.run ?? run;
+  return run;
 }
 
 function endsOf(entries: readonly LedgerEntry[]): readonly Ended[] {

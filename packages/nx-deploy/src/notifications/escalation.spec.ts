@@ -31,4 +31,5 @@ test('the same failure of the same release is told once on each level', () => {
   expect(escalationOf([first, ended(4, 'restored', { release: 'rC' }), ended(0, 'restored', { run: 'now' })], 'now', NOW).repeated).toBe(false);
   expect(escalationOf([first, ended(4, 'restored', { code: 'ND-NOT-READY' }), ended(0, 'restored', { run: 'now' })], 'now', NOW).repeated).toBe(false);
   expect(escalationOf([first, ended(4, 'restored'), ended(0, 'done', { run: 'now' })], 'now', NOW).repeated).toBe(false);
+  expect(escalationOf([first, ended(4, 'restored'), ended(0, 'not-restored', { run: 'now' })], 'now', NOW).repeated).toBe(false);
 });

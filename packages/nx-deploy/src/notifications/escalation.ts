@@ -17,7 +17,7 @@ export interface Ended {
 
 export interface Escalation {
   readonly level: Level;
-  /** The same failure of the same release was told on this level before. */
+  /** The same failure of the same release, with the same outcome, was told on this level before. */
   readonly repeated: boolean;
 }
 
@@ -30,7 +30,7 @@ export function escalationOf(ends: readonly Ended[], run: string, now: number): 
   const since = Date.parse(tail[0]?.at ?? own?.at ?? '');
   const level = levelAfter(now - since);
   const last = tail.at(-1);
-  const same = own !== undefined && own.outcome !== 'done' && last !== undefined && last.release === own.release && last.code === own.code;
+  const same = own !== undefined && own.outcome !== 'done' && last?.release === own.release && last.code === own.code && last.outcome === own.outcome;
   return { level, repeated: same && levelAfter(Date.parse(last.at) - since) === level };
 }
 
