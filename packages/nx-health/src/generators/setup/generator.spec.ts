@@ -68,8 +68,10 @@ describe('what comes out runs', () => {
   const NEST = (create: string, more = ''): string => `import 'reflect-metadata';\nimport { Module } from '@nestjs/common';\nimport { NestFactory } from '@nestjs/core';\n${more}\nclass AppModule {}\nModule({})(AppModule);\nasync function bootstrap() {\n  const app = await NestFactory.create(${create});\n  await app.listen(0, '127.0.0.1');\n  console.log('PORT', app.getHttpServer().address().port);\n}\nvoid bootstrap();\n`;
   const SOURCES: Readonly<Record<string, string>> = {
     express: "import express from 'express';\nconst app = express();\napp.get('/hello', (_, res) => { res.send('hello'); });\nconst server = app.listen(0, '127.0.0.1', () => { console.log('PORT', (server.address() as { port: number }).port); });\n",
+    'express in CommonJS': "const express = require('express');\nconst app = express(); app.get('/hello', (_, res) => {\n  res.send('hello'); });\nconst server = require('http').createServer(app);\nconst { log } = require('console');\nserver.listen(0, '127.0.0.1', () => { log('PORT', server.address().port); });\n",
     fastify: "import Fastify from 'fastify';\nconst app = Fastify();\napp.get('/hello', () => 'hello');\nvoid app.listen({ port: 0, host: '127.0.0.1' }).then((address) => { console.log('PORT', new URL(address).port); });\n",
     http: "import { createServer } from 'node:http';\nconst server = createServer((req, res) => {\n  res.end('hello');\n});\nserver.listen(0, '127.0.0.1', () => { console.log('PORT', (server.address() as { port: number }).port); });\n",
+    'nest on one line': NEST("AppModule, { logger: false }").replace(/async function bootstrap[^]*?\n}/, (text) => text.replaceAll('\n', ' ')),
     nest: NEST("AppModule, { logger: false }"),
     'nest on fastify': NEST('AppModule, new FastifyAdapter(), { logger: false }', "import { FastifyAdapter } from '@nestjs/platform-fastify';\n"),
   };
