@@ -1,6 +1,7 @@
 /** A check that is ready to be run, by its name. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { attempt } from '../attempt.js';
+import { LONGEST_MS } from '../duration.js';
 import { describeError, WORKING_LENGTH, type CheckResult, type Finding } from '../result.js';
 import type { Described, Place } from './kind.js';
 import type { Schedule } from './schedule.js';
@@ -24,7 +25,9 @@ export interface Check extends Schedule {
 
 /** `secrets`: texts that no reason may hold, whatever they look like. */
 export function toCheck(name: string, kind: string, { ask, ...described }: Described, { folder, secrets = [] }: { readonly folder: string; readonly secrets?: readonly string[] }): Check {
-  const { timeoutMs, retries, retryDelayMs, slowMs } = described;
+  const { retries, retryDelayMs, slowMs } = described;
+  // One that is made of others waits for them, and each of them has a time of its own.
+  const timeoutMs = described.uses.length > 0 ? LONGEST_MS : described.timeoutMs;
   const hide = blotter(secrets);
   const hanging = new Hanging();
   const once = async ({ signal, result }: RunOptions): Promise<CheckResult> => {

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CheckResult, HealthStatus } from '../result.js';
 import type { Check } from './check.js';
@@ -36,6 +38,30 @@ it('runs what others are made of once, and not in their place', async () => {
   expect((await runChecks(all.slice(1), all, { parallel: 1 })).map(({ result }) => result.status)).toEqual(Array(5).fill('healthy'));
   expect(runs).toBe(1);
   expect((await runChecks([group('alone')])).map(({ result }) => result.reason)).toEqual(['there is no check part']);
+});
+
+it('cancels what nobody waits for any more, and all when it is cancelled', async () => {
+  const ended: string[] = [];
+  const hanging = (name: string): Check => fake(name, { run: ({ signal }) => new Promise((resolve) => {
+    const end = (): void => { ended.push(name); resolve({ status: 'unhealthy', ms: 0 }); };
+    if (signal?.aborted === true) end();
+    else signal?.addEventListener('abort', end);
+  }) });
+  const group = fake('group', { uses: ['slow', 'part'], run: ({ result }) => { void result('slow'); return result('part'); } });
+  expect((await runChecks([group], [group, hanging('slow'), fake('part')]))[0]?.result.status).toBe('healthy');
+  expect(ended).toEqual(['slow']);
+  const controller = new AbortController();
+  const running = runChecks(Array.from({ length: 20 }, (_, index) => hanging(`h${index}`)), undefined, { signal: controller.signal });
+  controller.abort();
+  expect((await running).map(({ result }) => result.status)).toEqual(Array(20).fill('unhealthy'));
+  expect(await runChecks([hanging('late')], undefined, { signal: controller.signal })).toMatchObject([{ result: { status: 'unhealthy' } }]);
+});
+
+it('says nothing of leaks where there are many', () => {
+  const program = `const { runChecks } = require(${JSON.stringify(join(__dirname, '../../dist/checks/run-checks.js'))});
+    const run = ({ signal }) => { signal.addEventListener('abort', () => undefined); return Promise.resolve({ status: 'healthy', ms: 0 }); };
+    void runChecks(Array.from({ length: 20 }, (_, index) => ({ name: String(index), uses: [], run })), undefined, { signal: new AbortController().signal });`;
+  expect(spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
 });
 
 describe('together they are', () => {

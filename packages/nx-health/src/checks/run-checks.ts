@@ -1,4 +1,5 @@
 /** Several checks at once, and what they say together. */
+import { setMaxListeners } from 'node:events';
 import type { CheckResult, HealthStatus } from '../result.js';
 import type { Check } from './check.js';
 
@@ -14,27 +15,38 @@ export interface RunChecksOptions {
   readonly onResult?: (ran: Ran) => void;
 }
 
-/** Runs each check of `chosen` once, and once what they are made of (`all`). In their order. Never rejects because of a check. */
+/** Runs each check of `chosen` once, and once what they are made of (`all`). In their order. Never rejects because of a check. What nobody waits for any more is cancelled. */
 export async function runChecks(chosen: readonly Check[], all: readonly Check[] = chosen, { signal, parallel = 64, onResult }: RunChecksOptions = {}): Promise<readonly Ran[]> {
   const byName = new Map(all.map((check) => [check.name, check]));
   const started = new Map<string, Promise<CheckResult>>();
   const slot = limiter(parallel);
+  const ends = new AbortController();
+  const end = (): void => { ends.abort(); };
+  // Each check listens to it.
+  setMaxListeners(0, ends.signal);
+  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted === true) end();
   const result = (name: string): Promise<CheckResult> => {
     const known = started.get(name);
     if (known !== undefined) return known;
     const check = byName.get(name);
     if (check === undefined) return Promise.resolve({ status: 'unhealthy', ms: 0, reason: `there is no check ${name}` });
-    const run = (): Promise<CheckResult> => check.run({ result, ...(signal === undefined ? {} : { signal }) });
+    const run = (): Promise<CheckResult> => check.run({ result, signal: ends.signal });
     // One that waits for others must not take the place that they need.
     const running = check.uses.length > 0 ? run() : slot(run);
     started.set(name, running);
     return running;
   };
-  return Promise.all(chosen.map(async (check) => {
-    const ran = { check, result: await result(check.name) };
-    onResult?.(ran);
-    return ran;
-  }));
+  try {
+    return await Promise.all(chosen.map(async (check) => {
+      const ran = { check, result: await result(check.name) };
+      onResult?.(ran);
+      return ran;
+    }));
+  } finally {
+    signal?.removeEventListener('abort', end);
+    end();
+  }
 }
 
 /** At most so many at a time, in the order in which they came. */

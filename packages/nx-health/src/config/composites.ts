@@ -9,7 +9,9 @@ export function compositeProblems(checks: readonly Check[], names: readonly stri
   const byName = new Map(checks.map((check) => [check.name, check]));
   return checks.flatMap(({ name, uses }) => {
     const need = document.at(['checks', name, 'need']);
+    const noTimeout = uses.length > 0 && document.at(['checks', name, 'timeout']) !== undefined;
     return [
+      ...(noTimeout ? [problem(['checks', name, 'timeout'], 'goes with the checks that it is made of, each of which has its own', document, 'key')] : []),
       ...uses.flatMap((other, index) => (names.includes(other) ? [] : [problem(['checks', name, 'of', index], unknown('check', other, names.filter((each) => each !== name)), document)])),
       ...(typeof need === 'number' && need > uses.length ? [problem(['checks', name, 'need'], `must be at most ${uses.length}, as many as there are, got ${need}`, document)] : []),
       ...(leadsTo(name, name, byName, new Set()) ? [problem(['checks', name, 'of'], 'leads back to the check itself', document)] : []),

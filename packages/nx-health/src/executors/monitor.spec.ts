@@ -99,6 +99,12 @@ it('goes on when its history cannot be kept, and says so once', async () => {
   expect(out).toContain('all checks: healthy');
 });
 
+it('fails when its time is over before each check has a result, and says which have none', async () => {
+  server.removeAllListeners('request');
+  expect(await monitorExecutor({ duration: '300ms', json: true, history: 'none' }, contextOf(root))).toEqual({ success: false });
+  expect(err).toMatch(/^error: checks had no result before the monitor ended\n {2}- web: http:\/\/127\.0\.0\.1:\d+\/health\n {2}next: /);
+});
+
 it('refuses all that is wrong at once', async () => {
   expect(await monitorExecutor({ duration: '0s', historySize: 0, metricsPort: 70_000 }, contextOf(root))).toEqual({ success: false });
   expect(err.match(/^ {2}- \w+/gm)).toEqual(['  - historySize', '  - metricsPort', '  - duration']);
@@ -115,19 +121,24 @@ it('refuses all that is wrong at once', async () => {
 });
 
 describe('as a process of its own', () => {
-  const start = (): ChildProcess => spawn(process.execPath, ['-e', `require(${JSON.stringify(join(__dirname, '../../dist/executors/monitor/executor.js'))}).default({ metricsPort: 0 }, ${JSON.stringify(contextOf(root))}).then((result) => console.log(JSON.stringify(result)))`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const start = (): ChildProcess => spawn(process.execPath, ['-e', `require(${JSON.stringify(join(__dirname, '../../dist/executors/monitor/executor.js'))}).default({ metricsPort: 0 }, ${JSON.stringify(contextOf(root))}).then((result) => console.log(JSON.stringify(result)))`], { stdio: ['ignore', 'pipe', 'pipe'] });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends by %s, with all that it knows kept', async (signal) => {
+    // More than Node expects to listen to one signal.
+    writeFileSync(join(root, 'apps/api/health.json'), JSON.stringify({ defaults: { interval: '20ms' }, checks: Object.fromEntries(Array.from({ length: 12 }, (_, index) => [index === 0 ? 'web' : `memory${index}`, { kind: 'memory', degraded: 100, unhealthy: 100 }])) }));
     const child = start();
     let text = '';
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => { errors += chunk.toString(); });
     child.stdout?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
-    const ended = once(child, 'exit');
+    const ended = once(child, 'close');
     await until(() => text.includes('all checks: healthy'));
     const address = /http:\S+metrics/.exec(text)?.[0] ?? '';
     expect(await (await fetch(address)).text()).toContain('health_status 1\n');
     child.kill(signal);
     expect(await ended).toEqual([0, null]);
     expect(text.trimEnd().split('\n').at(-1)).toBe('{"success":true}');
+    expect(errors).toBe('');
     expect(readFileSync(history(), 'utf8')).toMatch(/"check":"web".*\n/);
   });
 });

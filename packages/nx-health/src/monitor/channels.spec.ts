@@ -86,12 +86,16 @@ describe('alerts', () => {
 
 describe('metrics', () => {
   it('are what the last samples say, and counts', async () => {
-    const samples = [sample('db', 'healthy'), sample('we"b\\', 'unhealthy', { severity: 'degrading' })];
-    const metrics = await serveMetrics(0, () => samples);
-    samples.forEach((each) => { metrics.count(each); });
-    metrics.count(samples[0]!);
+    const samples = [sample('db', 'healthy')];
+    const metrics = await serveMetrics(0, 2, () => samples);
     const url = `http://127.0.0.1:${metrics.port}`;
     try {
+      // One of two is not known yet: nothing is said of both together.
+      const early = await (await fetch(`${url}/metrics`)).text();
+      expect([early.includes('health_check_status{check="db"'), /^health_status /m.test(early)]).toEqual([true, false]);
+      samples.push(sample('we"b\\', 'unhealthy', { severity: 'degrading' }));
+      samples.forEach((each) => { metrics.count(each); });
+      metrics.count(samples[0]!);
       const answer = await fetch(`${url}/metrics?x`);
       const text = await answer.text();
       expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -101,7 +105,7 @@ describe('metrics', () => {
       ]) expect(text).toContain(`${line}\n`);
       expect(text).not.toMatch(/observed\{check="we/);
       expect([(await fetch(`${url}/`)).status, (await fetch(`${url}/metrics`, { method: 'POST' })).status]).toEqual([404, 405]);
-      await expect(serveMetrics(metrics.port, () => [])).rejects.toThrow(`the metrics cannot be served on port ${metrics.port}: EADDRINUSE`);
+      await expect(serveMetrics(metrics.port, 0, () => [])).rejects.toThrow(`the metrics cannot be served on port ${metrics.port}: EADDRINUSE`);
     } finally {
       await metrics.close();
     }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -67,6 +67,31 @@ it('says why there is none, and why it cannot be written', async () => {
   const full = process.platform === 'linux' ? openHistory('/dev/full', { mostBytes: 1e6 }) : undefined;
   if (full !== undefined) expect(() => { full.append(record(1)); }).toThrow('the history cannot be written: ENOSPC');
   full?.close();
+});
+
+it('writes to no other file when the next one cannot be opened, and goes on when it can', async () => {
+  const history = openHistory(path, { mostBytes: 2_000 });
+  for (let t = 1; t <= 6; t += 1) history.append(record(t));
+  rmSync(join(folder, 'a'), { recursive: true });
+  writeFileSync(join(folder, 'a'), '');
+  const others: number[] = [];
+  let fails = 0;
+  for (let t = 7; t <= 30; t += 1) {
+    try {
+      history.append(record(t));
+    } catch (error) {
+      expect(String(error)).toMatch(/the history cannot be written: (?:ENOTDIR|EEXIST)/);
+      fails += 1;
+      others.push(openSync(join(folder, `other${t}`), 'w+'));
+    }
+  }
+  expect(fails).toBeGreaterThan(2);
+  expect(others.map((file) => fstatSync(file).size)).toEqual(others.map(() => 0));
+  others.forEach((file) => { closeSync(file); });
+  rmSync(join(folder, 'a'));
+  history.append(record(31));
+  history.close();
+  expect((await readHistory(path, 0)).records).toEqual([record(31)]);
 });
 
 it('is whole but for its last line when its writer is killed, wherever that is', async () => {

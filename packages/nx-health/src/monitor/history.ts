@@ -39,16 +39,15 @@ export function openHistory(path: string, { mostBytes }: { readonly mostBytes: n
       throw new HealthError({ what: `the history cannot be ${what}: ${errorCode(error)}`, where: path, next: 'name another file by --history, or make room' }, { cause: error });
     }
   };
-  let file = attempt('opened', () => {
-    mkdirSync(dirname(path), { recursive: true });
-    return openForAppend(path);
-  });
+  let file = attempt('opened', () => openForAppend(path));
   const turn = (): void => {
     // Another monitor of the same file may have turned it already.
     const same = existsSync(path) && statSync(path).ino === fstatSync(file).ino;
     if (same) renameSync(path, earlierPart(path));
+    // In this order: where it cannot be opened, the number of a closed one may soon be that of another file.
+    const next = openForAppend(path);
     closeSync(file);
-    file = openForAppend(path);
+    file = next;
   };
   return {
     append: (record) => attempt('written', () => {
@@ -60,8 +59,9 @@ export function openHistory(path: string, { mostBytes }: { readonly mostBytes: n
   };
 }
 
-/** Behind a line that a kill has cut, a new one begins. */
+/** Makes its folder. Behind a line that a kill has cut, a new one begins. */
 function openForAppend(path: string): number {
+  mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, 'a+', 0o600);
   const { size } = fstatSync(file);
   const last = Buffer.alloc(1);

@@ -14,13 +14,13 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** `port` 0: any that is free. @throws HealthError when it is taken */
-export async function serveMetrics(port: number, samples: () => readonly Sample[]): Promise<MetricsServer> {
+/** `port` 0: any that is free. `all`: how many checks there are; before each has a sample nothing is said of all together. @throws HealthError when it is taken */
+export async function serveMetrics(port: number, all: number, samples: () => readonly Sample[]): Promise<MetricsServer> {
   const counted = new Map<string, Record<HealthStatus, number>>();
   const server = createServer((request, response) => {
     const known = (request.url ?? '').split('?', 1)[0] === '/metrics';
     if (!known || (request.method !== 'GET' && request.method !== 'HEAD')) response.writeHead(known ? 405 : 404).end();
-    else response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text(samples(), counted));
+    else response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text(samples(), all, counted));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => { reject(new HealthError({ what: `the metrics cannot be served on port ${port}: ${errorCode(error)}`, next: 'name another port by --metricsPort' }, { cause: error })); });
@@ -40,14 +40,14 @@ export async function serveMetrics(port: number, samples: () => readonly Sample[
   };
 }
 
-function text(samples: readonly Sample[], counted: ReadonlyMap<string, Readonly<Record<HealthStatus, number>>>): string {
+function text(samples: readonly Sample[], all: number, counted: ReadonlyMap<string, Readonly<Record<HealthStatus, number>>>): string {
   const each = (value: (sample: Sample) => number | undefined) => samples.flatMap((sample) => {
     const { check: { name, kind, severity } } = sample;
     const found = value(sample);
     return found === undefined ? [] : [{ labels: { check: name, kind, severity }, value: found }];
   });
   return exposition([
-    { name: 'health_status', help: 'All checks together: 1 healthy, 0.5 degraded, 0 unhealthy.', values: [{ labels: {}, value: VALUES[overall(samples.map(({ check, shown }) => ({ check, result: shown })))] }] },
+    { name: 'health_status', help: 'All checks together: 1 healthy, 0.5 degraded, 0 unhealthy.', values: samples.length < all ? [] : [{ labels: {}, value: VALUES[overall(samples.map(({ check, shown }) => ({ check, result: shown })))] }] },
     { name: 'health_check_status', help: 'A check as it counts: 1 healthy, 0.5 degraded, 0 unhealthy.', values: each(({ shown }) => VALUES[shown.status]) },
     { name: 'health_check_seconds', help: 'How long it took.', values: each(({ result }) => result.ms / 1_000) },
     { name: 'health_check_observed', help: 'What it measured, in the unit of its kind.', values: each(({ result }) => result.observed) },

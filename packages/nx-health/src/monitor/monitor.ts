@@ -1,4 +1,5 @@
 /** Asks checks again and again, each at its own pace, and tells what it finds and what changes. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Check } from '../checks/check.js';
 import { limiter, overall } from '../checks/run-checks.js';
@@ -49,6 +50,8 @@ export function startMonitor({ chosen, all, signal, onSample, onChange, parallel
   const first = new Map<string, Promise<CheckResult>>();
   const slot = limiter(parallel);
   let together: HealthStatus | undefined;
+  // Each check listens to it.
+  setMaxListeners(0, signal);
 
   const samples = (): readonly Sample[] => chosen.flatMap(({ name }) => last.get(name) ?? []);
   const judge = (time: number): void => {

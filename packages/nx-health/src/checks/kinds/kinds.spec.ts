@@ -60,7 +60,7 @@ const SUBJECTS: Readonly<Record<Exclude<KindName, 'postgres' | 'redis' | 'certif
   composite: {
     good: () => ({ settings: { of: ['a', 'b'] }, result: () => Promise.resolve({ status: 'healthy', ms: 1 }) }),
     bad: () => ({ settings: { of: ['a', 'b'] }, result: (name) => Promise.resolve(name === 'a' ? { status: 'healthy', ms: 1 } : { status: 'unhealthy', ms: 1, reason: 'gone' }) }),
-    hanging: () => ({ settings: { of: ['a', 'b'] }, result: () => new Promise(() => undefined) }),
+    hanging: { none: 'what it is made of ends in a time of its own' },
   },
 };
 

@@ -146,6 +146,18 @@ describe('composite', () => {
     const result = await (await checkOf('composite', { of, need })).run({ result: (name) => Promise.resolve({ status: states[name] ?? 'unhealthy', ms: 1, ...(states[name] === 'healthy' ? {} : { reason: `why ${name}` }) }) });
     expect([result.status, result.reason]).toEqual([status, reason]);
   });
+
+  it.each<[string[], string | number, HealthStatus, string | undefined]>([
+    [['hangs', 'up'], 'any', 'healthy', undefined], [['up', 'hangs', 'up2'], 2, 'healthy', undefined], [['hangs', 'down', 'up'], 'all', 'unhealthy', '1 of 3 are healthy, 3 must be; hangs: not known yet; down: why down'],
+    [['poor', 'hangs', 'up2'], 2, 'pending', undefined], [['poor', 'hangs'], 'any', 'pending', undefined], [['down', 'hangs'], 'any', 'pending', undefined], [['poor', 'up', 'hangs'], 'all', 'pending', undefined],
+  ] as [string[], string | number, HealthStatus, string | undefined][])('%j with %s: does not wait for what cannot change it', async (of, need, status, reason) => {
+    const controller = new AbortController();
+    const running = (await checkOf('composite', { of, need, timeout: '10ms' })).run({ signal: controller.signal, result: (name) => (name === 'hangs' ? new Promise(() => undefined) : Promise.resolve({ status: states[name] ?? 'unhealthy', ms: 1, ...(states[name] === 'healthy' ? {} : { reason: `why ${name}` }) })) });
+    const result = await Promise.race([running, wait(40, { status: 'pending', reason: undefined })]);
+    expect([result.status, result.reason]).toEqual([status, reason]);
+    controller.abort();
+    if (result.status === 'pending') expect((await running).reason).toBe('the check was cancelled');
+  });
 });
 
 it('what is measured is judged by two limits', async () => {

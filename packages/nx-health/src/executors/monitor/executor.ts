@@ -27,7 +27,7 @@ export function defaultHistory(projectName: string): string {
   return join('.nx-health', projectName.replace(/[^\w.-]+/g, '-'), 'history.jsonl');
 }
 
-/** Asks until a signal, or for as long as `duration` says: then it fails if the whole was unhealthy meanwhile. */
+/** Asks until a signal, or for as long as `duration` says: then it fails if the whole was unhealthy meanwhile, or a check has no result. */
 export default async function monitorExecutor(options: MonitorExecutorOptions, context: TaskContext): Promise<{ success: boolean }> {
   const problems = new Problems();
   const { historySize = 20, metricsPort } = options;
@@ -45,7 +45,7 @@ async function watch({ chosen, checks, alerts: channels, file }: Selection, opti
   const history = options.history === 'none' ? undefined : openHistory(resolve(root, options.history ?? defaultHistory(projectName)), { mostBytes: options.historySize * 1_000_000 });
   const view = viewOf(chosen, options, () => monitor.samples());
   const alerts = createAlerts(projectName, channels, { folder: dirname(file), onFailure: (line) => { view.say(line); } });
-  const metrics = options.metricsPort === undefined ? undefined : await serveMetrics(options.metricsPort, () => monitor.samples());
+  const metrics = options.metricsPort === undefined ? undefined : await serveMetrics(options.metricsPort, chosen.length, () => monitor.samples());
   const keep = keeper(history, (line) => { view.say(line); });
   let failed = false;
   const release = onSignals(() => { stop.abort(); });
@@ -75,7 +75,11 @@ async function watch({ chosen, checks, alerts: channels, file }: Selection, opti
     history?.close();
     await metrics?.close();
   }
-  return { success: options.forMs === undefined || !failed };
+  if (options.forMs === undefined) return { success: true };
+  const known = monitor.samples().map(({ check }) => check.name);
+  const problems = chosen.filter(({ name }) => !known.includes(name)).map(({ name, target }) => `${name}: ${target}`);
+  if (problems.length > 0) throw new HealthError({ what: 'checks had no result before the monitor ended', problems, next: 'make --duration longer than their timeouts and retries' });
+  return { success: !failed };
 }
 
 /** A disk that is full is what a monitor is there to tell of: it goes on, and says once that nothing is kept. */

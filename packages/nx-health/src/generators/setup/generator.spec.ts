@@ -26,7 +26,7 @@ it('adds the endpoint, checks, and the package', async () => {
   expect(tree.read('apps/api/src/start.ts', 'utf8')).toContain('app.use(healthMiddleware(endpoint));');
   expect(readJson(tree, 'package.json').dependencies).toEqual({ 'nx-health': expect.stringMatching(/^\d/) });
   const health = readJson(tree, 'apps/api/health.json');
-  expect(health).toMatchObject({ $schema: '../../node_modules/nx-health/health.schema.json', checks: { service: { url: 'http://127.0.0.1:8080/health' }, disk: { tags: ['preflight'] } } });
+  expect(health).toMatchObject({ $schema: '../../node_modules/nx-health/health.schema.json', checks: { service: { url: 'http://127.0.0.1:8080/health' }, disk: { tags: ['preflight'] }, memory: { severity: 'degrading' } } });
   const folder = mkdtempSync(join(tmpdir(), 'nx-health-setup-'));
   writeFileSync(join(folder, 'health.json'), JSON.stringify(health));
   expect((await loadHealthFile(join(folder, 'health.json'), {})).checks.map(({ name }) => name)).toEqual(['service', 'disk', 'memory']);
@@ -41,6 +41,16 @@ it('changes nothing the second time, and nothing that is there', async () => {
   const before = tree.listChanges().map(({ path, content }) => [path, content?.toString()]);
   await (await setupGenerator(tree, { project: 'api', port: 1 }))();
   expect(tree.listChanges().map(({ path, content }) => [path, content?.toString()])).toEqual(before);
+});
+
+it.each<[string, boolean]>([
+  ['{ "checks": { "web": { "kind": "memory", "tags": ["preflight"] } } }', true], ['{ // mine\n "defaults": { "tags": ["preflight"] }, "checks": { "web": { "kind": "memory" }, } }', true],
+  ['{ "checks": { "web": { "kind": "memory" }, "x": null } }', false], ['{ "defaults": { "tags": ["preflight"] }, "checks": { "web": { "kind": "memory", "tags": ["x"] } } }', false], ['{ "defaults": null, "checks": null }', false], ['', false], ['[]', false], ['null', false],
+])('asks for the checks of a health.json that is there before a deploy only where it has some for it: %s', async (health, wanted) => {
+  tree.write('apps/api/health.json', health);
+  tree.write('apps/api/deploy.json', '{ "environments": {} }');
+  await setupGenerator(tree, { project: 'api', skipEndpoint: true });
+  expect([tree.read('apps/api/health.json', 'utf8'), tree.read('apps/api/deploy.json', 'utf8')?.includes('"preflight"')]).toEqual([health, wanted]);
 });
 
 it('finds the usual files, takes the one that it is told, and leaves the source on request', async () => {
@@ -68,8 +78,10 @@ describe('what comes out runs', () => {
   const NEST = (create: string, more = ''): string => `import 'reflect-metadata';\nimport { Module } from '@nestjs/common';\nimport { NestFactory } from '@nestjs/core';\n${more}\nclass AppModule {}\nModule({})(AppModule);\nasync function bootstrap() {\n  const app = await NestFactory.create(${create});\n  await app.listen(0, '127.0.0.1');\n  console.log('PORT', app.getHttpServer().address().port);\n}\nvoid bootstrap();\n`;
   const SOURCES: Readonly<Record<string, string>> = {
     express: "import express from 'express';\nconst app = express();\napp.get('/hello', (_, res) => { res.send('hello'); });\nconst server = app.listen(0, '127.0.0.1', () => { console.log('PORT', (server.address() as { port: number }).port); });\n",
+    'express in CommonJS': "const express = require('express');\nconst app = express(); app.get('/hello', (_, res) => {\n  res.send('hello'); });\nconst server = require('http').createServer(app);\nconst { log } = require('console');\nserver.listen(0, '127.0.0.1', () => { log('PORT', server.address().port); });\n",
     fastify: "import Fastify from 'fastify';\nconst app = Fastify();\napp.get('/hello', () => 'hello');\nvoid app.listen({ port: 0, host: '127.0.0.1' }).then((address) => { console.log('PORT', new URL(address).port); });\n",
     http: "import { createServer } from 'node:http';\nconst server = createServer((req, res) => {\n  res.end('hello');\n});\nserver.listen(0, '127.0.0.1', () => { console.log('PORT', (server.address() as { port: number }).port); });\n",
+    'nest on one line': NEST("AppModule, { logger: false }").replace(/async function bootstrap[^]*?\n}/, (text) => text.replaceAll('\n', ' ')),
     nest: NEST("AppModule, { logger: false }"),
     'nest on fastify': NEST('AppModule, new FastifyAdapter(), { logger: false }', "import { FastifyAdapter } from '@nestjs/platform-fastify';\n"),
   };

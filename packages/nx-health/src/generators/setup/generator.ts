@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type TypeScript from 'typescript';
 import { addPreflight } from './deploy-file.js';
+import { hasTag } from './health-file.js';
 import { addEndpoint } from './service-source.js';
 
 export interface SetupOptions {
@@ -27,10 +28,10 @@ const USUAL_PORT = 3_000;
 export async function setupGenerator(tree: Tree, options: SetupOptions): Promise<GeneratorCallback> {
   const { root } = readProjectConfiguration(tree, options.project);
   if (options.skipEndpoint !== true) addToSource(tree, root, options);
-  addChecks(tree, root, options);
+  const tagged = addChecks(tree, root, options);
   const deploy = joinPathFragments(root, 'deploy.json');
   const text = tree.read(deploy, 'utf8');
-  const more = text === null ? undefined : addPreflight(text);
+  const more = text === null || !tagged ? undefined : addPreflight(text);
   if (more !== undefined && more !== text) tree.write(deploy, more);
   const install = options.skipPackageJson === true ? nothing : addPackage(tree);
   return install;
@@ -58,16 +59,19 @@ function entryOf(tree: Tree, project: string, root: string): string | undefined 
   return USUAL.map((path) => joinPathFragments(root, path)).find((path) => tree.exists(path));
 }
 
-function addChecks(tree: Tree, root: string, { port = USUAL_PORT }: SetupOptions): void {
+/** Whether there are checks with the tag `preflight` now: a deploy that asks for a tag that no check has fails. */
+function addChecks(tree: Tree, root: string, { port = USUAL_PORT }: SetupOptions): boolean {
   const file = joinPathFragments(root, 'health.json');
-  if (tree.exists(file)) return;
+  const there = tree.read(file, 'utf8');
+  if (there !== null) return hasTag(there, 'preflight');
   const checks = {
     service: { kind: 'http', url: `http://127.0.0.1:${port}/health`, tags: ['service'] },
     disk: { kind: 'disk', path: '/', tags: ['preflight'] },
-    memory: { kind: 'memory', tags: ['preflight'] },
+    memory: { kind: 'memory', severity: 'degrading', tags: ['preflight'] },
   };
   tree.write(file, `${JSON.stringify({ $schema: `${offsetFromRoot(root)}node_modules/nx-health/health.schema.json`, checks }, null, 2)}\n`);
   logger.info(`${file} checks the service at port ${port}: correct it where it listens elsewhere`);
+  return true;
 }
 
 /** The service needs it when it runs, so that it is no development dependency. */

@@ -56,6 +56,20 @@ describe('the source', () => {
     added("import express from 'express';\nconst app = express();", ["import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';\n", "const endpoint = createEndpoint({ name: 'api' });\n", '\napp.use(healthMiddleware(endpoint));']);
   });
 
+  it('with other things on the line of the server, or of the import', () => {
+    const make = "const endpoint = createEndpoint({ name: 'api' });\n";
+    added("import { NestFactory } from '@nestjs/core';\nasync function bootstrap() { const app = await NestFactory.create(M); await app.listen(3000); }\nbootstrap();\n", ["import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';\n", make, ' app.use(healthMiddleware(endpoint));']);
+    added("const express = require('express')\nfunction start() { const app = express() }\n", ["const { createEndpoint, healthMiddleware } = require('nx-health/endpoint')\n", "const endpoint = createEndpoint({ name: 'api' })\n", '; app.use(healthMiddleware(endpoint));']);
+    added("const express = require('express'); const app = express(); /* one */ app.get('/', (q, r) => {\n  r.end();\n});\n", [" const { createEndpoint, healthMiddleware } = require('nx-health/endpoint');", make, ' app.use(healthMiddleware(endpoint));']);
+    added("import express from 'express';/* of:\n*/\nconst app = express();/* two\nlines */\n", [" import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';", make, ' app.use(healthMiddleware(endpoint));']);
+    added("import express from 'express';\nconst app = express(); /* a */ /* b */ // c */\n", ["import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';\n", make, 'app.use(healthMiddleware(endpoint));\n']);
+  });
+
+  it('that requires more below its server', () => {
+    added("const express = require('express');\nconst app = express();\nconst server = require('http').createServer(app);\nconst routes = require('./routes');\n", ["const { createEndpoint, healthMiddleware } = require('nx-health/endpoint');\n", "const endpoint = createEndpoint({ name: 'api' });\n", 'app.use(healthMiddleware(endpoint));\n']);
+    added("import express from 'express';\nconst app = express();\nimport routes from './routes';\n", ["import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';\n", "const endpoint = createEndpoint({ name: 'api' });\n", 'app.use(healthMiddleware(endpoint));\n']);
+  });
+
   it('that has the name endpoint already', () => {
     added("import express from 'express';\nconst endpoint = 1, healthEndpoint = 2;\nconst app = express();\n", ["import { createEndpoint, healthMiddleware } from 'nx-health/endpoint';\n", "const healthEndpoint2 = createEndpoint({ name: 'api' });\n", 'app.use(healthMiddleware(healthEndpoint2));\n']);
   });
@@ -69,7 +83,9 @@ describe('the source', () => {
   it.each([
     ['', /^makes no server of Express/], ["import express from 'express';\nconst router = express.Router();\n", /^makes no server/], ["import express from './express';\nexpress();\n", /^makes no server/], ["import express from 'express';\nstart(express());\n", /^does not give the express application a name/],
     ["import express from 'express';\nconst a = express();\nconst b = express();\n", /^makes 2 servers/], ["import { createServer } from 'http';\ncreateServer((a, b) => b.end());\n", /^answers requests by an expression/], ["import { createServer } from 'http';\ncreateServer(({ url }, b) => { b.end(url); });\n", /does not name both/],
-    ["import { createServer } from 'http';\ncreateServer(handlerOf(x));\n", /^gives its server no function/], ["import { createServer } from 'http';\ncreateServer();\n", /^gives its server no function/], ["import { healthMiddleware } from './mine';\nimport express from 'express';\nconst app = express();\n", /^uses the name healthMiddleware/], ['const x = (;', /^cannot be parsed/],
+    ["import { createServer } from 'http';\ncreateServer(handlerOf(x));\n", /^gives its server no function/], ["import { createServer } from 'http';\ncreateServer();\n", /^gives its server no function/], ["import { healthMiddleware } from './mine';\nimport express from 'express';\nconst app = express();\n", /^uses the name healthMiddleware/],
+    ["import { createEndpoint } from './mine';\nimport express from 'express';\nconst app = express();\n", /^uses the name createEndpoint/], ["import { createEndpoint } from './mine';\nimport { createServer } from 'http';\ncreateServer((a, b) => { b.end(); });\n", /^uses the name createEndpoint/],
+    ["const express = require('express'), app = express();\nconst x = require('./x');\n", /^has no import or require in a statement of its own before/], ["function start() { const app = express(); }\nconst express = require('express');\n", /^has no import or require/], ['const x = (;', /^cannot be parsed/],
   ])('%j: says why it is not changed', (text, reason) => { expect(why(text)).toMatch(reason); });
 
   it('takes a name for what it is', () => {

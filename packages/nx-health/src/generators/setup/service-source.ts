@@ -1,8 +1,8 @@
 /** Puts the endpoint into the source of a service, by its syntax tree. */
 import type TypeScript from 'typescript';
-import type { Node, SourceFile, Statement } from 'typescript';
+import type { Node, SourceFile } from 'typescript';
 import { findServer, type Framework, type Server } from './find-server.js';
-import { indentAt, insert, lineEnd, mannerOf, type Insertion, type Manner } from './source-edit.js';
+import { indentAt, insert, mannerOf, statementBehind, type Insertion, type Manner } from './source-edit.js';
 
 export type { Framework };
 
@@ -27,8 +27,12 @@ export function addEndpoint(text: string, file: string, name: string, ts: typeof
   const used = identifiers(source, ts);
   const endpoint = free('endpoint', used);
   const adapter = ADAPTERS[server.framework];
-  if (adapter !== undefined && used.has(adapter)) return { state: 'unknown', why: `uses the name ${adapter} for something else` };
-  const insertions = [importOf(source, text, ['createEndpoint', ...(adapter === undefined ? [] : [adapter])], manner, ts), creation(server, text, endpoint, name, manner), ...usage(server, text, endpoint, manner)];
+  const names = ['createEndpoint', ...(adapter === undefined ? [] : [adapter])];
+  const taken = names.find((each) => used.has(each));
+  if (taken !== undefined) return { state: 'unknown', why: `uses the name ${taken} for something else` };
+  const imported = importOf(source, server, text, names, manner, ts);
+  if (imported === undefined) return { state: 'unknown', why: 'has no import or require in a statement of its own before the one that makes the server' };
+  const insertions = [imported, creation(server, text, endpoint, name, manner), ...usage(server, text, endpoint, manner)];
   return { state: 'added', text: insert(text, insertions), framework: server.framework };
 }
 
@@ -64,15 +68,14 @@ function free(wanted: string, used: ReadonlySet<string>): string {
   }
 }
 
-/** Behind the last import; where there are only requires, a require behind the last of those. */
-function importOf(source: SourceFile, text: string, names: readonly string[], { quote, semicolon, newline }: Manner, ts: typeof TypeScript): Insertion {
+/** Behind the last import; where there are only requires, a require behind the last of those. Of those before the server: a require below it would come too late. */
+function importOf(source: SourceFile, server: Server, text: string, names: readonly string[], manner: Manner, ts: typeof TypeScript): Insertion | undefined {
   const imports = source.statements.filter((statement) => ts.isImportDeclaration(statement) || ts.isImportEqualsDeclaration(statement));
   const requires = source.statements.filter((statement) => ts.isVariableStatement(statement) && statement.declarationList.declarations.some(({ initializer }) => initializer !== undefined && isRequire(initializer, ts)));
-  const last: Statement | undefined = imports.at(-1) ?? requires.at(-1);
-  const line = imports.length > 0 || requires.length === 0 ? `import { ${names.join(', ')} } from ${quote}${MODULE}${quote}${semicolon}` : `const { ${names.join(', ')} } = require(${quote}${MODULE}${quote})${semicolon}`;
-  if (last === undefined) return { at: source.statements[0]?.getStart() ?? text.length, text: `${line}${newline}${newline}` };
-  const at = lineEnd(text, last.getEnd());
-  return { at, text: text.charAt(at - 1) === '\n' ? `${line}${newline}` : `${newline}${line}` };
+  const module = `${manner.quote}${MODULE}${manner.quote}`;
+  const code = imports.length > 0 ? `import { ${names.join(', ')} } from ${module}` : `const { ${names.join(', ')} } = require(${module})`;
+  const last = (imports.length > 0 ? imports : requires).findLast((statement) => statement.getEnd() <= server.statement.getStart());
+  return last === undefined ? undefined : statementBehind(text, last.getEnd(), code, manner);
 }
 
 function isRequire(node: Node, ts: typeof TypeScript): boolean {
@@ -91,21 +94,19 @@ function creation({ statement }: Server, text: string, endpoint: string, name: s
   return { at, text: `const ${endpoint} = createEndpoint({ name: ${quoted} })${semicolon}${newline}${indent}` };
 }
 
-function usage(server: Server, text: string, endpoint: string, { semicolon, newline, indent }: Manner): readonly Insertion[] {
+function usage(server: Server, text: string, endpoint: string, manner: Manner): readonly Insertion[] {
   const { framework, statement } = server;
-  if (framework === 'http') return [handling(server, text, endpoint, semicolon, newline, indent)];
+  if (framework === 'http') return [handling(server, text, endpoint, manner)];
   const { variable } = server;
   const calls: Readonly<Record<Exclude<Framework, 'http'>, string>> = {
     express: `${variable}.use(healthMiddleware(${endpoint}))`, nest: `${variable}.use(healthMiddleware(${endpoint}))`,
     fastify: `healthHook(${endpoint}, ${variable})`, 'nest-fastify': `healthHook(${endpoint}, ${variable}.getHttpAdapter().getInstance())`,
   };
-  const at = lineEnd(text, statement.getEnd());
-  const line = `${indentAt(text, statement.getStart())}${calls[framework]}${semicolon}`;
-  return [{ at, text: text.charAt(at - 1) === '\n' ? `${line}${newline}` : `${newline}${line}` }];
+  return [statementBehind(text, statement.getEnd(), calls[framework], manner, indentAt(text, statement.getStart()))];
 }
 
 /** As the first thing of the function that answers requests. */
-function handling({ handler }: Extract<Server, { framework: 'http' }>, text: string, endpoint: string, semicolon: string, newline: string, indent: string): Insertion {
+function handling({ handler }: Extract<Server, { framework: 'http' }>, text: string, endpoint: string, { semicolon, newline, indent }: Manner): Insertion {
   const { body, request, response } = handler;
   const at = body.getStart() + 1;
   const [first] = body.statements;

@@ -38,8 +38,14 @@ export function indentAt(text: string, at: number): string {
   return /^[ \t]*/.exec(text.slice(start, at))?.[0] ?? '';
 }
 
-/** Behind the line break of the line that the offset stands in; what stands behind it on the line (a comment) stays there. */
-export function lineEnd(text: string, at: number): number {
-  const end = text.indexOf('\n', at);
-  return end === -1 ? text.length : end + 1;
+/** Space, and comments that end on their line. */
+const NO_CODE = /^(?:[^\S\n]|\/\*(?:(?!\*\/).)*\*\/)*(?:\/\/.*)?\s*$/;
+
+/** A statement behind the one that ends at `end`: on a line of its own, or on the same line where more code follows on it, which may be in another block. What stands behind it on the line (a comment) stays there. */
+export function statementBehind(text: string, end: number, code: string, { semicolon, newline }: Manner, indent = ''): Insertion {
+  const lineBreak = text.indexOf('\n', end);
+  const at = lineBreak === -1 ? text.length : lineBreak + 1;
+  if (!NO_CODE.test(text.slice(end, at))) return { at: end, text: `${text.charAt(end - 1) === ';' ? '' : ';'} ${code};` };
+  const line = `${indent}${code}${semicolon}`;
+  return { at, text: lineBreak === -1 ? `${newline}${line}` : `${line}${newline}` };
 }
