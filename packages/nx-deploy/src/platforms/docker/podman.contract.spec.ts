@@ -4,7 +4,7 @@ import { lackOfEngine } from '../../../../../tools/images/engine.js';
 import { HAPROXY_PROGRAMS } from '../../../../../tools/images/haproxy-image.js';
 import { describeUnless } from '../../../../../tools/images/needs.spec-support.js';
 import { startLoad } from '../../../../../tools/load/launch.js';
-import { SEED, SOAK } from '../../../../../tools/testing/sample.js';
+import { SOAK } from '../../../../../tools/testing/sample.js';
 import type { ServiceOrder } from '../contract/harness.js';
 import { answer } from '../contract/traffic.js';
 import { openDocker } from './index.js';
@@ -13,8 +13,8 @@ import { DockerWorld } from './place.spec-support.js';
 
 jest.setTimeout(240_000);
 
-/** An ordinary run takes one of the two, as the seed has it; a soak takes both. */
-const half = (which: 0 | 1): typeof test => (SOAK || SEED % 2 === which ? test : test.skip);
+/** Of a soak alone. */
+const soak = SOAK ? test : test.skip;
 
 const STEADY: ServiceOrder = { fixture: 'steady', version: '1', instances: 2, health: { interval: 50, passes: 1 }, drain: 5_000, stopTimeout: 2_000 };
 const actor = { user: 'tester', host: 'here', pid: 1 };
@@ -41,7 +41,7 @@ describeUnless(lackOfEngine() ?? ['podman', 'runc', ...HAPROXY_PROGRAMS].map((na
     expect(await service.platform.state.ledger.verify()).toMatchObject({ ok: true });
   });
 
-  half(0)('one at a time holds the lock, and a router that was ended comes back with all routes', async () => {
+  soak('one at a time holds the lock, and a router that was ended comes back with all routes', async () => {
     const service = await world.service('podman', 'again', 'test');
     const first = await service.deploy(STEADY);
     const lease = await service.platform.state.lock.acquire({ run: 'other', action: 'deploy', actor, since: new Date().toISOString() });
@@ -52,7 +52,7 @@ describeUnless(lackOfEngine() ?? ['podman', 'runc', ...HAPROXY_PROGRAMS].map((na
     expect((await answer(await service.url())).release).toBe(first.release);
   });
 
-  half(1)('a router of another image is brought in where podman can let the old one go; else that is refused, and the old one serves', async () => {
+  soak('a router of another image is brought in where podman can let the old one go; else that is refused, and the old one serves', async () => {
     world.docker(['tag', 'haproxy:spec', 'haproxy:second']);
     const service = await world.service('podman', 'upgraded', 'test');
     await service.deploy(STEADY);
