@@ -1,5 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { checkTcp } from './tcp.js';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { checkTcp, opened } from './tcp.js';
 
 describe('checkTcp', () => {
   it('is healthy while the port accepts, unhealthy after', async () => {
@@ -23,6 +23,15 @@ describe('checkTcp', () => {
     await new Promise((resolve) => server.close(resolve));
     expect((await checkTcp({ host: '::1', port, timeoutMs: 2_000 })).reason).toMatch(/ECONNREFUSED|EADDRNOTAVAIL/);
     expect((await checkTcp({ host: 'localhost', port, timeoutMs: 2_000 })).reason).toContain('ECONNREFUSED');
+  });
+
+  it('keeps no socket open for whoever cancelled before it was opened', async () => {
+    const server = createServer((socket) => { socket.resume(); });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await expect(opened(socket, 'connect', AbortSignal.abort())).rejects.toThrow('the connection closed before it was open');
+    expect(socket.destroyed).toBe(true);
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it('rejects a port that cannot be one', async () => {

@@ -30,5 +30,7 @@ export function opened<S extends Socket>(socket: S, event: 'connect' | 'secureCo
     // Stays: without a listener a later error would end the process.
     socket.on('error', reject);
     socket.on('close', () => { reject(new Error('the connection closed before it was open')); });
+    // An abort that has been is told to no listener.
+    if (signal.aborted) socket.destroy();
   });
 }

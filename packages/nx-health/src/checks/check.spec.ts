@@ -39,3 +39,11 @@ it('takes what is thrown at once, or is no error, for a reason', async () => {
   expect((await check(() => { throw new Error('at once'); }).run({ result })).reason).toBe('at once');
   expect((await check(() => Promise.reject('text\n\u001b[31m')).run({ result })).reason).toBe('text ?[31m');
 });
+
+it.each([
+  ['p\u00e4\u00df"w\u00f6rd', (secret: string) => `it said ${secret}`], ['p\u00e4\u00df"w\u00f6rd', (secret: string) => `it said ${JSON.stringify(secret)}`], ['p\u00e4\u00df"w\u00f6rd', (secret: string) => `it said ${JSON.stringify(JSON.stringify(secret))}`],
+  ['first line\n  second', (secret: string) => `it said ${secret}`], ['postgres://u:p%22\u00e4ss@h/', () => 'it said "p\\"\u00e4ss"'],
+])('blots %j out as it stands in a reason', async (secret, text) => {
+  const one = toCheck('it', 'fake', { target: 'x', uses: [], ask: () => Promise.reject(new Error(text(secret))), timeoutMs: 1_000, intervalMs: 1, retries: 0, retryDelayMs: 1, failures: 1, recoveries: 1, severity: 'critical', tags: [] }, { folder: '/', secrets: [secret] });
+  expect((await one.run({ result })).reason).toMatch(/^it said (?:\\?"|\\\\")*\*\*\*(?:\\?"|\\\\")*$/);
+});

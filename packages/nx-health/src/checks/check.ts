@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { attempt } from '../attempt.js';
 import { LONGEST_MS } from '../duration.js';
-import { describeError, WORKING_LENGTH, type CheckResult, type Finding } from '../result.js';
+import { describeError, printable, WORKING_LENGTH, type CheckResult, type Finding } from '../result.js';
 import type { Described, Place } from './kind.js';
 import type { Schedule } from './schedule.js';
 
@@ -83,12 +83,18 @@ class Hanging {
 /** Shorter ones are no secrets, and would blot out half of every text. */
 const SHORTEST = 4;
 
-/** Blots secrets out, also as they stand in an address, and the passwords of addresses among them. */
+/** Blots secrets out, also as they stand in an address, in JSON (and in JSON that is quoted) and as printable text, and the passwords of addresses among them. */
 function blotter(secrets: readonly string[]): (text: string) => string {
-  const forms = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), ...passwordOf(secret)]).filter((form) => form.length >= SHORTEST);
+  const forms = secrets.flatMap((secret) => [secret, ...passwordOf(secret)])
+    .flatMap((secret) => [secret, encodeURIComponent(secret), inJson(secret), inJson(inJson(secret))])
+    .flatMap((form) => [form, printable(form, WORKING_LENGTH)]).filter((form) => form.length >= SHORTEST);
   // The longest first: one may be a part of another.
   const sorted = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => sorted.reduce((line, form) => line.replaceAll(form, '***'), text);
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function passwordOf(text: string): readonly string[] {

@@ -144,6 +144,7 @@ test('a client that is gone before its answer is made harms nothing', async () =
 test.each<[EndpointOptions, RegExp]>([
   [{ components: { 'a b': up } }, /"a b" is no name/], [{ components: { db: { ...up, groups: ['../x'] } } }, /no name of a component or group/],
   [{ statusCodes: { degraded: 99 } }, /a status must be/], [{ details: { token: '' } }, /token for details is empty/],
+  [{ details: { token: undefined as unknown as string } }, /token for details is empty/],
 ])('%j can never work', (options, why) => {
   expect(() => createEndpoint(options)).toThrow(why);
 });

@@ -103,7 +103,8 @@ function wantsStandard({ headers: { accept } }: IncomingMessage): boolean {
 
 function allowance(details: NonNullable<EndpointOptions['details']>): (request: IncomingMessage) => boolean {
   if (typeof details === 'string') return () => details === 'always';
-  if (details.token === '') throw new RangeError('the token for details is empty');
+  // Who writes no TypeScript hands on a variable that is not set: `Bearer undefined` would open everything.
+  if (typeof details.token !== 'string' || details.token === '') throw new RangeError('the token for details is empty');
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   const wanted = digest(`Bearer ${details.token}`);
   return ({ headers: { authorization } }) => authorization !== undefined && timingSafeEqual(digest(authorization), wanted);

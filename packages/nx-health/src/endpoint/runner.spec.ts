@@ -58,6 +58,7 @@ test('what is thrown is a reason without credentials, on one line', async () => 
   expect(await reason(new Error('connect to postgres://shop:hunter2@db:5432/shop failed'))).toBe('connect to postgres://***@db:5432/shop failed');
   expect(await reason(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))).toBe('refused (ECONNREFUSED)');
   expect(await reason('password = "p w"; token: abc, Bearer abc.def')).toBe('password = ***; token: ***, Bearer ***');
+  expect(await reason(new Error(`${'x'.repeat(170)} postgres://shop:hunter2-hunter2-hunter2@db`))).not.toContain('hunter');
   expect(await reason(`a\nb ${'x'.repeat(10_000)}`)).toMatch(/^a b x+\.\.\.$/);
   expect((await createRunner('db', { check: () => Promise.resolve({ status: 'degraded', reason: 'api_key=123', observed: 'redis://u:p@h' }) }).state())).toMatchObject({ status: 'degraded', reason: 'api_key=***', observed: 'redis://***@h' });
 });

@@ -1,7 +1,7 @@
 /** Asks one component: never twice at once, never longer than its time, and not more often than its results are good for. */
 import { performance } from 'node:perf_hooks';
 import { LONGEST_MS } from '../duration.js';
-import { describeError } from '../result.js';
+import { describeError, WORKING_LENGTH } from '../result.js';
 import type { Component, ComponentState, Observation } from './component.js';
 import { redacted } from '../redact.js';
 import { hysteresis } from '../hysteresis.js';
@@ -92,7 +92,7 @@ async function observe({ check }: Component, signal: AbortSignal): Promise<Found
   try {
     observation = await check(signal);
   } catch (error) {
-    return { status: 'unhealthy', reason: redacted(describeError(error)) };
+    return { status: 'unhealthy', reason: redacted(describeError(error, WORKING_LENGTH)) };
   }
   const { status = 'healthy', reason, observed, unit } = observation ?? {};
   return {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { createEndpoint, shutDown } from './index.js';
 
 async function serve(slowMs: number): Promise<{ server: Server; url: string; endpoint: ReturnType<typeof createEndpoint> }> {
@@ -38,4 +38,18 @@ test('cuts what does not end in its time, and says so', async () => {
   await once(server, 'request');
   expect(await shutDown(server, endpoint.health, { unreadyMs: 0, idleMs: 0, timeoutMs: 200 })).toEqual({ cut: true });
   expect(await slow).toContain('socket hang up');
+});
+
+test('ends although an upgraded connection stays open, which is the service\'s', async () => {
+  const { server, endpoint, url } = await serve(0);
+  server.on('upgrade', (_request, socket) => { socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'); });
+  const client = connect(Number(new URL(url).port), '127.0.0.1');
+  try {
+    client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
+    expect(String(await once(client, 'data'))).toContain('101');
+    expect(await shutDown(server, endpoint.health, { unreadyMs: 0, idleMs: 0, timeoutMs: 100 })).toEqual({ cut: true });
+    expect(client.destroyed).toBe(false);
+  } finally {
+    client.destroy();
+  }
 });

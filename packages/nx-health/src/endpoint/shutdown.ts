@@ -13,7 +13,7 @@ export interface ShutdownOptions {
   readonly timeoutMs?: number;
 }
 
-/** Resolves when every connection has ended. `cut`: whether some had to be cut at the end of the time. */
+/** Resolves when every connection has ended, or a second after the rest was cut: upgraded ones (WebSockets) are the service's to end. `cut`: whether some were left at the end of the time. */
 export async function shutDown(server: Server, health: Health, { unreadyMs = 5_000, idleMs = 300, timeoutMs = 30_000 }: ShutdownOptions = {}): Promise<{ readonly cut: boolean }> {
   health.drain();
   await wait(unreadyMs);
@@ -27,7 +27,8 @@ export async function shutDown(server: Server, health: Health, { unreadyMs = 5_0
   try {
     if (await Promise.race([closed, wait(timeoutMs, false as const, { ref: false })])) return { cut: false };
     server.closeAllConnections();
-    await closed;
+    // Upgraded connections are no longer the server's, and keep it from closing.
+    await Promise.race([closed, wait(1_000, undefined, { ref: false })]);
     return { cut: true };
   } finally {
     clearInterval(sweep);

@@ -5,6 +5,7 @@ import type { Asking } from '../attempt.js';
 import { expiry, tlsOptions, type Answer, type Sent } from './exchange.js';
 
 export async function exchangeHttp2(url: URL, { method, headers, bodyLimit, tls }: Sent, { signal, waitingFor }: Asking): Promise<Answer> {
+  signal.throwIfAborted();
   waitingFor('no HTTP/2 connection');
   const session = connect(url.origin, tlsOptions(tls));
   const failed = new Promise<never>((_, reject) => {
@@ -14,12 +15,16 @@ export async function exchangeHttp2(url: URL, { method, headers, bodyLimit, tls 
   });
   // Its end is also waited for when nobody does any more.
   failed.catch(() => undefined);
-  session.once('connect', () => { waitingFor('connected, but no answer'); });
+  let validTo: number | undefined;
+  session.once('connect', (_, socket) => {
+    waitingFor('connected, but no answer');
+    // Asked for now: a session that has ended has no socket any more.
+    validTo = expiry(socket);
+  });
   try {
     const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
     const stream = session.request({ ...lower, [constants.HTTP2_HEADER_METHOD]: method, [constants.HTTP2_HEADER_PATH]: `${url.pathname}${url.search}`, ...credentials(url) });
     const answer = await Promise.race([answerOf(stream, bodyLimit, waitingFor), failed]);
-    const validTo = expiry(session.socket);
     return { ...answer, ...(validTo === undefined ? {} : { validTo }) };
   } finally {
     session.destroy();
@@ -46,7 +51,10 @@ function answerOf(stream: ClientHttp2Stream, limit: number, waitingFor: (text: s
       chunks.push(chunk);
       if (bytes > limit) conclude(false);
     });
-    stream.on('end', () => { conclude(true); });
+    stream.on('end', () => {
+      if (stream.rstCode === constants.NGHTTP2_NO_ERROR) conclude(true);
+      else reject(new Error(`${headers[':status'] === undefined ? 'no answer' : `HTTP ${String(headers[':status'])}`}, but the stream was reset before the body ended`));
+    });
     // That of the stream says that it was cancelled, and its cause says why. (What belongs to another realm is no instance of Error here.)
     stream.on('error', (error: Error) => { reject(isNativeError(error.cause) ? error.cause : error); });
   });

@@ -40,6 +40,8 @@ export function exchange(url: URL, sent: Sent, { signal, waitingFor }: Asking): 
   const secure = url.protocol === 'https:';
   waitingFor('no connection');
   return new Promise<Answer>((resolve, reject) => {
+    // An abort that has been is told to no listener.
+    signal.throwIfAborted();
     const { method, headers, tls } = sent;
     const request = secure ? httpsRequest(url, { method, headers, agent: false, ...tlsOptions(tls) }) : httpRequest(url, { method, headers, agent: false });
     let waiting = 'no connection';

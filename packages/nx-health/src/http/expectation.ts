@@ -1,6 +1,6 @@
 /** What an answer must hold beside its status. */
 import { createContext, Script } from 'node:vm';
-import { printable } from '../result.js';
+import { printable, WORKING_LENGTH } from '../result.js';
 import type { Answer } from './exchange.js';
 import { atJsonPath, parseJsonPath } from './json-path.js';
 
@@ -51,8 +51,9 @@ function jsonDisappointment(places: readonly (readonly [string, JsonWish])[], te
   return undefined;
 }
 
+/** Of working length: what is cut here would hide a secret from those who blot it out. */
 function shown(value: unknown): string {
-  return printable(JSON.stringify(value), 80);
+  return printable(JSON.stringify(value), WORKING_LENGTH);
 }
 
 /** @throws Error when the pattern takes too long */

@@ -3,8 +3,8 @@ import type { Asking } from '../attempt.js';
 import { exchange, type Answer, type Sent } from './exchange.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** Sent to the origin that they were meant for, and to no other. */
-const CREDENTIALS = /^(?:authorization|cookie|proxy-authorization)$/i;
+/** Sent to any origin; of every other header nobody knows that it holds no secret. */
+const HARMLESS = /^(?:accept|accept-language|user-agent)$/i;
 
 export interface Followed {
   readonly answer: Answer;
@@ -24,7 +24,7 @@ export async function follow(start: URL, { sent, http2, redirects }: { readonly 
     const next = target(answer.headers.location, url);
     if (seen.has(next.href)) throw new Error(`redirect loop: ${next.pathname} leads back to itself`);
     if (seen.size > redirects) throw new Error(`more than ${redirects} redirects, the last to ${next.protocol}//${next.host}${next.pathname}`);
-    if (next.origin !== url.origin) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.test(name)));
+    if (next.origin !== url.origin) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.test(name)));
     url = next;
   }
 }

@@ -20,6 +20,7 @@ export const certificate = kind({
   ask: async ({ host: name, port: number, servername = name, ca, verify, ...limits }, { signal, waitingFor }, { folder }) => {
     waitingFor('no TLS connection');
     const tls = await authorities({ ca, verify }, folder);
+    signal.throwIfAborted();
     // A server name is never an address, RFC 6066 section 3.
     const socket = await opened(connect({ host: name, port: number, ...(isIP(servername) === 0 ? { servername } : {}), ...tlsOptions(tls) }), 'secureConnect', signal);
     const validTo = expiry(socket);

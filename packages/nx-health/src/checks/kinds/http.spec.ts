@@ -1,10 +1,13 @@
 import { createServer, type RequestListener } from 'node:http';
-import { createServer as createHttp2, createSecureServer } from 'node:http2';
+import { constants, createServer as createHttp2, createSecureServer, type Http2ServerResponse } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWith } from '../../../../../tools/images/needs.spec-support.js';
+import { exchange } from '../../http/exchange.js';
+import { exchangeHttp2 } from '../../http/exchange-http2.js';
 import type { CheckResult } from '../../result.js';
 import { identity, type Identity } from './certificates.spec-support.js';
 import { peer, type Peer } from './peers.spec-support.js';
@@ -44,6 +47,14 @@ describe('what must be in the answer', () => {
 
   it('says when the body is no JSON', async () => {
     expect((await check(await serve(answers('<html>')), { expectJson: { '$.a': 1 } })).reason).toBe('the body is no JSON, got "<html>"');
+  });
+
+  it('blots out a secret that would be cut, or is quoted', async () => {
+    const secret = 'k\u00e4y"-0123456789-0123456789-0123456789';
+    const url = await serve((request, response) => { response.writeHead(request.url === '/no' ? 503 : 200).end(`${'x'.repeat(60)} ${secret}`); });
+    const asked = async (address: string, settings: object): Promise<string | undefined> => (await (await checkOf('http', { url: address, ...settings }, { secrets: [secret] })).run({ result: noOthers })).reason;
+    expect(await asked(url, { expectBody: 'ready' })).toBe(`the body does not match "ready", got "${'x'.repeat(60)} ***"`);
+    expect(await asked(`${url}/no`, {})).toBe(`HTTP 503: ${'x'.repeat(60)} ***`);
   });
 
   it('ends a pattern that backtracks for ever', async () => {
@@ -93,7 +104,7 @@ describe('bodies', () => {
 describe('redirects', () => {
   const chain: RequestListener = (request, response) => {
     const step = Number(/\d+/.exec(request.url ?? '')?.[0] ?? 0);
-    if (step === 0) response.end(JSON.stringify({ authorization: request.headers.authorization ?? 'none', cookie: request.headers.cookie ?? 'none', 'x-own': request.headers['x-own'] }));
+    if (step === 0) response.end(JSON.stringify({ authorization: request.headers.authorization ?? 'none', cookie: request.headers.cookie ?? 'none', 'x-own': request.headers['x-own'] ?? 'none', 'user-agent': request.headers['user-agent'] ?? 'none' }));
     else response.writeHead([301, 302, 303, 307, 308][step % 5] ?? 302, { location: `/${step - 1}` }).end();
   };
 
@@ -114,8 +125,8 @@ describe('redirects', () => {
   it('take credentials to no other origin', async () => {
     const end = await serve(chain);
     const url = await serve((_request, response) => { response.writeHead(302, { location: `${end}/0` }).end(); });
-    expect(await check(url, { redirects: 1, headers: { authorization: 'Bearer abcdef', Cookie: 'a=b', 'x-own': '1' }, expectJson: { authorization: 'none', cookie: 'none', 'x-own': '1' } })).toMatchObject({ status: 'healthy' });
-    expect(await check(`${end}/1`, { redirects: 1, headers: { authorization: 'Bearer abcdef' }, expectJson: { authorization: 'Bearer abcdef' } })).toMatchObject({ status: 'healthy' });
+    expect(await check(url, { redirects: 1, headers: { authorization: 'Bearer abcdef', Cookie: 'a=b', 'x-own': '1', 'User-Agent': 'me' }, expectJson: { authorization: 'none', cookie: 'none', 'x-own': 'none', 'user-agent': 'me' } })).toMatchObject({ status: 'healthy' });
+    expect(await check(`${end}/1`, { redirects: 1, headers: { authorization: 'Bearer abcdef', 'x-own': '1' }, expectJson: { authorization: 'Bearer abcdef', 'x-own': '1' } })).toMatchObject({ status: 'healthy' });
   });
 
   it('are left where they do not say where to', async () => {
@@ -191,6 +202,24 @@ describeWith(['openssl'], 'TLS and HTTP/2', () => {
     expect((await check(`https://localhost:${one.port}`, { ca: good.file, redirects: 3 })).reason).toBe('redirect from https to http, which is not followed');
   });
 
+  it.each<[string, (response: Http2ServerResponse, socket: Socket | undefined) => void, RegExp]>([
+    ['stream', ({ stream }) => { stream.close(constants.NGHTTP2_CANCEL); }, /^HTTP 200, but the stream was reset before the body ended$/],
+    ['stream, as an error', ({ stream }) => { stream.close(constants.NGHTTP2_INTERNAL_ERROR); }, /^HTTP 200, but the stream was reset before the body ended$|NGHTTP2_INTERNAL_ERROR/],
+    ['session', ({ stream }) => { stream.session?.destroy(); }, /^HTTP 200, but the stream was reset before the body ended$|^the HTTP\/2 connection closed before its answer ended$|NGHTTP2/],
+    ['connection', (_response, socket) => { socket?.destroy(); }, /^HTTP 200, but the stream was reset before the body ended$|^the HTTP\/2 connection closed before its answer ended$|ECONNRESET/],
+  ])('takes no HTTP/2 answer for whole whose %s is cut', async (_what, cut, reason) => {
+    let socket: Socket | undefined;
+    const server = createHttp2((_request, response) => {
+      response.writeHead(200);
+      response.write('half', () => { setTimeout(() => cut(response, socket), 20); });
+    });
+    server.on('connection', (opened: Socket) => { socket = opened; });
+    const one = await peer(server);
+    peers.push(one);
+    const result = await check(`http://127.0.0.1:${one.port}/`, { http2: true });
+    expect([result.status, result.reason]).toEqual(['unhealthy', expect.stringMatching(reason)]);
+  });
+
   it('speaks HTTP/2, with TLS and without', async () => {
     const versions: string[] = [];
     const one = await peer(createSecureServer({ key: good.key, cert: good.cert }, (request, response) => { versions.push(`${request.httpVersion} ${request.url} ${request.headers.authorization ?? ''}`); response.writeHead(request.url === '/no' ? 503 : 200, { 'x-a': 'b' }); response.end('{"up":true}'); }));
@@ -210,4 +239,13 @@ describeWith(['openssl'], 'TLS and HTTP/2', () => {
     peers.push(silentOne);
     expect((await check(`http://127.0.0.1:${silentOne.port}/`, { http2: true, timeout: '150ms' })).reason).toBe('connected, but no answer within 150 ms');
   });
+});
+
+it('opens no connection when it was cancelled before', async () => {
+  const one = await peer(createServer(answers('ok')));
+  peers.push(one);
+  const asking = { signal: AbortSignal.abort(), timeoutMs: 1_000, waitingFor: () => undefined };
+  const sent = { method: 'GET', headers: {}, bodyLimit: 10 };
+  for (const ask of [exchange, exchangeHttp2]) await expect(ask(new URL(`http://127.0.0.1:${one.port}/`), sent, asking)).rejects.toThrow('aborted');
+  expect(one.open()).toBe(0);
 });

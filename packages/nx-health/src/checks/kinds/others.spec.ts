@@ -1,6 +1,7 @@
 /** What single kinds have beside what the suite of all of them asks for. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
+import files from 'node:fs/promises';
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,7 +127,9 @@ describe('prometheus', () => {
 
   it.each<[string, object, HealthStatus, string | undefined]>([
     [vector('0.01'), {}, 'healthy', undefined], [vector('0.01', '0.06'), {}, 'unhealthy', 'the value is 0.06, unhealthy is > 0.05'], [vector('0.03'), { degraded: '>= 0.03' }, 'degraded', 'the value is 0.03, degraded is >= 0.03'],
-    [vector(), {}, 'unhealthy', 'the query has no value'], [vector(), { noData: 'healthy' }, 'healthy', undefined], [vector('NaN'), {}, 'unhealthy', 'a value of the query is not a number'], [vector('NaN', '0.9'), { noData: 'degraded' }, 'degraded', 'a value of the query is not a number'],
+    [vector(), {}, 'unhealthy', 'the query has no value'], [vector(), { noData: 'healthy' }, 'healthy', undefined], [vector('NaN'), {}, 'unhealthy', 'a value of the query is not a number'], [vector('NaN', '0.9'), { noData: 'degraded' }, 'unhealthy', 'the value is 0.9, unhealthy is > 0.05'],
+    [vector('NaN', '0.9'), { noData: 'healthy' }, 'unhealthy', 'the value is 0.9, unhealthy is > 0.05'], [vector('0.03', 'NaN'), { noData: 'healthy', degraded: '> 0.02' }, 'degraded', 'the value is 0.03, degraded is > 0.02'],
+    [vector('0.03', 'NaN'), { degraded: '> 0.02' }, 'unhealthy', 'a value of the query is not a number'], [vector('0.01', 'NaN'), { noData: 'degraded' }, 'degraded', 'a value of the query is not a number'], [vector('0.01', 'NaN'), { noData: 'healthy' }, 'healthy', undefined],
     [vector('+Inf'), {}, 'unhealthy', 'the value is Infinity, unhealthy is > 0.05'], [vector('-Inf'), { unhealthy: '< 0' }, 'unhealthy', 'the value is -Infinity, unhealthy is < 0'],
     [JSON.stringify({ status: 'success', data: { resultType: 'scalar', result: [1, '1'] } }), { unhealthy: '!= 1' }, 'healthy', undefined], [vector('3'), { unhealthy: '== 3' }, 'unhealthy', 'the value is 3, unhealthy is == 3'], [vector('3'), { unhealthy: '<= 2' }, 'healthy', undefined],
     [JSON.stringify({ status: 'error', errorType: 'bad_data', error: 'parse error' }), {}, 'unhealthy', 'bad_data: parse error'], ['<html>', {}, 'unhealthy', 'HTTP 200: not the answer to a query of a scalar or a vector'],
@@ -163,6 +166,21 @@ describe('composite', () => {
 it('what is measured is judged by two limits', async () => {
   expect(await check('disk', { path: '/', degraded: 0, unhealthy: 100 })).toMatchObject({ status: 'degraded', unit: 'percent', reason: expect.stringMatching(/^\/ (?:is|has) \d+\.\d%.*, from 0 on it is degraded$/) as string });
   expect(await check('memory', { degraded: 0, unhealthy: 0.01 })).toMatchObject({ status: 'unhealthy', reason: expect.stringMatching(/^\d+\.\d% of the memory is used, at most 0\.01 is allowed$/) as string });
+});
+
+it('a limit of memory counts what the page cache gives back as free', async () => {
+  const gib = 1024 ** 3;
+  jest.spyOn(process, 'constrainedMemory').mockReturnValue(gib);
+  jest.spyOn(process, 'availableMemory').mockReturnValue(gib / 8);
+  let cached = gib / 2;
+  jest.spyOn(files, 'readFile').mockImplementation((path) => Promise.resolve(path === '/proc/self/cgroup' ? '0::/\n' : `inactive_file ${cached}\n`));
+  try {
+    expect(await check('memory', {})).toMatchObject({ status: 'healthy', observed: 37.5 });
+    cached = 0;
+    expect(await check('memory', { degraded: 80 })).toMatchObject({ status: 'degraded', observed: 87.5 });
+  } finally {
+    jest.restoreAllMocks();
+  }
 });
 
 it('a certificate is judged by what is left of it', () => {

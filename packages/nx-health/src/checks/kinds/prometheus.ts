@@ -18,7 +18,7 @@ export const prometheus = kind({
     query: line('a query', { description: 'PromQL of a scalar or a vector; each series of a vector is judged.', examples: ['sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))'] }),
     unhealthy: comparison('Values that mean unhealthy.', '> 0.05'),
     degraded: comparison('Values that mean degraded.', '> 0.01').optional(),
-    noData: choice(['healthy', 'degraded', 'unhealthy'], { description: 'What it means that there is no value, or NaN.' }).prefault('unhealthy'),
+    noData: choice(['healthy', 'degraded', 'unhealthy'], { description: 'What it means that there is no value, or NaN. Values that are worse win over it.' }).prefault('unhealthy'),
     headers: z.record(z.string(), z.string({ error: 'must be text' }), { error: 'must be an object of headers by name' }).meta({ description: 'Headers that are sent.', examples: [{ authorization: 'Bearer ${PROMETHEUS_TOKEN}' }] }).prefault({}),
     ...tlsShape,
   },
@@ -32,13 +32,19 @@ export const prometheus = kind({
     const answer = await exchange(endpoint, { method: 'GET', headers: { accept: 'application/json', ...headers }, bodyLimit: LIMIT, tls: await authorities({ ca, verify }, folder) }, asking);
     const values = valuesOf(answer.body.toString('utf8'), answer.code);
     const known = values.filter((value) => !Number.isNaN(value));
-    if (known.length === 0 || known.length < values.length) return missing(noData, values.length === 0 ? 'the query has no value' : 'a value of the query is not a number');
-    const bad = known.find((value) => holds(value, unhealthy));
-    if (bad !== undefined) return { status: 'unhealthy', observed: bad, reason: `the value is ${bad}, unhealthy is ${unhealthy}` };
-    const poor = degraded === undefined ? undefined : known.find((value) => holds(value, degraded));
-    return poor === undefined ? { status: 'healthy', observed: known[0] ?? 0 } : { status: 'degraded', observed: poor, reason: `the value is ${poor}, degraded is ${degraded ?? ''}` };
+    const found = judged(known, unhealthy, degraded);
+    // A series without a number hides none that is bad.
+    if (found.status === 'unhealthy' || (known.length > 0 && known.length === values.length)) return found;
+    return noData === 'unhealthy' || found.status === 'healthy' ? missing(noData, values.length === 0 ? 'the query has no value' : 'a value of the query is not a number') : found;
   },
 });
+
+function judged(known: readonly number[], unhealthy: string, degraded: string | undefined): Finding {
+  const bad = known.find((value) => holds(value, unhealthy));
+  if (bad !== undefined) return { status: 'unhealthy', observed: bad, reason: `the value is ${bad}, unhealthy is ${unhealthy}` };
+  const poor = degraded === undefined ? undefined : known.find((value) => holds(value, degraded));
+  return poor === undefined ? { status: 'healthy', observed: known[0] ?? 0 } : { status: 'degraded', observed: poor, reason: `the value is ${poor}, degraded is ${degraded ?? ''}` };
+}
 
 function missing(status: HealthStatus, reason: string): Finding {
   return status === 'healthy' ? { status } : { status, reason };
