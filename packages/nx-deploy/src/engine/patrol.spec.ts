@@ -81,6 +81,14 @@ describe('errors', () => {
     expect(seconds).toBeLessThan(750);
   });
 
+  test('that come at the very end are looked at until that is sure', async () => {
+    const { end, seconds } = await watched({ time: 2 * SECOND, metrics: () => counted(1_000, 900) });
+    expect(problems(end)).toEqual(['rB: errorRate 90% (900 of 1000 requests) is not below 5%']);
+    expect(seconds).toBe(3);
+    const late = await watched({ time: 10 * SECOND, metrics: (_window, at) => counted(1_000, at > 9_500 && at < 10_500 ? 900 : 0) });
+    expect(late).toEqual({ end: { kind: 'fine' }, seconds: 11 });
+  });
+
   test('of a moment do not', async () => {
     expect((await watched({ time: 10 * MINUTE, metrics: (window, at) => counted(Math.min(window, at) / 10, at > 5 * MINUTE && at < 5 * MINUTE + window ? 200 : 0) })).end).toEqual({ kind: 'fine' });
   });
@@ -94,6 +102,12 @@ describe('answers that are slow', () => {
     expect(problems(end)).toEqual(['rB: latencyP95 3.0s (1000 requests) is not below 15ms (1.5x baseline), in the last 10m 00s', 'rB: latencyP95 3.0s (1000 requests) is not below 2.0s, in the last 10m 00s']);
     expect(seconds).toBe(602);
     expect((await watched({ time: 9 * MINUTE, metrics: () => counted(1_000, 0, slow) })).end).toEqual({ kind: 'fine' });
+  });
+
+  test('for the whole of a watch that is as long as the window take it back', async () => {
+    const { end, seconds } = await watched({ time: 10 * MINUTE, metrics: () => counted(1_000, 0, slow) });
+    expect(end).toMatchObject({ kind: 'failed', problems: [expect.stringContaining('(1.5x baseline)'), expect.stringContaining('is not below 2.0s')] });
+    expect(seconds).toBe(602);
   });
 
   test('and no slower than before are too slow all the same, if they take two seconds', async () => {

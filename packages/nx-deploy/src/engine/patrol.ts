@@ -66,8 +66,10 @@ class Round {
   async walk(): Promise<PatrolEnd> {
     const { order: { platform, release, time, signal, concerns }, late } = this;
     const look = await watchOver(platform, [release]);
-    while (this.elapsed() < time) {
-      await pause(Math.min(LOOK, time - this.elapsed()), signal);
+    // What looks bad at the end is looked at as often as before, to be sure.
+    while (this.elapsed() < time || (this.bad > 0 && this.bad < BAD_LOOKS)) {
+      const left = time - this.elapsed();
+      await pause(left > 0 ? Math.min(LOOK, left) : LOOK, signal);
       if (signal.aborted) return { kind: 'left' };
       // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
       if (await platform.state.lock.holder() !== undefined) continue;
