@@ -20,22 +20,29 @@ interface Watched {
   readonly metrics?: (window: number, at: number) => Metrics;
   /** Web instances of two that are ready. */
   readonly ready?: (at: number) => number;
+  /** The platform does not answer then. */
+  readonly gone?: (at: number) => boolean;
 }
 
 /** How it ended, and after how many seconds of time that is only counted. */
-async function watched({ terms, time, baseline = counted(1_000, 0), metrics = () => counted(1_000, 0), ready = () => 2 }: Watched): Promise<{ readonly end: PatrolEnd; readonly seconds: number }> {
+async function watched({ terms, time, baseline = counted(1_000, 0), metrics = () => counted(1_000, 0), ready = () => 2, gone = () => false }: Watched): Promise<{ readonly end: PatrolEnd; readonly seconds: number }> {
   const platform = new StatefulPlatform(temp.state, fleet({ rB: [2, 100] }));
   const started = performance.now();
   const at = (): number => performance.now() - started;
   platform.metrics = async (_id, window = Infinity) => metrics(window, at());
   const list = platform.list.bind(platform);
-  platform.list = async () => ({ rB: { ...(await list())['rB']!, processes: { web: { running: 2, ready: ready(at()), draining: 0 } } } });
+  platform.list = async () => {
+    if (gone(at())) throw new Error('gone');
+    return { rB: { ...(await list())['rB']!, processes: { web: { running: 2, ready: ready(at()), draining: 0 } } } };
+  };
   let end: PatrolEnd | undefined;
+  let failure: unknown;
   let ended = 0;
   void patrol({
     platform, release: 'rB', terms: { ...defaultTerms(undefined), ...terms }, baseline: baseline === 'none' ? undefined : baseline, time, concerns: async () => true, signal: new AbortController().signal,
-  }).then((found) => { end = found; ended = at(); });
-  while (end === undefined && at() < time + MINUTE) await jest.advanceTimersByTimeAsync(SECOND);
+  }).then((found) => { end = found; ended = at(); }, (thrown: unknown) => { failure = thrown; });
+  while (end === undefined && failure === undefined && at() < time + MINUTE) await jest.advanceTimersByTimeAsync(SECOND);
+  if (failure !== undefined) throw failure;
   if (end === undefined) throw new Error('it does not end');
   return { end, seconds: Math.round(ended / SECOND) };
 }
@@ -128,6 +135,22 @@ describe('too little is known at the end', () => {
     const ended = patrol({ platform, release: 'rB', terms: defaultTerms(undefined), time: 5 * SECOND, concerns: async () => true, signal: new AbortController().signal });
     await jest.advanceTimersByTimeAsync(6 * SECOND);
     expect(await ended).toEqual({ kind: 'fine' });
+  });
+});
+
+describe('a platform that does not answer', () => {
+  test('for a while ends nothing', async () => {
+    const { end, seconds } = await watched({ time: 5 * MINUTE, gone: (at) => at < 2_500 || (at > MINUTE && at < MINUTE + 25 * SECOND), ready: (at) => (at < 2 * MINUTE ? 2 : 0), terms: { unhealthy: 0 } });
+    expect({ end, seconds }).toEqual({ end: { kind: 'failed', problems: ['rB: 2 of 2 web instances are not ready'] }, seconds: 120 });
+  });
+
+  test('at the very end is asked again', async () => {
+    expect(await watched({ time: MINUTE, gone: (at) => at > 59_500 && at < 60_500 })).toEqual({ end: { kind: 'fine' }, seconds: 61 });
+    await expect(watched({ time: MINUTE, gone: (at) => at > 59_500 })).rejects.toThrow('gone');
+  });
+
+  test('for half a minute ends the watch', async () => {
+    await expect(watched({ time: 5 * MINUTE, gone: (at) => at > MINUTE && at < MINUTE + 40 * SECOND })).rejects.toThrow('gone');
   });
 });
 

@@ -136,12 +136,15 @@ test('while something else holds the lock the watch waits, and goes on with the 
   expect(platform.observed()).toEqual({ [first.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
 });
 
-test('what cannot be asked is no reason to take anything back', async () => {
+test('what cannot be asked is a reason to take it back only where that is wanted', async () => {
   await deployed('1');
-  const second = await deployed('2');
-  platform.list = () => Promise.reject(new Error('gone'));
+  const second = await deployed('2', { watch: order(1_100) });
+  const metrics = platform.metrics.bind(platform);
+  platform.metrics = (id) => (events.some(({ type }) => type === 'restore') ? metrics(id) : Promise.reject(new Error('gone')));
   expect(await watched(second)).toEqual(second.result);
-  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} ended early: gone` });
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} knows too little: the platform could not be asked: gone` });
+  const strict: ChangeRequest = { ...second.request, watch: { ...order(1_100), terms: { ...defaultTerms(undefined), inconclusive: 'rollback' } } };
+  expect(await watched({ ...second, request: strict })).toMatchObject({ outcome: 'restored', error: { problems: ['the platform could not be asked: gone'] } });
 });
 
 test.each<[string, Partial<ChangeRequest>, Partial<ChangeResult>]>([

@@ -42,8 +42,7 @@ export async function watch(context: WatchContext): Promise<ChangeResult> {
   const started = performance.now();
   const end = await look(context, release, time).catch((thrown: unknown): PatrolEnd => {
     // A platform that cannot be asked says nothing of the release.
-    emit({ type: 'note', text: `the watch of ${release} ended early: ${thrown instanceof Error ? thrown.message : String(thrown)}` });
-    return { kind: 'left' };
+    return context.signal.aborted ? { kind: 'left' } : { kind: 'unknown', problems: [`the platform could not be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`] };
   });
   if (end.kind === 'left' && context.signal.aborted) emit({ type: 'note', text: `the watch of ${release} was ended before its time` });
   if (end.kind === 'unknown') for (const line of end.problems) emit({ type: 'note', text: `the watch of ${release} knows too little: ${line}` });
