@@ -1,4 +1,4 @@
-import { defaultTerms, type DeployEvent, type Metrics, type Observed } from '../model/index.js';
+import { defaultTerms, type DeployEvent, type Metrics, type Observed, type WatchTerms } from '../model/index.js';
 import type { StateStore } from '../releases/index.js';
 import { counted } from '../apply/fake-platform.spec-support.js';
 import { runChange } from './change.js';
@@ -105,6 +105,18 @@ test('without an earlier release there is nothing to go back to, and that is sai
   crashed(first.result.release ?? '', 3);
   expect(await watched(first)).toMatchObject({ outcome: 'not-restored', error: { code: 'ND-WATCH-FAILED' }, restoreError: { code: 'ND-RELEASE-UNKNOWN' } });
   expect(platform.observed()).toMatchObject({ [first.result.release ?? '']: { weight: 100 } });
+});
+
+test('the first release has nothing to be compared with, and stays when too little is known', async () => {
+  const rules = [{ metric: 'errorRate', below: 1.5, of: 'baseline' }, { metric: 'errorRate', below: 0.05, of: 'absolute' }] as const;
+  const terms: WatchTerms = { ...defaultTerms(undefined), triggers: [{ rules, window: 1_000 }], inconclusive: 'rollback' };
+  const first = await deployed('1', { watch: { ...order(1_100), terms } });
+  expect(await watched(first)).toEqual(first.result);
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${first.result.release} knows too little: errorRate: 0 requests, 20 needed, in the last 1.0s` });
+  platform.counted.set(first.result.release ?? '', GOOD);
+  events = [];
+  expect(await watched(first)).toEqual(first.result);
+  expect(events.map(({ type }) => type)).toEqual(['waiting']);
 });
 
 test('another change, another live release or a cancel ends the watch: nothing is taken back', async () => {
