@@ -1,6 +1,6 @@
 import { counted, fleet } from '../apply/fake-platform.spec-support.js';
-import { defaultTerms, type Metrics, type Probe, type WatchTerms } from '../model/index.js';
-import { patrol, baselineWindow, type PatrolEnd } from './patrol.js';
+import { defaultTerms, type Analysis, type Metrics, type Probe, type WatchTerms } from '../model/index.js';
+import { patrol, baselineWanted, type PatrolEnd } from './patrol.js';
 import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
 
 const SECOND = 1_000;
@@ -167,7 +167,11 @@ test('a check that fails takes it back; one that cannot be made leaves it open',
 test('the time before the change is asked for only where something compares with it', () => {
   const order = (ms: number) => ({ ms, attached: false, rollbackHooks: { before: [], after: [] }, terms: defaultTerms(undefined) });
   const rolling = { type: 'rolling', batch: 25 } as const;
-  expect(baselineWindow({ strategy: rolling })).toBeUndefined();
-  expect(baselineWindow({ strategy: rolling, watch: order(30 * SECOND) })).toBeUndefined();
-  expect(baselineWindow({ strategy: rolling, watch: order(15 * MINUTE) })).toBe(10 * MINUTE);
+  expect(baselineWanted({ strategy: rolling })).toBeUndefined();
+  expect(baselineWanted({ strategy: rolling, watch: order(30 * SECOND) })).toBeUndefined();
+  expect(baselineWanted({ strategy: rolling, watch: order(15 * MINUTE) })).toEqual({ window: 10 * MINUTE, minimum: 20 });
+  const analyse: Analysis = { rules: [{ metric: 'latencyP99', below: 1.5, of: 'baseline' }, { metric: 'errorRate', below: 0.05, of: 'absolute' }], minimum: 50, inconclusive: 'stop', baseline: 5 * MINUTE };
+  const blueGreen = { type: 'blue-green', smoke: [], soak: MINUTE, keepWarm: 0, analyse } as const;
+  expect(baselineWanted({ strategy: blueGreen })).toEqual({ window: 5 * MINUTE, minimum: 100 });
+  expect(baselineWanted({ strategy: blueGreen, watch: order(15 * MINUTE) })).toEqual({ window: 10 * MINUTE, minimum: 100 });
 });

@@ -1,5 +1,5 @@
 /** Looks after one release, second by second, until its time is over, nobody wants it any more, or it does badly. */
-import { askerOf, gravest, judge, pause, Probing, RISK, type Judgement, type ProbeMeans } from '../analysis/index.js';
+import { askerOf, fewestRequests, gravest, judge, pause, Probing, RISK, type BaselineWanted, type Judgement, type ProbeMeans } from '../analysis/index.js';
 import { watchOver, type Seen } from '../apply/soak.js';
 import type { StrategyOptions } from '../config/resolved.js';
 import { formatDuration, needsBaseline, type Analysis, type Metrics, type Ms, type ReleaseId, type Trigger, type WatchTerms } from '../model/index.js';
@@ -35,13 +35,18 @@ export function analysisOf(strategy: StrategyOptions): Analysis | undefined {
   return 'analyse' in strategy ? strategy.analyse : undefined;
 }
 
-/** How much of the time before the change has to be known, ms; undefined: nothing. */
-export function baselineWindow({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): Ms | undefined {
+/** What has to be known of the time before the change; undefined: nothing. There is one baseline, of the longest time that anything asks for. */
+export function baselineWanted({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): BaselineWanted | undefined {
   const { terms, ms = 0 } = watch ?? {};
-  const judged = terms?.triggers.some(({ rules, window, lasting }) => needsBaseline(rules) && (lasting !== true || window <= ms));
-  const watched = terms !== undefined && judged === true && ms > 0 ? terms.baseline : 0;
-  const window = Math.max(watched, analysisOf(strategy)?.baseline ?? 0);
-  return window === 0 ? undefined : window;
+  const own = analysisOf(strategy);
+  const judged = ms === 0 ? [] : terms?.triggers.filter(({ window, lasting }) => lasting !== true || window <= ms) ?? [];
+  const wanted = [
+    ...judged.map(({ rules }) => ({ rules, minimum: terms?.minimum ?? 0, window: terms?.baseline ?? 0 })),
+    ...(own === undefined ? [] : [{ rules: own.rules, minimum: own.minimum, window: own.baseline ?? 0 }]),
+  ].filter(({ rules }) => needsBaseline(rules));
+  if (wanted.length === 0) return undefined;
+  const fewest = wanted.flatMap(({ rules, minimum }) => rules.filter(({ of }) => of === 'baseline').map((rule) => fewestRequests(rule, minimum)));
+  return { window: Math.max(...wanted.map(({ window }) => window)), minimum: Math.max(...fewest) };
 }
 
 /** Rejects when the platform cannot be asked for half a minute, or at the end, which says nothing of the release. */
