@@ -60,9 +60,13 @@ export function gravest(judgements: readonly Judgement[]): Judgement {
 
 const FEWEST: Readonly<Record<Rule['metric'], number>> = { errorRate: 1, latencyP50: 2, latencyP95: 20, latencyP99: 100 };
 
-/** A percentile needs requests beyond it. */
+/** Without these the rule says nothing. A percentile needs requests beyond it. */
+export function fewestRequests({ metric }: Rule, minimum: number): number {
+  return Math.max(minimum, FEWEST[metric]);
+}
+
 function missing(rule: Rule, minimum: number, metrics: Metrics, reference: Metrics | undefined): Finding | undefined {
-  const needed = Math.max(minimum, FEWEST[rule.metric]);
+  const needed = fewestRequests(rule, minimum);
   const lacking = (line: string): Finding => ({ verdict: 'inconclusive', line: `${rule.metric}: ${line}` });
   if (!isUsable(metrics)) return lacking('the router gave no usable figures');
   if (metrics.requests < needed) return lacking(`${metrics.requests} requests, ${needed} needed`);

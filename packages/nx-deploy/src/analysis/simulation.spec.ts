@@ -67,6 +67,21 @@ function worseBy(points: number, base: number, seconds = 60): () => Canary {
   return () => ({ rate: 50, weight: 0.1, stable: base, canary: base + points / 100, seconds });
 }
 
+/** Worse than the stable release by less than the point that it may be. */
+describe('a canary that keeps its limit, but is worse', () => {
+  test.each<[string, Canary, number]>([
+    ['10% of 50 requests/s, 0.5% and 1.3%, 60 s', { rate: 50, weight: 0.1, stable: 0.005, canary: 0.013, seconds: 60 }, 0.02],
+    ['10% of 50 requests/s, 0.5% and 1%, 300 s', { rate: 50, weight: 0.1, stable: 0.005, canary: 0.01, seconds: 300 }, 0.01],
+    ['10% of 50 requests/s, 0.5% and 1.3%, 300 s', { rate: 50, weight: 0.1, stable: 0.005, canary: 0.013, seconds: 300 }, 0.2],
+    ['50% of 500 requests/s, 0.5% and 1.3%, 300 s', { rate: 500, weight: 0.5, stable: 0.005, canary: 0.013, seconds: 300 }, 0.05],
+  ])('%s', (what, canary, least) => {
+    const runs = SOAK ? 10_000 : 50;
+    const { failed, median } = failures(runs, () => canary, DEFAULTS);
+    process.stdout.write(`worse by less than the points, ${what}: ${((100 * failed) / runs).toFixed(1)}%, half of them within ${median} s\n`);
+    expect(failed / runs).toBeGreaterThanOrEqual(least);
+  }, 600_000);
+});
+
 const MANY = SOAK ? 10_000 : 500;
 const FOUND = SOAK ? 10_000 : 2_000;
 

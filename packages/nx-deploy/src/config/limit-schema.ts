@@ -33,7 +33,7 @@ export function minimum() {
 }
 
 export function baseline() {
-  return duration(1_000, { description: 'How much of the time before the deploy limits of baseline look at.', default: DEFAULT_BASELINE, examples: ['1h'] }).optional();
+  return duration(1_000, { description: 'How much of the time before the deploy limits of baseline look at; those of a strategy and its watch have one, of the longer time.', default: DEFAULT_BASELINE, examples: ['1h'] }).optional();
 }
 
 /** Limits as the schema gives them. */

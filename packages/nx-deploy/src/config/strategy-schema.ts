@@ -48,7 +48,7 @@ const analyse = z.union([
       .meta({ description: 'What is done when a soak, and as long again, says nothing: stop takes the change back, ask asks a person.', default: 'stop' }).optional(),
   }),
 ], { error: 'must be an object with limits, or false' })
-  .meta({ description: 'Limits that the new release must keep while it soaks, by what the router counts; false: none.', examples: [{ errorRate: '< 5%', latencyP95: '< 1.5x stable' }, false] });
+  .meta({ description: 'Limits that the new release must keep while it soaks, by what the router counts; false: none. blue-green has none of stable: in its soak no other release has traffic.', examples: [{ errorRate: '< 5%', latencyP95: '< 1.5x stable' }, false] });
 
 /** What blue-green and canary share. */
 const sideBySide = {

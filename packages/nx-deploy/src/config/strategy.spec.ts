@@ -108,9 +108,19 @@ describe('what does not go together', () => {
   test.each([
     [{ type: 'blue-green', analyse: { errorRate: '< 5%' } }, /^environments\.staging\.strategy\.analyse \(1:\d+\): must have a "soak" beside it/],
     [{ type: 'blue-green', soak: '1m', analyse: { minimum: 5 } }, /analyse .*must have a limit \(errorRate, latencyP50, latencyP95, latencyP99\) or checks$/],
+    [{ type: 'blue-green', soak: '1m', analyse: { errorRate: '< 5%', latencyP95: ['< 1.5x stable', '< 2s'] } }, /analyse\.latencyP95 .*must be a number or compare with "baseline": in the soak of blue-green/],
     [{ type: 'canary', steps: [{ weight: 5, soak: '0s' }], analyse: { errorRate: '< 5%' } }, /analyse .*must have a "soak" in one of the steps/],
+    [{ type: 'canary', soak: '1m', analyse: { errorRate: '< 1% over stable', latencyP95: '< 1.5x stable' } }, /analyse .*must have a limit that is a number or compares with "baseline", or checks/],
   ])('%j', (strategy, expected) => {
     expect(problems({ strategy })).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test('a canary without a soak at its end may compare with the stable release alone, and one with it when something else is judged there', () => {
+    const analyse = { errorRate: '< 1% over stable' };
+    expect(resolved({ strategy: { type: 'canary', analyse } }).strategy).toMatchObject({ soak: 0, analyse: { rules: [{ of: 'stable' }] } });
+    expect(resolved({ strategy: { type: 'canary', soak: '1m', analyse: { ...analyse, latencyP95: '< 1.5x baseline' } } }).strategy).toMatchObject({ soak: MINUTE });
+    const checks = { orders: { type: 'http', url: '/health/orders' } };
+    expect(resolved({ top: { checks }, strategy: { type: 'canary', soak: '1m', analyse: { ...analyse, checks: ['orders'] } } }).strategy).toMatchObject({ soak: MINUTE, analyse: { probes: [{ name: 'orders' }] } });
   });
 
   test('a problem of the strategy at the top, or of the workspace, is told with its place', () => {

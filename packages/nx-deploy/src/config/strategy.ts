@@ -62,6 +62,9 @@ function blueGreen(given: Given<'blue-green'>, request: StrategyRequest): BlueGr
   const analyse = analysis(given.analyse === false ? {} : { ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && soak === 0) request.complain(['analyse'], 'must have a "soak" beside it, for example "5m": without one there is nothing to judge');
   checkRules(given.analyse, analyse, request);
+  for (const { metric, of } of analyse?.rules ?? []) {
+    if (of === 'stable') request.complain(['analyse', metric], 'must be a number or compare with "baseline": in the soak of blue-green no other release has traffic');
+  }
   return {
     type: 'blue-green', smoke: smoke(given.smoke, request), soak, keepWarm: ms(given.keepWarm, DEFAULT_KEEP_WARM),
     ...optional('analyse', analyse), ...optional('approve', approval(given.approve, 'give the new release all of the traffic?')),
@@ -74,6 +77,9 @@ function canary(given: Given<'canary'>, request: StrategyRequest): CanaryOptions
   const analyse = given.analyse === false ? undefined : analysis({ errorRate: DEFAULT_ERROR_RATE, ...given.analyse }, request);
   if (given.analyse !== undefined && given.analyse !== false && [soak, ...steps.map((each) => each.soak)].every((each) => each === 0)) {
     request.complain(['analyse'], 'must have a "soak" in one of the steps: without one there is nothing to judge');
+  }
+  if (soak > 0 && analyse !== undefined && analyse.probes === undefined && analyse.rules.every(({ of }) => of === 'stable')) {
+    request.complain(['analyse'], 'must have a limit that is a number or compares with "baseline", or checks: in the "soak" beside the steps no other release has traffic');
   }
   return {
     type: 'canary', steps, smoke: smoke(given.smoke, request), soak, keepWarm: ms(given.keepWarm, DEFAULT_KEEP_WARM), sticky: given.sticky ?? false,

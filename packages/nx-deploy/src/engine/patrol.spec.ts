@@ -1,6 +1,6 @@
 import { counted, fleet } from '../apply/fake-platform.spec-support.js';
-import { defaultTerms, type Metrics, type Probe, type WatchTerms } from '../model/index.js';
-import { patrol, baselineWindow, type PatrolEnd } from './patrol.js';
+import { defaultTerms, type Analysis, type Metrics, type Probe, type WatchTerms } from '../model/index.js';
+import { patrol, baselineWanted, type PatrolEnd } from './patrol.js';
 import { StatefulPlatform, tempState, type TempState } from './stateful-platform.spec-support.js';
 
 const SECOND = 1_000;
@@ -20,22 +20,29 @@ interface Watched {
   readonly metrics?: (window: number, at: number) => Metrics;
   /** Web instances of two that are ready. */
   readonly ready?: (at: number) => number;
+  /** The platform does not answer then. */
+  readonly gone?: (at: number) => boolean;
 }
 
 /** How it ended, and after how many seconds of time that is only counted. */
-async function watched({ terms, time, baseline = counted(1_000, 0), metrics = () => counted(1_000, 0), ready = () => 2 }: Watched): Promise<{ readonly end: PatrolEnd; readonly seconds: number }> {
+async function watched({ terms, time, baseline = counted(1_000, 0), metrics = () => counted(1_000, 0), ready = () => 2, gone = () => false }: Watched): Promise<{ readonly end: PatrolEnd; readonly seconds: number }> {
   const platform = new StatefulPlatform(temp.state, fleet({ rB: [2, 100] }));
   const started = performance.now();
   const at = (): number => performance.now() - started;
   platform.metrics = async (_id, window = Infinity) => metrics(window, at());
   const list = platform.list.bind(platform);
-  platform.list = async () => ({ rB: { ...(await list())['rB']!, processes: { web: { running: 2, ready: ready(at()), draining: 0 } } } });
+  platform.list = async () => {
+    if (gone(at())) throw new Error('gone');
+    return { rB: { ...(await list())['rB']!, processes: { web: { running: 2, ready: ready(at()), draining: 0 } } } };
+  };
   let end: PatrolEnd | undefined;
+  let failure: unknown;
   let ended = 0;
   void patrol({
     platform, release: 'rB', terms: { ...defaultTerms(undefined), ...terms }, baseline: baseline === 'none' ? undefined : baseline, time, concerns: async () => true, signal: new AbortController().signal,
-  }).then((found) => { end = found; ended = at(); });
-  while (end === undefined && at() < time + MINUTE) await jest.advanceTimersByTimeAsync(SECOND);
+  }).then((found) => { end = found; ended = at(); }, (thrown: unknown) => { failure = thrown; });
+  while (end === undefined && failure === undefined && at() < time + MINUTE) await jest.advanceTimersByTimeAsync(SECOND);
+  if (failure !== undefined) throw failure;
   if (end === undefined) throw new Error('it does not end');
   return { end, seconds: Math.round(ended / SECOND) };
 }
@@ -81,6 +88,14 @@ describe('errors', () => {
     expect(seconds).toBeLessThan(750);
   });
 
+  test('that come at the very end are looked at until that is sure', async () => {
+    const { end, seconds } = await watched({ time: 2 * SECOND, metrics: () => counted(1_000, 900) });
+    expect(problems(end)).toEqual(['rB: errorRate 90% (900 of 1000 requests) is not below 5%']);
+    expect(seconds).toBe(3);
+    const late = await watched({ time: 10 * SECOND, metrics: (_window, at) => counted(1_000, at > 9_500 && at < 10_500 ? 900 : 0) });
+    expect(late).toEqual({ end: { kind: 'fine' }, seconds: 11 });
+  });
+
   test('of a moment do not', async () => {
     expect((await watched({ time: 10 * MINUTE, metrics: (window, at) => counted(Math.min(window, at) / 10, at > 5 * MINUTE && at < 5 * MINUTE + window ? 200 : 0) })).end).toEqual({ kind: 'fine' });
   });
@@ -94,6 +109,12 @@ describe('answers that are slow', () => {
     expect(problems(end)).toEqual(['rB: latencyP95 3.0s (1000 requests) is not below 15ms (1.5x baseline), in the last 10m 00s', 'rB: latencyP95 3.0s (1000 requests) is not below 2.0s, in the last 10m 00s']);
     expect(seconds).toBe(602);
     expect((await watched({ time: 9 * MINUTE, metrics: () => counted(1_000, 0, slow) })).end).toEqual({ kind: 'fine' });
+  });
+
+  test('for the whole of a watch that is as long as the window take it back', async () => {
+    const { end, seconds } = await watched({ time: 10 * MINUTE, metrics: () => counted(1_000, 0, slow) });
+    expect(end).toMatchObject({ kind: 'failed', problems: [expect.stringContaining('(1.5x baseline)'), expect.stringContaining('is not below 2.0s')] });
+    expect(seconds).toBe(602);
   });
 
   test('and no slower than before are too slow all the same, if they take two seconds', async () => {
@@ -117,6 +138,22 @@ describe('too little is known at the end', () => {
   });
 });
 
+describe('a platform that does not answer', () => {
+  test('for a while ends nothing', async () => {
+    const { end, seconds } = await watched({ time: 5 * MINUTE, gone: (at) => at < 2_500 || (at > MINUTE && at < MINUTE + 25 * SECOND), ready: (at) => (at < 2 * MINUTE ? 2 : 0), terms: { unhealthy: 0 } });
+    expect({ end, seconds }).toEqual({ end: { kind: 'failed', problems: ['rB: 2 of 2 web instances are not ready'] }, seconds: 120 });
+  });
+
+  test('at the very end is asked again', async () => {
+    expect(await watched({ time: MINUTE, gone: (at) => at > 59_500 && at < 60_500 })).toEqual({ end: { kind: 'fine' }, seconds: 61 });
+    await expect(watched({ time: MINUTE, gone: (at) => at > 59_500 })).rejects.toThrow('gone');
+  });
+
+  test('for half a minute ends the watch', async () => {
+    await expect(watched({ time: 5 * MINUTE, gone: (at) => at > MINUTE && at < MINUTE + 40 * SECOND })).rejects.toThrow('gone');
+  });
+});
+
 test('a check that fails takes it back; one that cannot be made leaves it open', async () => {
   // The clock stands still for the network, so nothing ever answers: the release has no address to be asked at.
   const probe = (target: Probe['target']): Probe => ({ name: 'orders', target, interval: SECOND, timeout: SECOND, failures: 3, errors: 2 });
@@ -130,7 +167,11 @@ test('a check that fails takes it back; one that cannot be made leaves it open',
 test('the time before the change is asked for only where something compares with it', () => {
   const order = (ms: number) => ({ ms, attached: false, rollbackHooks: { before: [], after: [] }, terms: defaultTerms(undefined) });
   const rolling = { type: 'rolling', batch: 25 } as const;
-  expect(baselineWindow({ strategy: rolling })).toBeUndefined();
-  expect(baselineWindow({ strategy: rolling, watch: order(30 * SECOND) })).toBeUndefined();
-  expect(baselineWindow({ strategy: rolling, watch: order(15 * MINUTE) })).toBe(10 * MINUTE);
+  expect(baselineWanted({ strategy: rolling })).toBeUndefined();
+  expect(baselineWanted({ strategy: rolling, watch: order(30 * SECOND) })).toBeUndefined();
+  expect(baselineWanted({ strategy: rolling, watch: order(15 * MINUTE) })).toEqual({ window: 10 * MINUTE, minimum: 20 });
+  const analyse: Analysis = { rules: [{ metric: 'latencyP99', below: 1.5, of: 'baseline' }, { metric: 'errorRate', below: 0.05, of: 'absolute' }], minimum: 50, inconclusive: 'stop', baseline: 5 * MINUTE };
+  const blueGreen = { type: 'blue-green', smoke: [], soak: MINUTE, keepWarm: 0, analyse } as const;
+  expect(baselineWanted({ strategy: blueGreen })).toEqual({ window: 5 * MINUTE, minimum: 100 });
+  expect(baselineWanted({ strategy: blueGreen, watch: order(15 * MINUTE) })).toEqual({ window: 10 * MINUTE, minimum: 100 });
 });

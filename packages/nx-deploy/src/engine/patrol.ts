@@ -1,5 +1,5 @@
 /** Looks after one release, second by second, until its time is over, nobody wants it any more, or it does badly. */
-import { askerOf, gravest, judge, pause, Probing, RISK, type Judgement, type ProbeMeans } from '../analysis/index.js';
+import { askerOf, fewestRequests, gravest, judge, pause, Probing, RISK, type BaselineWanted, type Judgement, type ProbeMeans } from '../analysis/index.js';
 import { watchOver, type Seen } from '../apply/soak.js';
 import type { StrategyOptions } from '../config/resolved.js';
 import { formatDuration, needsBaseline, type Analysis, type Metrics, type Ms, type ReleaseId, type Trigger, type WatchTerms } from '../model/index.js';
@@ -28,21 +28,28 @@ export type PatrolEnd = { readonly kind: 'fine' | 'left' } | { readonly kind: 'f
 const LOOK: Ms = 1_000;
 /** One bad second is nothing yet. */
 const BAD_LOOKS = 3;
+/** In a row that the platform did not answer; after that nobody looks any more. */
+const BLIND_LOOKS = 30;
 
 export function analysisOf(strategy: StrategyOptions): Analysis | undefined {
   return 'analyse' in strategy ? strategy.analyse : undefined;
 }
 
-/** How much of the time before the change has to be known, ms; undefined: nothing. */
-export function baselineWindow({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): Ms | undefined {
+/** What has to be known of the time before the change; undefined: nothing. There is one baseline, of the longest time that anything asks for. */
+export function baselineWanted({ strategy, watch }: Pick<ChangeRequest, 'strategy' | 'watch'>): BaselineWanted | undefined {
   const { terms, ms = 0 } = watch ?? {};
-  const judged = terms?.triggers.some(({ rules, window, lasting }) => needsBaseline(rules) && (lasting !== true || window <= ms));
-  const watched = terms !== undefined && judged === true && ms > 0 ? terms.baseline : 0;
-  const window = Math.max(watched, analysisOf(strategy)?.baseline ?? 0);
-  return window === 0 ? undefined : window;
+  const own = analysisOf(strategy);
+  const judged = ms === 0 ? [] : terms?.triggers.filter(({ window, lasting }) => lasting !== true || window <= ms) ?? [];
+  const wanted = [
+    ...judged.map(({ rules }) => ({ rules, minimum: terms?.minimum ?? 0, window: terms?.baseline ?? 0 })),
+    ...(own === undefined ? [] : [{ rules: own.rules, minimum: own.minimum, window: own.baseline ?? 0 }]),
+  ].filter(({ rules }) => needsBaseline(rules));
+  if (wanted.length === 0) return undefined;
+  const fewest = wanted.flatMap(({ rules, minimum }) => rules.filter(({ of }) => of === 'baseline').map((rule) => fewestRequests(rule, minimum)));
+  return { window: Math.max(...wanted.map(({ window }) => window)), minimum: Math.max(...fewest) };
 }
 
-/** Rejects when the platform cannot be asked, which says nothing of the release. */
+/** Rejects when the platform cannot be asked for half a minute, or at the end, which says nothing of the release. */
 export async function patrol(order: Patrol): Promise<PatrolEnd> {
   const { platform, release, terms, signal, probing = { variables: {}, cwd: '/' } } = order;
   const late = order.resumed === true ? await comeBack(order) : [];
@@ -58,24 +65,49 @@ export async function patrol(order: Patrol): Promise<PatrolEnd> {
 class Round {
   private readonly started = performance.now();
   private bad = 0;
+  /** In a row. */
+  private blind = 0;
   private unreadySince: number | undefined;
   private known: Judgement = { verdict: 'pass', lines: [] };
+  private instances: Awaited<ReturnType<typeof watchOver>> | undefined;
 
   constructor(private readonly order: Patrol, private readonly probes: Probing, private readonly late: readonly string[]) {}
 
   async walk(): Promise<PatrolEnd> {
-    const { order: { platform, release, time, signal, concerns }, late } = this;
-    const look = await watchOver(platform, [release]);
-    while (this.elapsed() < time) {
-      await pause(Math.min(LOOK, time - this.elapsed()), signal);
+    const { platform, release, time, signal } = this.order;
+    await this.ask(async () => { this.instances = await watchOver(platform, [release]); });
+    // What looks bad at the end, or is not answered, is looked at as often as before, to be sure.
+    while (this.elapsed() < time || (this.bad > 0 && this.bad < BAD_LOOKS) || this.blind > 0) {
+      const left = time - this.elapsed();
+      await pause(left > 0 ? Math.min(LOOK, left) : LOOK, signal);
       if (signal.aborted) return { kind: 'left' };
-      // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
-      if (await platform.state.lock.holder() !== undefined) continue;
-      if (!await concerns()) return { kind: 'left' };
-      const problems = late.length > 0 ? late : this.problemsOf(await look(this.elapsed(), false)) ?? await this.judged();
-      if (problems !== undefined) return { kind: 'failed', problems };
+      const end = await this.ask(() => this.look());
+      if (end !== undefined) return end;
     }
     return this.known.verdict === 'inconclusive' ? { kind: 'unknown', problems: this.known.lines } : { kind: 'fine' };
+  }
+
+  private async look(): Promise<PatrolEnd | undefined> {
+    const { order: { platform, release, concerns }, late } = this;
+    // Whoever holds the lock may take it back to this very release, or only tidy up: what came of it is seen when it has ended.
+    if (await platform.state.lock.holder() !== undefined) return undefined;
+    if (!await concerns()) return { kind: 'left' };
+    this.instances ??= await watchOver(platform, [release]);
+    const problems = late.length > 0 ? late : this.problemsOf(await this.instances(this.elapsed(), false)) ?? await this.judged();
+    return problems === undefined ? undefined : { kind: 'failed', problems };
+  }
+
+  /** One question that nobody answers ends nothing. */
+  private async ask<Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> {
+    try {
+      const answer = await question();
+      this.blind = 0;
+      return answer;
+    } catch (thrown) {
+      this.blind += 1;
+      if (this.blind >= (this.elapsed() < this.order.time ? BLIND_LOOKS : BAD_LOOKS)) throw thrown;
+      return undefined;
+    }
   }
 
   private elapsed(): Ms {

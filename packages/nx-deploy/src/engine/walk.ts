@@ -8,7 +8,7 @@ import type { Walk } from '../plan/index.js';
 import type { Platform } from '../platforms/platform.js';
 import { STATE_SCHEMA, type Action, type JournalRecord, type Lease, type Pause, type PlatformSettings } from '../releases/index.js';
 import { hookTrace } from './orphaned-hook.js';
-import { analysisOf, baselineWindow } from './patrol.js';
+import { analysisOf, baselineWanted } from './patrol.js';
 import type { ChangeRequest } from './request.js';
 import type { Goal } from './target.js';
 import { countTraffic } from './traffic.js';
@@ -92,8 +92,8 @@ function lateAfter(deadline: Ms, action: string): { readonly signal: AbortSignal
 
 /** Of the release that is about to be replaced; only where something is to be compared with it. A router that does not tell leaves those limits inconclusive. */
 async function knownBefore({ platform, request }: HeldChange, { from }: Walk): Promise<Metrics | undefined> {
-  const window = baselineWindow(request);
-  return window === undefined ? undefined : baselineOf(platform, liveRelease(from), window).catch(() => undefined);
+  const wanted = baselineWanted(request);
+  return wanted === undefined ? undefined : baselineOf(platform, liveRelease(from), wanted).catch(() => undefined);
 }
 
 interface Pausing {

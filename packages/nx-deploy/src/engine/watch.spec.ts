@@ -1,4 +1,4 @@
-import { defaultTerms, type DeployEvent, type Metrics, type Observed } from '../model/index.js';
+import { defaultTerms, type DeployEvent, type Metrics, type Observed, type WatchTerms } from '../model/index.js';
 import type { StateStore } from '../releases/index.js';
 import { counted } from '../apply/fake-platform.spec-support.js';
 import { runChange } from './change.js';
@@ -107,6 +107,18 @@ test('without an earlier release there is nothing to go back to, and that is sai
   expect(platform.observed()).toMatchObject({ [first.result.release ?? '']: { weight: 100 } });
 });
 
+test('the first release has nothing to be compared with, and stays when too little is known', async () => {
+  const rules = [{ metric: 'errorRate', below: 1.5, of: 'baseline' }, { metric: 'errorRate', below: 0.05, of: 'absolute' }] as const;
+  const terms: WatchTerms = { ...defaultTerms(undefined), triggers: [{ rules, window: 1_000 }], inconclusive: 'rollback' };
+  const first = await deployed('1', { watch: { ...order(1_100), terms } });
+  expect(await watched(first)).toEqual(first.result);
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${first.result.release} knows too little: errorRate: 0 requests, 20 needed, in the last 1.0s` });
+  platform.counted.set(first.result.release ?? '', GOOD);
+  events = [];
+  expect(await watched(first)).toEqual(first.result);
+  expect(events.map(({ type }) => type)).toEqual(['waiting']);
+});
+
 test('another change, another live release or a cancel ends the watch: nothing is taken back', async () => {
   await deployed('1');
   const second = await deployed('2');
@@ -136,12 +148,15 @@ test('while something else holds the lock the watch waits, and goes on with the 
   expect(platform.observed()).toEqual({ [first.result.release ?? '']: expect.objectContaining({ weight: 100 }) });
 });
 
-test('what cannot be asked is no reason to take anything back', async () => {
+test('what cannot be asked is a reason to take it back only where that is wanted', async () => {
   await deployed('1');
-  const second = await deployed('2');
-  platform.list = () => Promise.reject(new Error('gone'));
+  const second = await deployed('2', { watch: order(1_100) });
+  const metrics = platform.metrics.bind(platform);
+  platform.metrics = (id) => (events.some(({ type }) => type === 'restore') ? metrics(id) : Promise.reject(new Error('gone')));
   expect(await watched(second)).toEqual(second.result);
-  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} ended early: gone` });
+  expect(events).toContainEqual({ type: 'note', text: `the watch of ${second.result.release} knows too little: the platform could not be asked: gone` });
+  const strict: ChangeRequest = { ...second.request, watch: { ...order(1_100), terms: { ...defaultTerms(undefined), inconclusive: 'rollback' } } };
+  expect(await watched({ ...second, request: strict })).toMatchObject({ outcome: 'restored', error: { problems: ['the platform could not be asked: gone'] } });
 });
 
 test.each<[string, Partial<ChangeRequest>, Partial<ChangeResult>]>([

@@ -42,12 +42,11 @@ export async function watch(context: WatchContext): Promise<ChangeResult> {
   const started = performance.now();
   const end = await look(context, release, time).catch((thrown: unknown): PatrolEnd => {
     // A platform that cannot be asked says nothing of the release.
-    emit({ type: 'note', text: `the watch of ${release} ended early: ${thrown instanceof Error ? thrown.message : String(thrown)}` });
-    return { kind: 'left' };
+    return context.signal.aborted ? { kind: 'left' } : { kind: 'unknown', problems: [`the platform could not be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`] };
   });
   if (end.kind === 'left' && context.signal.aborted) emit({ type: 'note', text: `the watch of ${release} was ended before its time` });
   if (end.kind === 'unknown') for (const line of end.problems) emit({ type: 'note', text: `the watch of ${release} knows too little: ${line}` });
-  if (end.kind !== 'failed' && (end.kind !== 'unknown' || termsOf(request).inconclusive === 'keep')) return result;
+  if (end.kind !== 'failed' && (end.kind !== 'unknown' || termsOf(request).inconclusive === 'keep' || result.previous === undefined)) return result;
   for (const problem of end.problems) emit({ type: 'restore', reason: problem });
   const error = new DeployError('ND-WATCH-FAILED', {
     what: `release ${release} ${end.kind === 'failed' ? 'did badly' : 'was not known to do well'} ${formatDuration(performance.now() - started)} after ${context.resumed === undefined ? 'its deploy' : 'a new agent went on with its watch'}`, problems: end.problems, next: 'look at its logs; deploy again when it is fixed',
@@ -55,14 +54,21 @@ export async function watch(context: WatchContext): Promise<ChangeResult> {
   return takeBack(context, release, error, started);
 }
 
-function look({ platform, request, baseline, emit, signal, resumed }: WatchContext, release: ReleaseId, time: Ms): Promise<PatrolEnd> {
+function look({ platform, request, result, baseline, emit, signal, resumed }: WatchContext, release: ReleaseId, time: Ms): Promise<PatrolEnd> {
+  const terms = termsOf(request);
+  const first = result.previous === undefined && baseline === undefined;
   emit({ type: 'waiting', release, for: `a watch of ${formatDuration(time)}`, ms: time });
   const concerns = async (): Promise<boolean> => liveRelease(await platform.list()) === release;
-  return patrol({ platform, release, terms: termsOf(request), baseline, probing: request.probing, time, concerns, signal, resumed: resumed !== undefined });
+  return patrol({ platform, release, terms: first ? withoutBaseline(terms) : terms, baseline, probing: request.probing, time, concerns, signal, resumed: resumed !== undefined });
 }
 
 function termsOf({ watch, strategy }: ChangeRequest): WatchTerms {
   return watch?.terms ?? defaultTerms(analysisOf(strategy));
+}
+
+/** For a release that replaced none. */
+function withoutBaseline(terms: WatchTerms): WatchTerms {
+  return { ...terms, triggers: terms.triggers.map((trigger) => ({ ...trigger, rules: trigger.rules.filter(({ of }) => of !== 'baseline') })) };
 }
 
 async function takeBack(context: WatchContext, release: ReleaseId, error: DeployError, started: Ms): Promise<ChangeResult> {
