@@ -82,11 +82,12 @@ describe('an instance that ends', () => {
   it('waits longer each time', async () => {
     const { instance } = await grown('exits');
     const times: number[] = [];
-    for (const crashes of [1, 2, 3]) {
+    for (const crashes of [1, 2, 3, 4]) {
       await until('it ended again', () => instance.crashes >= crashes);
       times.push(performance.now());
     }
-    expect(times[2]! - times[1]!).toBeGreaterThan(times[1]! - times[0]! + 100);
+    // Starting a program takes its time on a busy machine: the last wait is four times the first.
+    expect(times[3]! - times[2]!).toBeGreaterThan(times[1]! - times[0]! + 100);
     expect(instance.reason).toBe('it exited with code 9');
   });
 

@@ -36,7 +36,8 @@ async function started(name: string, order: object): Promise<{ readonly pid: num
   const record = await readWalker(run);
   pids.push(record?.pid ?? 0);
   expect(await isAlive(record?.pid ?? 0, record?.identity ?? '')).toBe(true);
-  const text = await until('what it tells', () => readFileSync(run.events, 'utf8').trim());
+  // Whole once its line feed is there.
+  const text = await until('what it tells', () => /^.+(?=\n$)/.exec(readFileSync(run.events, 'utf8'))?.[0]);
   return { pid: record?.pid ?? 0, told: JSON.parse(text) as Record<string, unknown> & { readonly parent: number } };
 }
 
