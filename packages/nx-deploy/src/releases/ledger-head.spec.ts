@@ -63,6 +63,6 @@ describe('the head of a ledger', () => {
   it('refuses a head that a newer version wrote', async () => {
     const folder = await ledgerOf(1);
     await writeFile(join(folder, 'head.json'), '{"schema":2,"seq":1,"hash":""}');
-    for (const act of [fileLedger(folder).verify(), fileLedger(folder).append(body(2))]) await expect(act).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
+    for (const act of [() => fileLedger(folder).verify(), () => fileLedger(folder).append(body(2))]) await expect(act()).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
   });
 });

@@ -208,7 +208,7 @@ describe('fileLedger', () => {
     const text = (await readFile(file, 'utf8')).replaceAll('"schema":1', '"schema":2');
     await writeFile(file, text);
     const ledger = fileLedger(folder);
-    for (const act of [ledger.entries(), ledger.verify(), ledger.append(body(3))]) await expect(act).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
+    for (const act of [() => ledger.entries(), () => ledger.verify(), () => ledger.append(body(3))]) await expect(act()).rejects.toMatchObject({ code: 'ND-STATE-NEWER' });
     expect(await readFile(file, 'utf8')).toBe(text);
   });
 
