@@ -1,5 +1,5 @@
 import { asDeployError, DeployError } from '../errors.js';
-import { liveRelease, type Desired, type ReleaseId, type Step } from '../model/index.js';
+import { liveRelease, type Desired, type Observed, type ReleaseId, type Step } from '../model/index.js';
 import { bounds, type Bounds } from './bounds.js';
 import { converge, type Goal } from './converge.js';
 import { isUnready } from './difference.js';
@@ -56,13 +56,15 @@ async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Pr
   const { steps } = request.plan;
   const initial = await hands.observe();
   progress.unready = new Set(Object.keys(initial).filter((id) => isUnready(initial[id])));
+  // Nothing is done before the first step.
+  const seen = (index: number): Observed | undefined => (index === 0 ? initial : undefined);
   for (const [index, step] of steps.entries()) {
     hands.emit({ type: 'step', index, of: steps.length, desired: 'reach' in step ? step.reach : step.desired });
     if ('native' in step) {
       await leaveToPlatform(request, hands, step);
       continue;
     }
-    const question = await take(request, hands, step);
+    const question = await take(request, hands, step, seen(index));
     if (question !== undefined) return { ...question, steps: [...question.steps, ...steps.slice(index + 1)] };
     if (step.commit === true) await settle(request, hands, progress, index);
   }
@@ -71,8 +73,8 @@ async function walk(request: ApplyRequest, hands: Hands, progress: Progress): Pr
 }
 
 /** Resolves with what a person is asked, and with the step that is left once it is answered. */
-async function take(request: ApplyRequest, hands: Hands, step: Extract<Step, { reach: Desired }>): Promise<Question | undefined> {
-  await converge(hands, forward(request, step.reach));
+async function take(request: ApplyRequest, hands: Hands, step: Extract<Step, { reach: Desired }>, seen: Observed | undefined): Promise<Question | undefined> {
+  await converge(hands, forward(request, step.reach), seen);
   const subject = subjectOf(request, step.reach);
   const gates = step.then ?? [];
   for (const [index, gate] of gates.entries()) {

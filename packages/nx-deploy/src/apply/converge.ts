@@ -21,19 +21,19 @@ export interface Goal {
 }
 
 /**
- * Brings the platform to one fleet. What is there already is left alone.
+ * Brings the platform to one fleet. What is there already is left alone. `seen`: what is there, for whoever has just looked.
  * @throws DeployError ND-NOT-READY, ND-DEADLINE, ND-CANCELLED, or what the platform throws.
  */
-export async function converge(hands: Hands, goal: Goal): Promise<void> {
-  const before = await hands.observe();
+export async function converge(hands: Hands, goal: Goal, seen?: Observed): Promise<void> {
+  const before = seen ?? await hands.observe();
   await stage(hands, goal, before);
   const room = goal.together ? before : await makeRoom(hands, goal, before);
   const grown = await grow(hands, goal, await giveWay(hands, goal, room));
   const waited = await awaitReady(hands, goal, room, grown);
   const routed = await route(hands, goal, waited ? await hands.observe() : room);
-  const kept = await keep(hands, goal, routed);
-  const end = await shrink(hands, goal, kept);
-  verify(goal, end);
+  const told = await keep(hands, goal, routed);
+  const left = await shrink(hands, goal, routed);
+  verify(goal, told && left === routed ? await hands.observe() : left);
 }
 
 /** Brings every release that has to grow onto the target: first, so that what fails here has changed nothing that serves. */
@@ -125,15 +125,15 @@ function routeTo({ platform, perform }: Hands, weights: Weights, arriving?: Rele
   return perform({ kind: 'route', key }, () => (arriving === undefined ? platform.route(weights) : platform.route(weights, arriving)));
 }
 
-/** Says which releases stay without traffic, and until when: before anything stops, so that a kill in between loses no warm release. */
-async function keep(hands: Hands, { target }: Goal, observed: Observed): Promise<Observed> {
+/** Says which releases stay without traffic, and until when: before anything stops, so that a kill in between loses no warm release. False: there was nothing to say. */
+async function keep(hands: Hands, { target }: Goal, observed: Observed): Promise<boolean> {
   const wanted = untils(target);
   const now = untils(observed);
   const ids = Object.keys({ ...wanted, ...now });
-  if (ids.every((id) => wanted[id] === now[id])) return observed;
+  if (ids.every((id) => wanted[id] === now[id])) return false;
   const key = Object.keys(wanted).sort().map((id) => `${id} until ${wanted[id] ?? ''}`).join(' ');
   await hands.perform({ kind: 'keep', key: key === '' ? 'none' : key }, () => hands.platform.keep(wanted));
-  return hands.observe();
+  return true;
 }
 
 function untils(fleet: Readonly<Record<ReleaseId, { readonly until?: string }>>): Readonly<Record<ReleaseId, string>> {

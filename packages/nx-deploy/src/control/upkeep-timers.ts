@@ -82,9 +82,9 @@ export class UpkeepTimers {
     const left = await service.state.journal.read();
     if (left !== undefined && left.paused === undefined) return;
     const platform = localPlatform(service, service.record.listen ?? { address: '127.0.0.1' });
-    const ended = await expireWarm({ platform, now: Date.now(), isOver: (id) => service.warmth.isOver(id) });
+    const { ended, fleet } = await expireWarm({ platform, now: Date.now(), isOver: (id) => service.warmth.isOver(id) });
     if (ended.length > 0) this.options.log('warm releases ended', { service: service.routeKey, releases: ended });
-    await forgetGone(service, Object.keys(await platform.list()));
+    await forgetGone(service, Object.keys(fleet ?? await platform.list()));
   }
 }
 

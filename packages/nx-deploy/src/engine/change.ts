@@ -79,8 +79,8 @@ async function underLock(context: HeldChange, wanted: Change | Interrupted | Dec
   }
   // What a killed change left is brought to an end first, so that this one begins with a fleet that somebody wanted.
   const recovery = request.dryRun ? undefined : await recoverFirst(context);
-  if (!request.dryRun) await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
-  const observed = await platform.list();
+  const expired = request.dryRun ? undefined : await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
+  const observed = expired?.fleet ?? await platform.list();
   const live = liveRelease(observed);
   // Whoever asks to go back from a change that was interrupted wants what ran before it, and that is what the recovery brought back.
   if (recovery?.way === 'back' && live !== undefined && wanted.action === 'rollback' && !('goal' in wanted) && wanted.to === undefined) return { outcome: 'done', ...await factsOf(platform, live, undefined) };

@@ -18,7 +18,7 @@ function fleet(untils: Readonly<Record<string, string>>, weights: Readonly<Recor
 test('a release whose time has passed is ended and then forgotten; one with time left stays', async () => {
   const platform = new FakePlatform(fleet({ [WARM]: PAST, [OTHER]: LATER }));
   const events: DeployEvent[] = [];
-  expect(await expireWarm({ platform, now: NOW, emit: (event) => events.push(event) })).toEqual([WARM]);
+  expect(await expireWarm({ platform, now: NOW, emit: (event) => events.push(event) })).toEqual({ ended: [WARM] });
   expect(platform.changes()).toEqual([expect.stringMatching(new RegExp(`^scale ${WARM} web=0`)), `keep ${OTHER}=${LATER}`]);
   expect(Object.keys(await platform.list())).toEqual([LIVE, OTHER]);
   expect(events).toEqual([{ type: 'note', text: `release ${WARM} was kept until ${PAST} and is ended now` }]);
@@ -26,23 +26,23 @@ test('a release whose time has passed is ended and then forgotten; one with time
 
 test('the very moment counts as passed, and so does what is no time', async () => {
   const platform = new FakePlatform(fleet({ [WARM]: new Date(NOW).toISOString(), [OTHER]: 'soon' }));
-  expect([...await expireWarm({ platform, now: NOW })].sort()).toEqual([WARM, OTHER]);
+  expect([...(await expireWarm({ platform, now: NOW })).ended].sort()).toEqual([WARM, OTHER]);
 });
 
 test('nothing with traffic is touched, whatever its time says', async () => {
   const platform = new FakePlatform(fleet({ [LIVE]: PAST, [WARM]: PAST }, { [LIVE]: 99, [WARM]: 1 }));
-  expect(await expireWarm({ platform, now: NOW })).toEqual([]);
+  expect(await expireWarm({ platform, now: NOW })).toEqual({ ended: [], fleet: await platform.list() });
   expect(platform.changes()).toEqual([]);
 });
 
 test('a clock that was set back keeps nothing for longer: isOver says so', async () => {
   const platform = new FakePlatform(fleet({ [WARM]: LATER, [OTHER]: LATER }));
-  expect(await expireWarm({ platform, now: NOW, isOver: (id) => id === WARM })).toEqual([WARM]);
+  expect(await expireWarm({ platform, now: NOW, isOver: (id) => id === WARM })).toEqual({ ended: [WARM] });
 });
 
 test('a release without a time is no warm one', async () => {
   const platform = new FakePlatform(fleet({}));
-  expect(await expireWarm({ platform, now: NOW, isOver: () => true })).toEqual([]);
+  expect(await expireWarm({ platform, now: NOW, isOver: () => true })).toMatchObject({ ended: [] });
 });
 
 test('without the lease nothing is done', async () => {

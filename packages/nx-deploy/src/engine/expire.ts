@@ -14,14 +14,20 @@ export interface ExpireContext {
   readonly emit?: Emit;
 }
 
+/** `fleet`: what was seen, where nothing was ended; whoever goes on from there need not look again. */
+export interface Expired {
+  readonly ended: readonly ReleaseId[];
+  readonly fleet?: Observed;
+}
+
 /**
  * Resolves with the releases that were ended, when they are. What has traffic is left alone, whatever its time says. Its time is forgotten only when a
  * release is gone, so that one whose end is interrupted is ended by the next call. Rejects with what the platform rejects with.
  */
-export async function expireWarm({ platform, now, lease, isOver = () => false, emit }: ExpireContext): Promise<readonly ReleaseId[]> {
+export async function expireWarm({ platform, now, lease, isOver = () => false, emit }: ExpireContext): Promise<Expired> {
   const fleet = await platform.list();
   const ended = Object.entries(fleet).flatMap(([id, { weight, until }]) => (weight === 0 && until !== undefined && (hasPassed(until, now) || isOver(id)) ? [id] : []));
-  if (ended.length === 0) return [];
+  if (ended.length === 0) return { ended, fleet };
   await Promise.all(ended.map(async (id) => {
     emit?.({ type: 'note', text: `release ${id} was kept until ${fleet[id]?.until ?? ''} and is ended now` });
     await lease?.assert();
@@ -30,7 +36,7 @@ export async function expireWarm({ platform, now, lease, isOver = () => false, e
   await lease?.assert();
   const left = Object.entries(await platform.list()).flatMap(([id, { until }]) => (until === undefined || ended.includes(id) ? [] : [[id, until] as const]));
   await platform.keep(Object.fromEntries(left));
-  return ended;
+  return { ended };
 }
 
 function none(fleet: Observed, id: ReleaseId): Processes {

@@ -127,11 +127,11 @@ function perform(task: HeldTask, order: TaskOrder): Promise<TaskPart> {
 
 /** Failed releases stay for no longer than here: whoever asks for it by hand wants the room. */
 async function pruneNow({ platform, emit, say, sweep, lease }: HeldTask, { keep, dryRun }: Extract<TaskOrder, { action: 'prune' }>): Promise<TaskPart> {
-  const expired = dryRun ? [] : await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
+  const { ended } = dryRun ? { ended: [] } : await expireWarm({ platform, now: Date.now(), emit, ...(lease === undefined ? {} : { lease }) });
   const doomed = await surplus(platform, { keep, recent: 0 });
   const releases = dryRun ? doomed : await removeAll({ platform, emit }, doomed);
   const content = await sweep(dryRun ? doomed : [], dryRun);
   for (const { id, bytes } of releases) say(`${dryRun ? 'would remove' : 'removed'} release ${id} (${bytes} bytes)`);
-  const outcome = dryRun ? 'planned' : releases.length + expired.length === 0 && content.files === 0 ? 'unchanged' : 'done';
+  const outcome = dryRun ? 'planned' : releases.length + ended.length === 0 && content.files === 0 ? 'unchanged' : 'done';
   return { outcome, removed: { releases, content } };
 }

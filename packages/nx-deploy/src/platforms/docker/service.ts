@@ -76,6 +76,7 @@ export class DockerService {
   }
 
   async update(change: Partial<Pick<ServiceRecord, 'route' | 'warm'>>): Promise<void> {
+    if (Object.keys(change).length === 0 && this.record !== undefined) return;
     const { key, owner } = this.parts.target;
     const next = { ...this.record ?? await this.owned() ?? { schema: STATE_SCHEMA, key, owner }, ...change };
     await writeRecord(this.parts.files, next);
