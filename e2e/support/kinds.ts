@@ -38,7 +38,7 @@ const PLUGINS = ['@nx/node', '@nx/nest', '@nx/web'];
 const COREPACK = { COREPACK_ROOT: '/nowhere' };
 
 export const KINDS: readonly Kind[] = [
-  { name: 'integrated, npm', create: ['--preset=apps', '--pm=npm'], plugins: PLUGINS, generate: APPS, other: 'apps/other', services: SERVICES, site: ['apps/site', { context: '{workspaceRoot}' }] },
+  { name: 'integrated, npm', create: ['--preset=apps', '--formatter=prettier', '--pm=npm'], plugins: PLUGINS, generate: APPS, other: 'apps/other', services: SERVICES, site: ['apps/site', { context: '{workspaceRoot}' }] },
   { name: 'ts, npm', create: ['--preset=ts', '--pm=npm'], plugins: PLUGINS, generate: APPS, plain: 'apps/plain', other: 'apps/other', services: { ...SERVICES, 'apps/plain': '/health' }, site: ['apps/site', {}] },
   { name: 'node-monorepo, Nest, pnpm', create: ['--preset=node-monorepo', '--framework=nest', '--appName=api', '--docker', '--pm=pnpm'], services: { 'apps/api': '/api' } },
   { name: 'integrated node-monorepo, Fastify, yarn 4', create: ['--preset=node-monorepo', '--framework=fastify', '--appName=api', '--workspaces=false', '--pm=yarn'], yarn: 'yarn-4/bin/yarn.js', creating: COREPACK, services: { 'apps/api': '/' } },

@@ -1,6 +1,7 @@
 /** The docker platform: instances are containers on one engine, traffic goes through the HAProxy that all services there share. */
 import { DeployError } from '../../errors.js';
 import { WEB, type Observed, type ReleaseId } from '../../model/index.js';
+import type { HaproxyRoute } from '../../routers/haproxy/index.js';
 import type { Platform } from '../platform.js';
 import { isUp, type Container } from './containers.js';
 import { scale } from './instances.js';
@@ -133,11 +134,16 @@ async function ready(service: DockerService, id: ReleaseId, deadline: number): R
     },
   });
   if (!readiness.ready) return readiness;
-  // Those that were not in its traffic get there.
+  // Those that were not in its traffic get there. One that has none gets it all at once, with its share.
   const { containers: all, route: now } = await service.look();
-  const routed = new Set(now?.targets.map((target) => target.id));
-  if (now !== undefined && all.some((container) => container.release === id && container.process === WEB && isUp(container) && !routed.has(targetId(container)))) await service.setRoute({});
+  if (now === undefined || !isServed(now, id)) return readiness;
+  const routed = new Set(now.targets.map((target) => target.id));
+  if (all.some((container) => container.release === id && container.process === WEB && isUp(container) && !routed.has(targetId(container)))) await service.setRoute({});
   return readiness;
+}
+
+function isServed({ weights, targets, testers }: HaproxyRoute, id: ReleaseId): boolean {
+  return (weights[id] ?? 0) > 0 || testers?.arriving === id || targets.some(({ release }) => release === id);
 }
 
 /** One that has ended for good is no longer about to get ready, and that is to be told. */

@@ -209,7 +209,7 @@ export class DockerService {
   /** Takes targets out of the route; nothing else of it changes. */
   async withdraw(leaving: ReadonlySet<string>): Promise<void> {
     await this.serially(async () => {
-      const { route } = await this.traffic();
+      const route = await this.reached();
       if (route?.targets.some(({ id }) => leaving.has(id)) === true) await this.put({ ...route, targets: route.targets.filter(({ id }) => !leaving.has(id)) });
     });
   }
