@@ -24,13 +24,14 @@ const base = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/(?:packages|apps)/[^/]+/dist', '<rootDir>/tmp'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
+const setupFilesAfterEnv = ['<rootDir>/tools/load/end-loads.spec-support.ts'];
 /** @type {import('jest').Config} */
 module.exports = {
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps,tools,e2e}/**/*.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, '\\.contract\\.spec\\.ts$', '\\.e2e\\.spec\\.ts$', '<rootDir>/tools/load/'] },
-    { ...base, displayName: 'contract', testMatch: ['<rootDir>/packages/**/*.contract.spec.ts'] },
+    { ...base, displayName: 'contract', setupFilesAfterEnv, testMatch: ['<rootDir>/packages/**/*.contract.spec.ts'] },
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/e2e/**/*.e2e.spec.ts'], testPathIgnorePatterns: [...base.testPathIgnorePatterns, '\\.load\\.e2e\\.spec\\.ts$'] },
-    { ...base, displayName: 'load', testMatch: ['<rootDir>/e2e/**/*.load.e2e.spec.ts', '<rootDir>/tools/load/**/*.spec.ts'] },
+    { ...base, displayName: 'load', setupFilesAfterEnv, testMatch: ['<rootDir>/e2e/**/*.load.e2e.spec.ts', '<rootDir>/tools/load/**/*.spec.ts'] },
   ],
   testTimeout: 60000,
   collectCoverageFrom: ['packages/*/src/**/*.ts', '!**/*.spec.ts', '!**/*.spec-support.ts', '!**/spec-support/**', '!packages/nx-deploy/src/platforms/contract/**', '!packages/*/src/generators/*/files/**'],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { faulty, good, type Faulty } from './faulty.spec-support.js';
-import { startLoad } from './launch.js';
+import { endLoads, startLoad } from './launch.js';
 
 let server: Faulty;
 beforeEach(async () => {
@@ -48,6 +48,13 @@ describe('startLoad', () => {
     process.kill(run.pid, 'SIGKILL');
     await delay(200);
     await expect(run.stop()).rejects.toThrow('the load client had ended before');
+  });
+
+  it('ends what nobody stopped', async () => {
+    const run = await startLoad({ url: server.url });
+    endLoads();
+    for (let waited = 0; alive(run.pid) && waited < 5000; waited += 50) await delay(50);
+    expect(alive(run.pid)).toBe(false);
   });
 
   it('leaves nothing behind when the one who started it dies', async () => {

@@ -12,6 +12,13 @@ export interface LoadRun {
   stop(): Promise<LoadReport>;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends those that nobody stopped: a test that fails in the middle does not. */
+export function endLoads(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** The repository's root, found from the sources and from dist alike. */
 function repositoryRoot(from: string): string {
   if (existsSync(join(from, 'nx.json'))) return from;
@@ -51,6 +58,8 @@ function message<T extends FromLoad['type']>(child: ChildProcess, type: T, compl
  */
 export async function startLoad(options: LoadOptions): Promise<LoadRun> {
   const child = fork(program(), [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let complaints = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
   const tell = (order: ToLoad): void => void child.send(order);
