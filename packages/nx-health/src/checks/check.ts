@@ -88,11 +88,18 @@ const SHORTEST = 4;
 /** Blots secrets out, also as they stand in an address, in JSON (and in JSON that is quoted) and as printable text, and the passwords of addresses among them. */
 function blotter(secrets: readonly string[]): (text: string) => string {
   const forms = secrets.flatMap((secret) => [secret, ...passwordOf(secret)])
-    .flatMap((secret) => [secret, encodeURIComponent(secret), inJson(secret), inJson(inJson(secret))])
+    .flatMap((secret) => [secret, encodeURIComponent(secret), inPath(secret), inJson(secret), inJson(inJson(secret))])
     .flatMap((form) => [form, printable(form, WORKING_LENGTH)]).filter((form) => form.length >= SHORTEST);
   // The longest first: one may be a part of another.
   const sorted = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => sorted.reduce((line, form) => line.replaceAll(form, '***'), text);
+}
+
+/** A path leaves some of what else is escaped as it is, a slash say. */
+function inPath(text: string): string {
+  const address = new URL('http://host');
+  address.pathname = text;
+  return address.pathname.slice(1);
 }
 
 function inJson(text: string): string {

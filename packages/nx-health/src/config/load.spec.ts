@@ -115,6 +115,11 @@ describe('secrets', () => {
     expect(check?.target).toMatch(/x\*\*\*(?::\d+)?$/);
   });
 
+  it('are not shown as they stand in an address', async () => {
+    const { checks: [check] } = await load({ checks: { it: { kind: 'http', url: 'http://127.0.0.1:1/a/${TOKEN}/b' } } }, { TOKEN: 't\u00f6k en/"x+y' });
+    expect(check?.target).toBe('http://127.0.0.1:1/a/***/b');
+  });
+
   it('are not shown in part, however long they are', async () => {
     const { checks: [check] } = await load({ checks: { it: { kind: 'disk', path: '/${TOKEN}/${TOKEN}' } } }, { TOKEN: `a\u00e4 ${'k'.repeat(6_000)}` });
     expect(check?.target).toBe('disk /***/***');
