@@ -139,12 +139,15 @@ describe('health', () => {
     await up();
     await monitor.prints(/ service: unhealthy -> healthy\n\S+ all checks: unhealthy -> healthy$/m);
     expect(await shown()).toMatch(/^health_checks_total\{check="service",result="unhealthy"\} [1-9]/m);
+    const texts = (alerts: readonly Alert[]): readonly string[] => alerts.map(({ text: line }) => line.replace(/: connect .*/, ''));
+    const printed = (): readonly Alert[] => workspace.read('apps/api/alerts.jsonl').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Alert);
+    // Nx ends the command of an alert that is under way with its target.
+    await eventually('the last alert', printed, (alerts) => alerts.length >= NEWS.length);
     monitor.send('SIGTERM');
     failed(await monitor.ended);
     await gone();
-    const texts = (alerts: readonly Alert[]): readonly string[] => alerts.map(({ text: line }) => line.replace(/: connect .*/, ''));
+    expect(texts(printed())).toEqual(NEWS);
     expect(texts(told)).toEqual(NEWS);
-    expect(texts(workspace.read('apps/api/alerts.jsonl').trim().split('\n').map((line) => JSON.parse(line) as Alert))).toEqual(NEWS);
   });
 
   const history = (): readonly Kept[] => workspace.read('.nx-health/api/history.jsonl').trimEnd().split('\n').map((line) => JSON.parse(line) as Kept);

@@ -90,8 +90,8 @@ it('docs/health-endpoint.md: its service answers as it says, and turns unready',
   const child = spawn(process.execPath, ['main.cjs'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, HEALTH_TOKEN: 'a-token', NX_DEPLOY_RELEASE: 'r1' } });
   const ended = once(child, 'exit');
   try {
-    const said = await Promise.race([once(child.stdout, 'data'), ended.then(() => { throw new Error('it ended'); })]) as readonly [Buffer];
-    const url = `http://127.0.0.1:${said[0].toString().trim()}`;
+    const [said] = await Promise.race([once(child.stdout, 'data') as Promise<readonly Buffer[]>, ended.then(() => { throw new Error('it ended'); })]);
+    const url = `http://127.0.0.1:${said?.toString().trim() ?? ''}`;
     expect(await (await fetch(url)).text()).toBe('hello');
     const brief = await fetch(`${url}/health`);
     expect([brief.status, await brief.text()]).toEqual([206, '{"status":"DEGRADED"}\n']);

@@ -101,7 +101,9 @@ describe('a watch', () => {
     await eventually(async () => (await bench.status()).watch?.without !== undefined, 'the new agent to know');
     expect((await bench.status()).watch).toEqual({ release: second, until, without });
     await new Promise((resolve) => { setTimeout(resolve, 1_500); });
-    for (const pid of await bench.pids()) process.kill(pid, 'SIGKILL');
+    const pids = (await bench.pids()).flatMap((pid) => pid ?? []);
+    expect(pids).not.toEqual([]);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
     await eventually(async () => (await bench.status()).live === first && (await bench.status()).watch === undefined, 'it to be taken back');
     expect((await ledger()).filter(({ kind }) => kind === 'start').at(-1)).toMatchObject({ reason: expect.stringMatching(/; the watch went on without its checks trigger and its 1 rollback hooks and its notifications, which were lost with the agent that began it$/) });
     expect([await lines('hook'), await lines('pager')]).toEqual([[], []]);
