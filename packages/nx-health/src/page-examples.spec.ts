@@ -16,6 +16,7 @@ import * as endpointLibrary from './endpoint/index.js';
 import { addEndpoint } from './generators/setup/service-source.js';
 import * as library from './index.js';
 import { alertDocument } from './monitor/alerts.js';
+import { serveMetrics } from './monitor/metrics-server.js';
 
 const root = join(__dirname, '../../..');
 /** The blocks of a page in a language. */
@@ -72,6 +73,30 @@ it('the README waits until a service is healthy', async () => {
   const port = await serve((_request, response) => { response.writeHead((asked += 1) === 1 ? 503 : 200).end(); });
   expect(code).toContain('127.0.0.1:8080');
   expect((await run(code.replace('127.0.0.1:8080', `127.0.0.1:${port}`), ['waited'])).waited).toMatchObject({ outcome: 'healthy', attempts: 3 });
+});
+
+it('the README has a health.json that can be read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nx-health-page-'));
+  writeFileSync(join(folder, 'health.json'), blocks('packages/nx-health/README.md', 'json')[1] ?? '');
+  try {
+    expect((await library.loadHealthFile(join(folder, 'health.json'), { DATABASE_URL: 'postgres://127.0.0.1/shop' })).checks.map(({ name }) => name)).toEqual(['web', 'db', 'mail']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it('docs/executors/monitor.md lists the metrics that there are', async () => {
+  const check = { name: 'db', kind: 'tcp', target: 'x', severity: 'critical', uses: [] } as unknown as Check;
+  const sample = { check, result: { status: 'healthy', ms: 1, observed: 1 }, shown: { status: 'healthy', ms: 1 }, time: 1 } as const;
+  const metrics = await serveMetrics(0, 1, () => [sample]);
+  metrics.count(sample);
+  try {
+    const told = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
+    const listed = [...readFileSync(join(root, 'docs/executors/monitor.md'), 'utf8').matchAll(/^\| `(health_\w+)` \|/gm)].map(([, name]) => name);
+    expect([...told.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name)).toEqual(listed);
+  } finally {
+    await metrics.close();
+  }
 });
 
 /** Names and kinds of values, but for those that come and go. */
