@@ -153,5 +153,7 @@ describe('statusLines', () => {
 
   test('a release that is watched', () => {
     expect(statusLines({ ...status, live: release, watch: { release, until: '2026-01-31T12:00:30.123Z' } }, facts)[1]).toBe(`${release} is watched until 2026-01-31T12:00:30Z, and taken back when it does badly`);
+    expect(statusLines({ ...status, live: release, watch: { release, until: '2026-01-31T12:00:30.123Z', without: ['its checks orders', 'its notifications'] } }, facts)[1])
+      .toMatch(/taken back when it does badly, without its checks orders and its notifications, which were lost with the agent that began the watch$/);
   });
 });

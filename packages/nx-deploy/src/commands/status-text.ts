@@ -33,7 +33,7 @@ export function statusLines(status: ServiceStatus, facts: StatusFacts): readonly
     ]),
     ...(status.paused === undefined ? [] : pausedLines(status.paused, facts)),
     ...(status.closed === undefined ? [] : closedLines(status.closed, facts)),
-    ...(status.watch === undefined ? [] : [`${status.watch.release} is watched until ${seconds(status.watch.until)}, and taken back when it does badly`]),
+    ...(status.watch === undefined ? [] : [`${status.watch.release} is watched until ${seconds(status.watch.until)}, and taken back when it does badly${status.watch.without === undefined ? '' : `, without ${sanitize(status.watch.without.join(' and '))}, which were lost with the agent that began the watch`}`]),
     ...notes,
     ...section(fleetTable(status)),
     ...section(instanceTable(status)),

@@ -145,8 +145,8 @@ export interface ServiceStatus {
   /** A change that waits for an answer: `approve` or `reject`. */
   readonly paused?: PausedStatus;
   readonly lock?: LockHolder;
-  /** The agent looks after this release until then, and takes it back when it does badly. */
-  readonly watch?: { readonly release: ReleaseId; readonly until: string };
+  /** The agent looks after this release until then, and takes it back when it does badly; without what was lost with the agent that began it. */
+  readonly watch?: { readonly release: ReleaseId; readonly until: string; readonly without?: readonly string[] };
   /** The public gets a page, or waits. */
   readonly closed?: ClosureStatus;
   /** Set when nothing was deployed since. */

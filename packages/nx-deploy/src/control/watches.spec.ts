@@ -1,5 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { BUNDLES, benchPerTest, deployFile, eventually, get, Recorder, type Workbench } from '../commands/workbench.spec-support.js';
 import { approve } from '../commands/answer.js';
 import { NO_METRICS } from '../model/index.js';
@@ -43,22 +44,81 @@ async function ledger(): Promise<readonly LedgerEntry[]> {
 describe('a watch', () => {
   const watched = (extra: object = {}): object => deployFile({ strategy: STRATEGY, watch: '1h', ...extra });
 
-  test('is gone on with by the next agent, which takes the release back without the hooks, and says so', async () => {
-    const first = await prepared(watched({ hooks: { preRollback: [['node', '-e', 'process.exit(9)']] } }));
+  const KEY = 'key-0123456789';
+  const appends = (name: string): string => `require('node:fs').appendFileSync(${JSON.stringify(join(bench.folder, name))}, JSON.stringify([process.cwd(), process.env.WATCH_KEY, process.env.NX_DEPLOY_TEXT]) + '\\n')`;
+  const lines = async (name: string): Promise<readonly (readonly string[])[]> => (await readFile(join(bench.folder, name), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as readonly string[]);
+  /** A check, a hook and a channel, all of which need a variable of the command. */
+  const needy = (): object => watched({
+    checks: { trigger: { type: 'command', run: ['node', '-e', `process.exit(process.env.WATCH_KEY?.length === ${KEY.length} && require('node:fs').existsSync(${JSON.stringify(trigger())}) ? 1 : 0)`], env: ['WATCH_KEY'], interval: '100ms', failures: 1 } },
+    hooks: { preRollback: [{ run: ['node', '-e', appends('hook')], env: ['WATCH_KEY'] }] },
+    notifications: { pager: { type: 'command', run: ['node', '-e', appends('pager')], env: ['WATCH_KEY'], on: ['watch-rollback'], templates: { 'watch-rollback': 'back to {release}: {reason}' } } },
+    watch: { time: '1h', checks: ['trigger'] },
+  });
+  const begun = async (): Promise<{ readonly first: string; readonly second: string | undefined; readonly run: string }> => {
+    bench.variables['WATCH_KEY'] = KEY;
+    const { document: { release: first = '' } } = await bench.deploy();
+    await bench.write('apps/api/deploy.json', needy());
+    await bench.build('2');
     const { document: { release: second, run } } = await bench.deploy();
+    return { first, second, run };
+  };
+  /** Files with the secret, also while there is no agent that could be asked. */
+  const sealed = async (): Promise<readonly string[]> => {
+    const found = await readdir(bench.home.services, { recursive: true, withFileTypes: true });
+    const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const contents = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    return files.filter((_, index) => contents[index]?.includes(KEY) === true);
+  };
+
+  test('is gone on with by the next agent, with its checks, its hooks and its channels, whose secrets stand in no record', async () => {
+    const { first, second, run } = await begun();
     const before = (await bench.status()).watch;
     expect((await record())?.watch).toEqual({
       run, release: second, previous: first, until: before?.until, strategy: expect.objectContaining({ type: 'blue-green' }), deadline: expect.any(Number), keep: expect.any(Number), hooks: 1, terms: expect.objectContaining({ inconclusive: 'keep' }),
+      means: { digest: expect.any(String), keys: { run: expect.any(String), probing: expect.any(String), hooks: expect.any(String), notify: expect.any(String) } },
     });
+    const [kept = '', ...others] = await sealed();
+    expect([others, dirname(kept), (await stat(kept)).mode & 0o777]).toEqual([[], join(await folder(), 'config'), 0o600]);
     await bench.restart();
     expect((await bench.status()).watch).toEqual(before);
-    await new Promise((resolve) => { setTimeout(resolve, 1_500); });
     await writeFile(trigger(), '');
     await eventually(async () => (await bench.status()).live === first && (await bench.status()).watch === undefined, 'it to be taken back');
     const start = (await ledger()).filter(({ kind }) => kind === 'start').at(-1);
-    expect(start).toMatchObject({ action: 'rollback', release: first, actor: { user: 'agent' }, reason: expect.stringMatching(/after a new agent went on with its watch .*; without its 1 rollback hooks/) });
+    expect(start).toMatchObject({ action: 'rollback', release: first, actor: { user: 'agent' }, reason: expect.stringMatching(/after a new agent went on with its watch .*trigger: exit code 1/) });
+    expect(start).not.toMatchObject({ reason: expect.stringContaining('without') });
     expect((await ledger()).at(-1)).toMatchObject({ kind: 'end', outcome: 'done', run: start?.run });
-    expect((await record())?.watch).toBeUndefined();
+    expect(await lines('hook')).toEqual([[realpathSync(join(bench.root, 'apps/api')), KEY, null]]);
+    await eventually(async () => (await lines('pager')).length > 0, 'the channel to be told');
+    expect(await lines('pager')).toEqual([[expect.any(String), KEY, expect.stringMatching(new RegExp(`^back to ${first}: .*trigger: exit code 1`))]]);
+    expect([(await record())?.watch, await sealed()]).toEqual([undefined, []]);
+  }, 40_000);
+
+  test('is gone on with without what was lost, and says so', async () => {
+    const { first, second } = await begun();
+    const until = (await bench.status()).watch?.until;
+    await bench.restart(async () => { await Promise.all((await sealed()).map((file) => rm(file))); });
+    const without = ['its checks trigger', 'its 1 rollback hooks', 'its notifications'];
+    await eventually(async () => (await bench.status()).watch?.without !== undefined, 'the new agent to know');
+    expect((await bench.status()).watch).toEqual({ release: second, until, without });
+    await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+    const pids = (await bench.pids()).flatMap((pid) => pid ?? []);
+    expect(pids).not.toEqual([]);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await eventually(async () => (await bench.status()).live === first && (await bench.status()).watch === undefined, 'it to be taken back');
+    expect((await ledger()).filter(({ kind }) => kind === 'start').at(-1)).toMatchObject({ reason: expect.stringMatching(/; the watch went on without its checks trigger and its 1 rollback hooks and its notifications, which were lost with the agent that began it$/) });
+    expect([await lines('hook'), await lines('pager')]).toEqual([[], []]);
+  }, 40_000);
+
+  test('leaves nothing sealed behind when another deploy takes its place', async () => {
+    await begun();
+    await bench.build('3');
+    await bench.deploy();
+    await eventually(async () => (await sealed()).length === 1, 'that of the first watch to go');
+    const { means } = (await record())?.watch ?? {};
+    expect(await sealed()).toEqual([expect.stringContaining(means?.digest.slice(0, 32) ?? '-')]);
+    await bench.agent?.stop(true);
+    bench.agent = undefined;
+    expect(await sealed()).toEqual([]);
   }, 40_000);
 
   test('goes on when the same release is deployed again, and what did badly is not kept warm', async () => {
@@ -170,10 +230,11 @@ test('a record of a watch is one only in its shape', () => {
   const good = { run: 'r', release: 'x', until: new Date().toISOString(), strategy: { type: 'rolling', batch: 25 }, deadline: 1_000, keep: 5, hooks: 0 };
   const terms = { unhealthy: 0, minimum: 20, baseline: 1, inconclusive: 'keep', triggers: [{ window: 1, rules: [{}] }], probes: [{ name: 'a', target: {} }] };
   expect(isWatchRecord(good)).toBe(true);
-  expect(isWatchRecord({ ...good, terms, baseline: NO_METRICS })).toBe(true);
+  expect(isWatchRecord({ ...good, terms, baseline: NO_METRICS, means: { digest: 'd', keys: { run: 'a' } } })).toBe(true);
   const wrong: readonly object[] = [
     { run: 1 }, { until: 'soon' }, { previous: 1 }, { strategy: { type: 'other' } }, { strategy: { type: 'canary', smoke: [] } }, { strategy: { type: 'blue-green', smoke: [], analyse: { rules: 1 } } },
     { deadline: '1' }, { keep: -1 }, { hooks: [] }, { terms: {} }, { terms: { ...terms, triggers: [{}] } }, { terms: { ...terms, probes: [1] } }, { baseline: 5 },
+    { means: 'x' }, { means: { digest: 'd', keys: { run: 1 } } },
   ];
   for (const change of wrong) expect(isWatchRecord({ ...good, ...change })).toBe(false);
 });

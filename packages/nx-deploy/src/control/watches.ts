@@ -1,6 +1,6 @@
 /** The watch of the agent over what was deployed last: one for each service. It is on record, and the next agent goes on with it. */
 import { DeployError } from '../errors.js';
-import { variablesOf, type Ms, type ReleaseId, type WatchTerms } from '../model/index.js';
+import type { Ms, ReleaseId } from '../model/index.js';
 import { watch, watchTime, type WatchContext } from '../engine/watch.js';
 import type { ChangeResult } from '../engine/request.js';
 import { localPlatform } from '../platforms/local/platform.js';
@@ -8,14 +8,19 @@ import type { LocalService } from '../platforms/local/service.js';
 import type { WatchRecord } from '../platforms/local/watch-record.js';
 import { QuestionWatches } from './question-watches.js';
 import { agentActor } from './recovery.js';
+import { meansOf, missing, openMeans, withoutMeans } from './watch-means.js';
 
 export interface WatchStatus {
   readonly release: ReleaseId;
   /** ISO time. */
   readonly until: string;
+  /** What the agent that goes on with it does not have, for people. */
+  readonly without?: readonly string[];
 }
 
 interface Watching extends WatchStatus {
+  /** Filled once it is known. */
+  readonly without: string[];
   readonly stop: AbortController;
   readonly ended: Promise<ChangeResult>;
 }
@@ -24,6 +29,13 @@ interface Watching extends WatchStatus {
 export interface Opened {
   readonly all: () => readonly LocalService[];
   readonly settled: (service: LocalService) => Promise<void>;
+}
+
+interface Going {
+  readonly opened: Opened;
+  readonly service: LocalService;
+  readonly record: WatchRecord;
+  readonly without: string[];
 }
 
 export class Watches {
@@ -39,7 +51,9 @@ export class Watches {
 
   of(service: LocalService): WatchStatus | undefined {
     const watching = this.current.get(service);
-    return watching === undefined ? undefined : { release: watching.release, until: watching.until };
+    if (watching === undefined) return undefined;
+    const { release, until, without } = watching;
+    return { release, until, ...(without.length === 0 ? {} : { without }) };
   }
 
   /**
@@ -57,12 +71,16 @@ export class Watches {
     const { watch: order, run, strategy, deadline, keep } = request;
     const { baseline } = context;
     const { before = [], after = [] } = order?.rollbackHooks ?? {};
+    const needed = meansOf(request);
+    const means = needed === undefined ? undefined : await service.state.config.ref(needed).catch(() => undefined);
     const record: WatchRecord = {
       run, release: result.release, ...(result.previous === undefined ? {} : { previous: result.previous }),
       until: new Date(Date.now() + time).toISOString(), strategy, deadline, keep, hooks: before.length + after.length,
-      ...(order?.terms === undefined ? {} : { terms: order.terms }), ...(baseline === undefined ? {} : { baseline }),
+      ...(order?.terms === undefined ? {} : { terms: order.terms }), ...(baseline === undefined ? {} : { baseline }), ...(means === undefined ? {} : { means }),
     };
     await service.update({ watch: record }).catch((error: unknown) => this.log('the watch could not be put on record, and ends with this agent', { run, error: String(error) }));
+    // Behind the record that names them: no kill leaves a secret that nothing names.
+    if (needed !== undefined) await service.state.config.seal(needed).catch((error: unknown) => this.log('what the watch needs could not be kept, and ends with this agent', { run, error: String(error) }));
     const ended = this.begin(service, record, (stop) => watch({ ...context, signal: stop }));
     return this.awaited(ended, context);
   }
@@ -80,7 +98,7 @@ export class Watches {
   resume(opened: Opened): void {
     for (const service of opened.all()) {
       const { watch: record } = service.record;
-      if (record !== undefined) void this.begin(service, record, (stop) => this.goOn(opened, service, record, stop));
+      if (record !== undefined) void this.begin(service, record, (stop, without) => this.goOn({ opened, service, record, without }, stop));
     }
   }
 
@@ -96,54 +114,53 @@ export class Watches {
     await Promise.all([...all.map(({ ended }) => ended), this.questions.stop()]);
   }
 
-  private begin(service: LocalService, record: WatchRecord, work: (stop: AbortSignal) => Promise<ChangeResult>): Promise<ChangeResult> {
+  private begin(service: LocalService, record: WatchRecord, work: (stop: AbortSignal, without: string[]) => Promise<ChangeResult>): Promise<ChangeResult> {
     this.current.get(service)?.stop.abort();
     const stop = new AbortController();
     if (this.leaving) stop.abort();
-    const ended = work(stop.signal).then(async (result) => {
+    const without: string[] = [];
+    const ended = work(stop.signal, without).then(async (result) => {
       if (this.current.get(service)?.ended === ended) this.current.delete(service);
       await this.forget(service, record, stop.signal.aborted && result.outcome === 'done');
       return result;
     });
-    this.current.set(service, { release: record.release, until: record.until, stop, ended });
+    this.current.set(service, { release: record.release, until: record.until, without, stop, ended });
     return ended;
   }
 
-  private async goOn(opened: Opened, service: LocalService, record: WatchRecord, signal: AbortSignal): Promise<ChangeResult> {
-    const { run, release, previous, until, strategy, deadline, keep, hooks, terms, baseline } = record;
+  private async goOn({ opened, service, record, without }: Going, signal: AbortSignal): Promise<ChangeResult> {
+    const { run, release, previous, until, strategy, deadline, keep, terms, baseline } = record;
     const { service: name, environment } = service.record.key;
     const facts = { run, service: name, environment };
     const result: ChangeResult = { ...facts, outcome: 'done', action: 'deploy', release, ...(previous === undefined ? {} : { previous }), durationMs: 0, stages: {} };
+    const means = await openMeans(service.state, record);
+    if (means === undefined) without.push(...missing(record));
     await opened.settled(service);
     const ms = Math.max(0, Date.parse(until) - Date.now());
     const none = { before: [], after: [] };
-    this.log('a watch goes on', { ...facts, release, ms });
+    const { probing, notify, hooks = none } = means ?? {};
+    this.log('a watch goes on', { ...facts, release, ms, without });
     const outcome = await watch({
       platform: localPlatform(service, service.record.listen ?? { address: '127.0.0.1' }),
       request: {
         ...facts, actor: agentActor(), change: { action: 'rollback', ...(previous === undefined ? {} : { to: previous }) }, strategy, hooks: none, deadline, keep, dryRun: false,
-        watch: { ms, attached: false, rollbackHooks: none, ...(terms === undefined ? {} : { terms: this.askable(run, terms) }) },
+        watch: { ms, attached: false, rollbackHooks: hooks, ...(terms === undefined ? {} : { terms: means === undefined ? withoutMeans(terms) : terms }) },
+        ...(probing === undefined ? {} : { probing }), ...(notify === undefined ? {} : { notify }),
       },
-      baseline, result, actor: agentActor(), signal, resumed: { hooks },
+      baseline, result, actor: agentActor(), signal, resumed: { without },
       emit: (event) => { if (event.type !== 'traffic') this.log('watch', { ...facts, event }); },
     });
     this.log('a watch ended', { result: outcome });
     return outcome;
   }
 
-  /** What needs variables, or a folder to run in, the agent that began it had alone. */
-  private askable(run: string, terms: WatchTerms): WatchTerms {
-    const probes = terms.probes.filter((probe) => probe.target.type !== 'command' && variablesOf(probe).length === 0);
-    const without = terms.probes.filter((probe) => !probes.includes(probe)).map(({ name }) => name);
-    if (without.length > 0) this.log('a watch goes on without checks that need variables', { run, without });
-    return { ...terms, probes };
-  }
-
   /** `stopped`: before its time, and not because of what it saw. */
-  private async forget(service: LocalService, { run }: WatchRecord, stopped: boolean): Promise<void> {
+  private async forget(service: LocalService, { run, means }: WatchRecord, stopped: boolean): Promise<void> {
     // From the moment that it is forsaken its record is another agent's.
-    if (service.forsaken || service.record.watch?.run !== run || (stopped && this.leaving && !this.forgetting)) return;
-    await service.update({ watch: undefined }).catch((error: unknown) => this.log('the watch could not be taken off the record', { run, error: String(error) }));
+    if (service.forsaken || (stopped && this.leaving && !this.forgetting)) return;
+    // Before the record that names them.
+    if (means !== undefined) await service.state.config.remove(means).catch((error: unknown) => this.log('what the watch needed could not be taken away', { run, error: String(error) }));
+    if (service.record.watch?.run === run) await service.update({ watch: undefined }).catch((error: unknown) => this.log('the watch could not be taken off the record', { run, error: String(error) }));
   }
 }
 

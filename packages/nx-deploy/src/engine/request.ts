@@ -67,7 +67,7 @@ export interface ChangeRequest {
   /** Successful releases that stay stored. */
   readonly keep: number;
   readonly dryRun: boolean;
-  /** Who is told of it. Holds secrets, and is never put on record. */
+  /** Who is told of it. Holds secrets, and stands in no record. */
   readonly notify?: readonly PreparedChannel[];
   /** What the probes of its gates and of its watch need. */
   readonly probing?: ProbeMeans;

@@ -23,8 +23,8 @@ export interface WatchContext {
   readonly signal: AbortSignal;
   /** Called with the name of the run that takes it back, before that begins. */
   readonly onRollback?: (run: string) => void;
-  /** Another agent began it, and took so many rollback hooks with it. */
-  readonly resumed?: { readonly hooks: number };
+  /** Another agent began it, and what this one does not have of it, for people. */
+  readonly resumed?: { readonly without: readonly string[] };
 }
 
 /** Is there something to watch, and for how long? */
@@ -81,8 +81,8 @@ async function takeBack(context: WatchContext, release: ReleaseId, error: Deploy
   }
   // That of an agent before may have begun one by the first name.
   const run = resumed === undefined ? `${request.run}-watch` : `${request.run}-watch-${Date.now().toString(36)}`;
-  const without = resumed === undefined || resumed.hooks === 0 ? undefined : `without its ${resumed.hooks} rollback hooks, which ended with the agent that began the watch`;
-  if (without !== undefined) emit({ type: 'note', text: `it is taken back ${without}` });
+  const without = resumed === undefined || resumed.without.length === 0 ? undefined : `the watch went on without ${resumed.without.join(' and ')}, which were lost with the agent that began it`;
+  if (without !== undefined) emit({ type: 'note', text: without });
   context.onRollback?.(run);
   const back = await runChange({
     platform, emit, signal: new AbortController().signal,

@@ -3,7 +3,7 @@ import type { Ms } from '../model/index.js';
 import type { Level, Notice, NoticeKind } from './notice.js';
 import type { Templates } from './template.js';
 
-/** As a run has it: with the values of the variables that deploy.json names. It is never put on record. */
+/** As a run has it: with the values of the variables that deploy.json names. It stands in no record. */
 export interface PreparedChannel {
   readonly name: string;
   readonly target: ChannelTarget;

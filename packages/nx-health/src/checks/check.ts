@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { attempt } from '../attempt.js';
 import { LONGEST_MS } from '../duration.js';
-import { describeError, printable, WORKING_LENGTH, type CheckResult, type Finding } from '../result.js';
+import { describeError, printable, QUOTE_LENGTH, WORKING_LENGTH, type CheckResult, type Finding } from '../result.js';
 import type { Described, Place } from './kind.js';
 import type { Schedule } from './schedule.js';
 
@@ -15,7 +15,7 @@ export interface RunOptions {
 export interface Check extends Schedule {
   readonly name: string;
   readonly kind: string;
-  /** What is asked, for people; without credentials. */
+  /** What is asked, for people: one line of printable ASCII of at most 200 characters, without credentials. */
   readonly target: string;
   /** Names of checks whose results it is made of. */
   readonly uses: readonly string[];
@@ -44,7 +44,9 @@ export function toCheck(name: string, kind: string, { ask, ...described }: Descr
     return slowMs !== undefined && found.status === 'healthy' && found.ms > slowMs ? { ...found, status: 'degraded', reason: `it took ${found.ms} ms, more than ${slowMs} ms` } : found;
   };
   return {
-    ...described, name, kind, target: hide(described.target),
+    ...described, name, kind,
+    // Blotted out first, and cut then: a secret that is cut in the middle is not known as one any more.
+    target: printable(hide(described.target), QUOTE_LENGTH),
     run: async (options) => {
       for (let left = retries; ; left -= 1) {
         const found = await once(options);
@@ -86,11 +88,18 @@ const SHORTEST = 4;
 /** Blots secrets out, also as they stand in an address, in JSON (and in JSON that is quoted) and as printable text, and the passwords of addresses among them. */
 function blotter(secrets: readonly string[]): (text: string) => string {
   const forms = secrets.flatMap((secret) => [secret, ...passwordOf(secret)])
-    .flatMap((secret) => [secret, encodeURIComponent(secret), inJson(secret), inJson(inJson(secret))])
+    .flatMap((secret) => [secret, encodeURIComponent(secret), inPath(secret), inJson(secret), inJson(inJson(secret))])
     .flatMap((form) => [form, printable(form, WORKING_LENGTH)]).filter((form) => form.length >= SHORTEST);
   // The longest first: one may be a part of another.
   const sorted = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => sorted.reduce((line, form) => line.replaceAll(form, '***'), text);
+}
+
+/** A path leaves some of what else is escaped as it is, a slash say. */
+function inPath(text: string): string {
+  const address = new URL('http://host');
+  address.pathname = text;
+  return address.pathname.slice(1);
 }
 
 function inJson(text: string): string {

@@ -18,7 +18,7 @@ export type Ask = (asking: Asking, place: Place) => Promise<Finding>;
 
 /** A check as its settings describe it, before it has a name. */
 export interface Described extends Schedule {
-  /** What is asked, for people; without credentials. */
+  /** What is asked, for people, whole: what is secret is blotted out of it, and it is cut then. No passwords of addresses. */
   readonly target: string;
   /** Names of checks that it asks for. */
   readonly uses: readonly string[];

@@ -103,6 +103,28 @@ describe('secrets', () => {
     for (const text of [JSON.stringify(problems), JSON.stringify(results), JSON.stringify(checks)]) expect(text).not.toMatch(/hunter2|Zm9v/);
   });
 
+  const FILL = 'x'.repeat(170);
+  it.each<[string, object]>([
+    ['prometheus', { url: 'http://127.0.0.1:9090', query: `${FILL}\${TOKEN}`, unhealthy: '> 1' }], ['disk', { path: `/${FILL}\${TOKEN}` }], ['file-age', { path: `/${FILL}\${TOKEN}`, unhealthy: '1h' }],
+    ['process', { pidFile: `/${FILL}\${TOKEN}` }], ['process', { match: `${FILL}\${TOKEN}` }], ['command', { command: [`/${FILL}\${TOKEN}`] }], ['dns', { name: `${FILL}\${TOKEN}` }],
+    ['http', { url: `http://127.0.0.1:1/${FILL}\${TOKEN}` }], ['tcp', { host: `${FILL}\${TOKEN}`, port: 1 }], ['certificate', { host: `${FILL}\${TOKEN}` }],
+  ])('are not shown in part where a target of the kind %s is cut', async (kind, settings) => {
+    const token = `abcdefgh${'i'.repeat(40)}`;
+    const { checks: [check] } = await load({ checks: { it: { kind, ...settings } } }, { TOKEN: token });
+    expect(check?.target).toMatch(/^[ -~]{170,200}$/);
+    expect(check?.target).toMatch(/x\*\*\*(?::\d+)?$/);
+  });
+
+  it('are not shown as they stand in an address', async () => {
+    const { checks: [check] } = await load({ checks: { it: { kind: 'http', url: 'http://127.0.0.1:1/a/${TOKEN}/b' } } }, { TOKEN: 't\u00f6k en/"x+y' });
+    expect(check?.target).toBe('http://127.0.0.1:1/a/***/b');
+  });
+
+  it('are not shown in part, however long they are', async () => {
+    const { checks: [check] } = await load({ checks: { it: { kind: 'disk', path: '/${TOKEN}/${TOKEN}' } } }, { TOKEN: `a\u00e4 ${'k'.repeat(6_000)}` });
+    expect(check?.target).toBe('disk /***/***');
+  });
+
   it('that stand in the file itself are hidden too', async () => {
     const { checks } = await load({ checks: { print: { kind: 'command', command: [process.execPath, '-e', 'console.log(process.env.API_KEY); process.exit(1)'], env: { API_KEY: 'abcdefgh' }, output: true } } });
     expect((await checks[0]?.run({ result: () => Promise.reject(new Error()) }))?.reason).toBe('exit code 1: ***');

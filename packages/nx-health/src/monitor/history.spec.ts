@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -12,7 +12,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nx-health-history-'));
   path = join(folder, 'a/b/history.jsonl');
 });
-afterEach(() => { rmSync(folder, { recursive: true }); });
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
 
 const record = (t: number, more: Partial<HistoryRecord> = {}): HistoryRecord => ({ v: 1, t, check: 'db', kind: 'tcp', severity: 'critical', status: 'healthy', shown: 'healthy', ms: 3, every: 1_000, ...more });
 
@@ -67,6 +70,19 @@ it('says why there is none, and why it cannot be written', async () => {
   const full = process.platform === 'linux' ? openHistory('/dev/full', { mostBytes: 1e6 }) : undefined;
   if (full !== undefined) expect(() => { full.append(record(1)); }).toThrow('the history cannot be written: ENOSPC');
   full?.close();
+});
+
+it('leaves no file open that it cannot begin a new line in', () => {
+  openHistory(path, { mostBytes: 1e6 }).close();
+  appendFileSync(path, '{"v":1,"t":2,"che');
+  const opened: number[] = [];
+  jest.spyOn(fs, 'writeSync').mockImplementationOnce((file) => {
+    opened.push(file);
+    throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  });
+  expect(() => openHistory(path, { mostBytes: 1e6 })).toThrow('the history cannot be opened: ENOSPC');
+  expect(opened).toEqual([expect.any(Number)]);
+  expect(() => fstatSync(opened[0] ?? 0)).toThrow('EBADF');
 });
 
 it('writes to no other file when the next one cannot be opened, and goes on when it can', async () => {

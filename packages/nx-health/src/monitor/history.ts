@@ -63,10 +63,16 @@ export function openHistory(path: string, { mostBytes }: { readonly mostBytes: n
 function openForAppend(path: string): number {
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, 'a+', 0o600);
-  const { size } = fstatSync(file);
-  const last = Buffer.alloc(1);
-  if (size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last.toString() !== '\n') writeSync(file, '\n');
-  return file;
+  try {
+    const { size } = fstatSync(file);
+    const last = Buffer.alloc(1);
+    if (size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last.toString() !== '\n') writeSync(file, '\n');
+    return file;
+  } catch (error) {
+    // A monitor goes on when the disk is full, and comes here again and again.
+    closeSync(file);
+    throw error;
+  }
 }
 
 export interface HistoryReading {

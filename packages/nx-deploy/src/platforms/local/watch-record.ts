@@ -1,7 +1,7 @@
-/** The watch over what was deployed last, as the next agent needs it to go on. No hooks: their environments hold values. */
+/** The watch over what was deployed last, as the next agent needs it to go on. What holds secrets is kept elsewhere. */
 import type { StrategyOptions } from '../../config/resolved.js';
-import type { Metrics, Ms, ReleaseId, WatchTerms } from '../../model/index.js';
-import { hasText, isObject, isWhole } from '../../releases/index.js';
+import type { ConfigRef, Metrics, Ms, ReleaseId, WatchTerms } from '../../model/index.js';
+import { hasText, isEachOf, isObject, isWhole } from '../../releases/index.js';
 
 export interface WatchRecord {
   /** Of the deploy. */
@@ -17,20 +17,22 @@ export interface WatchRecord {
   readonly deadline: Ms;
   /** Successful releases that stay stored. */
   readonly keep: number;
-  /** How many rollback hooks there were: the agent that began the watch runs them, another one cannot. */
+  /** How many rollback hooks there are. */
   readonly hooks: number;
   /** What is looked for. */
   readonly terms?: WatchTerms;
   /** What the router had counted before the deploy. */
   readonly baseline?: Metrics;
+  /** Where checks, channels and hooks that need secrets have them; undefined where none does. */
+  readonly means?: ConfigRef;
 }
 
 export function isWatchRecord(value: unknown): value is WatchRecord {
   if (!isObject(value) || !hasText(value, ['run', 'release', 'until'])) return false;
-  const { previous, until, strategy, deadline, keep, hooks, terms, baseline } = value;
+  const { previous, until, strategy, deadline, keep, hooks, terms, baseline, means } = value;
   return Number.isFinite(Date.parse(String(until))) && (previous === undefined || typeof previous === 'string')
     && isStrategy(strategy) && typeof deadline === 'number' && isWhole(keep) && isWhole(hooks)
-    && (terms === undefined || isTerms(terms)) && (baseline === undefined || isMetrics(baseline));
+    && (terms === undefined || isTerms(terms)) && (baseline === undefined || isMetrics(baseline)) && (means === undefined || (isObject(means) && hasText(means, ['digest']) && isEachOf(means['keys'], (digest) => typeof digest === 'string')));
 }
 
 /** What the watch and its rollback read of it. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { runProgram } from '../../shell/run-program.js';
-import { printable, type Finding } from '../../result.js';
+import type { Finding } from '../../result.js';
 import { kind } from '../kind.js';
 import { argv, flag, line, whole } from '../values.js';
 
@@ -18,7 +18,7 @@ export const command = kind({
     degraded: codes('Exit codes that mean degraded; plugins for Nagios use 1.').prefault([]),
     output: flag({ description: 'Quote the last line of its output in the reason. It may be seen by whoever sees the result.' }).prefault(false),
   },
-  target: ({ command: [program = ''] }) => printable(`command ${program}`, 200),
+  target: ({ command: [program = ''] }) => `command ${program}`,
   ask: async ({ command: words, cwd = '.', env, healthy, degraded, output }, { signal, waitingFor }, { folder }): Promise<Finding> => {
     waitingFor('the command did not end');
     const end = await runProgram({ argv: words, env: { ...process.env, ...env }, signal, cwd: resolve(folder, cwd) });

@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { printable } from '../../result.js';
 import { above } from '../above.js';
 import { kind } from '../kind.js';
 import { limits, line } from '../values.js';
@@ -9,7 +8,7 @@ export const disk = kind({
   name: 'disk',
   description: 'A file system has space, and files, left.',
   shape: { path: line('a path', { description: 'Any path on the file system.' }).prefault('/'), ...limits(100, 'percent used', { degraded: 85, unhealthy: 95 }) },
-  target: ({ path }) => printable(`disk ${path}`, 200),
+  target: ({ path }) => `disk ${path}`,
   ask: async ({ path, ...levels }, { waitingFor }, { folder }) => {
     waitingFor('no answer of the file system');
     const { blocks, bfree, bavail, files, ffree } = await statfs(resolve(folder, path));

@@ -1,7 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import * as z from 'zod';
 import type { Finding } from '../../result.js';
-import { printable } from '../../result.js';
 import { kind } from '../kind.js';
 import { choice, line } from '../values.js';
 
@@ -17,7 +16,7 @@ export const dns = kind({
       .meta({ description: 'Server that is asked.', examples: ['127.0.0.1:5353'] }).optional(),
     expect: z.array(line('text', { description: 'A record.' }), { error: 'must be a list of records' }).meta({ description: 'Records that must be among those found; MX as "10 mail.example.com", SRV as "0 5 5060 sip.example.com".', examples: [['10.0.0.7']] }).optional(),
   },
-  target: ({ name, type, server }) => printable(`dns ${type} ${name}${server === undefined ? '' : ` at ${server}`}`, 200),
+  target: ({ name, type, server }) => `dns ${type} ${name}${server === undefined ? '' : ` at ${server}`}`,
   ask: async ({ name, type, server, expect = [] }, { signal, timeoutMs, waitingFor }): Promise<Finding> => {
     waitingFor('no answer of a name server');
     const resolver = new Resolver({ timeout: timeoutMs, tries: 1 });

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { durationText } from '../../duration.js';
-import { printable, type Finding } from '../../result.js';
+import type { Finding } from '../../result.js';
 import { kind } from '../kind.js';
 import { line, period, whole } from '../values.js';
 
@@ -14,7 +14,7 @@ export const fileAge = kind({
     unhealthy: period(0, { description: 'Unhealthy when it is older.', examples: ['2d'] }),
     least: whole(0, Number.MAX_SAFE_INTEGER, { description: 'Bytes that it must have.' }).prefault(1),
   },
-  target: ({ path }) => printable(`age of ${path}`, 200),
+  target: ({ path }) => `age of ${path}`,
   ask: async ({ path, degraded = Infinity, unhealthy, least }, { waitingFor }, { folder }): Promise<Finding> => {
     waitingFor('no answer of the file system');
     const { mtimeMs, size } = await stat(resolve(folder, path));

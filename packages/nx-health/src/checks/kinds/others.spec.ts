@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import tls from 'node:tls';
 import type { CheckResult, HealthStatus } from '../../result.js';
 import { judgeExpiry } from '../expiry.js';
 import { loadPeer } from '../peer.js';
@@ -189,6 +190,20 @@ it('a certificate is judged by what is left of it', () => {
   expect([30, 21, 20.5, 3, 2.5, 0, -1].map(judged)).toEqual([
     'healthy', 'healthy', 'degraded the certificate ends in 20 d 12 h', 'degraded the certificate ends in 3 d', 'unhealthy the certificate ends in 2 d 12 h', 'unhealthy the certificate ended 0 ms ago', 'unhealthy the certificate ended 1 d ago',
   ]);
+});
+
+it('a certificate is not asked for any more when the time is up before its authorities are read', async () => {
+  let read: (text: string) => void = () => undefined;
+  jest.spyOn(files, 'readFile').mockImplementation(() => new Promise((resolve) => { read = resolve; }));
+  const connect = jest.spyOn(tls, 'connect');
+  try {
+    expect((await check('certificate', { host: '127.0.0.1', port: 1, ca: 'ca.pem', timeout: '20ms' })).reason).toBe('no TLS connection within 20 ms');
+    read('');
+    await wait(0);
+    expect(connect).not.toHaveBeenCalled();
+  } finally {
+    jest.restoreAllMocks();
+  }
 });
 
 it('a library that is not installed is told of, with what to do', () => {

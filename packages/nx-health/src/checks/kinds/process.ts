@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errorCode } from '../../errors.js';
-import { printable, type Finding } from '../../result.js';
+import type { Finding } from '../../result.js';
 import { kind } from '../kind.js';
 import { line, pattern, whole } from '../values.js';
 
@@ -20,7 +20,7 @@ export const process = kind({
     if ((pidFile === undefined) === (match === undefined)) return either;
     return pidFile !== undefined && most !== undefined ? '"most" goes with "match" alone' : undefined;
   },
-  target: ({ pidFile, match }) => printable(pidFile === undefined ? `processes like ${match ?? ''}` : `process of ${pidFile}`, 200),
+  target: ({ pidFile, match }) => pidFile === undefined ? `processes like ${match ?? ''}` : `process of ${pidFile}`,
   ask: async ({ pidFile, match = '', least, most = Infinity }, _asking, { folder }): Promise<Finding> => {
     if (pidFile !== undefined) return one(resolve(folder, pidFile));
     const pattern = new RegExp(match, 'u');

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { exchange } from '../../http/exchange.js';
-import { printable, type Finding, type HealthStatus } from '../../result.js';
+import type { Finding, HealthStatus } from '../../result.js';
 import { kind } from '../kind.js';
 import { authorities, tlsShape } from '../tls.js';
 import { choice, line, url } from '../values.js';
@@ -22,7 +22,7 @@ export const prometheus = kind({
     headers: z.record(z.string(), z.string({ error: 'must be text' }), { error: 'must be an object of headers by name' }).meta({ description: 'Headers that are sent.', examples: [{ authorization: 'Bearer ${PROMETHEUS_TOKEN}' }] }).prefault({}),
     ...tlsShape,
   },
-  target: ({ url: address, query }) => printable(`${new URL(address).host}: ${query}`, 200),
+  target: ({ url: address, query }) => `${new URL(address).host}: ${query}`,
   ask: async ({ url: address, query, unhealthy, degraded, noData, headers, ca, verify }, asking, { folder }): Promise<Finding> => {
     const endpoint = new URL(`${new URL(address).pathname.replace(/\/$/, '')}/api/v1/query`, address);
     // Credentials of the address are not taken over by a relative one.
