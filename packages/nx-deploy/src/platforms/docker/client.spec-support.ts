@@ -1,0 +1,36 @@
+/** A client of an engine that answers as a spec says, and notes what it was asked. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineClient } from '../../shell/engine/index.js';
+
+export interface ClientStandIn {
+  readonly client: EngineClient;
+  /** Folder that the program may use as `$NOTES`. */
+  readonly notes: string;
+  /** The arguments of each call, in order. */
+  asked(): readonly string[];
+}
+
+/**
+ * `answers`: cases of a shell's `case "$*" in`, such as `'volume inspect x') echo '[{}]' ;;`. Whatever fits none is refused. podman's client is asked by its commands alone.
+ * @param folder of the spec's own
+ */
+export function clientThatSays(folder: string, answers: string, program: 'docker' | 'podman' = 'podman'): ClientStandIn {
+  const notes = mkdtempSync(join(folder, 'client-'));
+  const bin = join(notes, 'bin');
+  const calls = join(notes, 'calls');
+  mkdirSync(bin);
+  writeFileSync(join(bin, program), `#!/bin/sh
+NOTES='${notes}'
+printf '%s\\n' "$*" >> "$NOTES/calls"
+case "$*" in
+${answers}
+*) echo "Error: not expected: $*" >&2; exit 64 ;;
+esac
+`);
+  chmodSync(join(bin, program), 0o755);
+  return {
+    client: new EngineClient({ program, variables: { PATH: `${bin}:/usr/bin:/bin`, HOME: notes } }), notes,
+    asked: () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : []),
+  };
+}
