@@ -104,7 +104,7 @@ describe('an image that no registry has', () => {
     await expect(images.stage(releaseOf(image))).rejects.toThrow('the layer is gone');
     expect(existsSync(join(engine.notes, named(tag)))).toBe(false);
     // Somebody else's program may throw what is no error.
-    const odd: ImageSource = { write: () => Promise.reject('odd' as unknown as Error) };
+    const odd: ImageSource = { write: () => Promise.reject('odd') };
     await expect(imagesOf('\'load --quiet\') cat > /dev/null ;;', odd).images.stage(releaseOf(image))).rejects.toThrow('odd');
   });
 
