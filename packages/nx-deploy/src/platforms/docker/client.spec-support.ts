@@ -7,7 +7,7 @@ export interface ClientStandIn {
   readonly client: EngineClient;
   /** Folder that the program may use as `$NOTES`. */
   readonly notes: string;
-  /** The arguments of each call, in order. */
+  /** The arguments of each call, in order, each in one line. */
   asked(): readonly string[];
 }
 
@@ -22,7 +22,7 @@ export function clientThatSays(folder: string, answers: string, program: 'docker
   mkdirSync(bin);
   writeFileSync(join(bin, program), `#!/bin/sh
 NOTES='${notes}'
-printf '%s\\n' "$*" >> "$NOTES/calls"
+printf '%s' "$*" | tr '\\n' ' ' | { cat; echo; } >> "$NOTES/calls"
 case "$*" in
 ${answers}
 *) echo "Error: not expected: $*" >&2; exit 64 ;;
