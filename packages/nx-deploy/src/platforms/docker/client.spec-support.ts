@@ -34,3 +34,13 @@ esac
     asked: () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : []),
   };
 }
+
+/** Answers of an engine whose containers are only those that keep state: their program runs on this machine, on a folder. @param folder of the spec's own */
+export function keptIn(folder: string): string {
+  const own = mkdtempSync(join(folder, 'keeper-'));
+  const [state, program] = [join(own, 'state'), join(own, 'run')];
+  mkdirSync(state);
+  writeFileSync(program, `#!/bin/sh\nwhile [ "$1" != nx-deploy-keeper ]; do text="$1"; shift; done\nexec sh -c "$text" nx-deploy-keeper '${state}' 30\n`);
+  chmodSync(program, 0o755);
+  return `'run --rm --interactive '*) exec '${program}' "$@" ;;`;
+}

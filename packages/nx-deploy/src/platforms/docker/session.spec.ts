@@ -1,8 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../shell/programs.spec-support.js';
 import { lockHolder } from '../../releases/state.spec-support.js';
-import { clientThatSays } from './client.spec-support.js';
+import { clientThatSays, keptIn } from './client.spec-support.js';
 import { ROUTER, NEXT_ROUTER } from './router-arguments.js';
 import { IMAGE, KEY, NEW } from './service.spec-support.js';
 import { openDocker } from './session.js';
@@ -79,14 +78,8 @@ describe('a service on an engine that is only looked at', () => {
 
 describe('a service on an engine that is to be changed', () => {
   it('gives the lock back where the router cannot be brought up', async () => {
-    const keeper = join(mkdtempSync(join(root, 'keeper-')), 'state');
-    mkdirSync(keeper);
-    // The container that is the lock: its program, run here.
-    const runs = join(keeper, '..', 'run');
-    writeFileSync(runs, `#!/bin/sh\nwhile [ "$1" != nx-deploy-keeper ]; do text="$1"; shift; done\nexec sh -c "$text" nx-deploy-keeper "${keeper}" 30\n`);
-    chmodSync(runs, 0o755);
     const foreign = `'container inspect ${ROUTER}') echo '[{"Id":"r","Name":"${ROUTER}","Image":"i","State":{"Status":"running"},"Config":{"Labels":{}}}]' ;;\n`;
-    const { session, asked } = await open(`'run --rm --interactive '*) exec "${runs}" "$@" ;;\n'volume create '*) ;;\n${foreign}${EMPTY}`, 'change');
+    const { session, asked } = await open(`${keptIn(root)}\n'volume create '*) ;;\n${foreign}${EMPTY}`, 'change');
     await expect(session.platform.state.lock.acquire(lockHolder('run-1'))).rejects.toMatchObject({ code: 'ND-OWNER-CONFLICT', parts: { what: `the name ${ROUTER} is taken by a container that nx-deploy did not start` } });
     expect(asked().filter((call) => call.includes(NEXT_ROUTER) && call.startsWith('run'))).toEqual([]);
     // Free again: the next one gets as far.
