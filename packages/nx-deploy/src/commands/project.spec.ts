@@ -46,7 +46,7 @@ describe('a project', () => {
 
   it('that is not there is answered with those that are, and with one that may have been meant', async () => {
     await expect(findProject(workspace, '@acme/wep')).rejects.toMatchObject({ parts: { what: 'there is no project "@acme/wep" in this workspace', why: 'did you mean @acme/web?', next: 'projects: @acme/api, @acme/api-e2e, @acme/web' } });
-    const { parts } = await findProject(workspace, 'something-else-entirely').catch((error: unknown) => error as { readonly parts: object });
+    const { parts } = await findProject(workspace, 'something-else-entirely').then(() => { throw new Error('found'); }, (error: unknown) => error as { readonly parts: object });
     expect(parts).not.toHaveProperty('why');
   });
 
