@@ -1,5 +1,5 @@
 import type { FileCoverageData } from 'istanbul-lib-coverage';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { judgeCoverage, mergeCoverage } from './coverage.js';
@@ -39,14 +39,34 @@ describe('the coverage gate', () => {
     expect(judge(tenths('/repo/packages/a/src/x.ts', 9, 9))).toMatchObject({ enough: true });
   });
 
-  it('fails below it, by lines or by branches alone, and says so', () => {
-    for (const coverage of [judge(tenths('/repo/packages/a/src/x.ts', 8, 10)), judge(tenths('/repo/packages/a/src/x.ts', 10, 8))]) {
-      expect(coverage.enough).toBe(false);
-      expect(coverage.lines.at(-1)).toBe('coverage: failed, at least 90% of lines and of branches are needed');
-    }
+  it.each([
+    ['lines', 8, 10, '80.00% of lines and 100.00% of branches'], ['branches', 10, 8, '100.00% of lines and 80.00% of branches'],
+  ])('fails below it, by %s alone, and says so', (_what, linesRun, waysRun, had) => {
+    const { enough, lines } = judge(tenths('/repo/packages/a/src/x.ts', linesRun, waysRun));
+    expect(enough).toBe(false);
+    expect(lines.at(-1)).toBe(`coverage: failed, packages/a has ${had}, at least 90% of each are needed`);
   });
 
-  it('judges all packages together, and names the files that miss most first', () => {
+  it('judges each package alone, however good the others are', () => {
+    const good = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => tenths(`/repo/packages/a/src/good${number}.ts`, 10, 10));
+    const { enough, lines } = judge(...good, tenths('/repo/packages/b/src/weak.ts', 10, 8), tenths('/repo/packages/c/src/weak.ts', 8, 10));
+    expect(enough).toBe(false);
+    expect(lines.find((line) => line.startsWith('together'))).toMatch(/ 98\.\d +98\.\d$/);
+    expect(lines.filter((line) => line.startsWith('coverage: '))).toEqual([
+      'coverage: failed, packages/b has 100.00% of lines and 80.00% of branches, at least 90% of each are needed',
+      'coverage: failed, packages/c has 80.00% of lines and 100.00% of branches, at least 90% of each are needed',
+    ]);
+  });
+
+  it('fails for a package that is there and was not measured at all', () => {
+    for (const name of ['a', 'b']) mkdirSync(join(folder, 'packages', name), { recursive: true });
+    writeFileSync(join(folder, 'packages', 'README.md'), '');
+    const { enough, lines } = judgeCoverage(mergeCoverage([write(tenths(join(folder, 'packages/a/src/x.ts'), 10, 10))]), folder);
+    expect(enough).toBe(false);
+    expect(lines.filter((line) => line.startsWith('coverage: '))).toEqual(['coverage: failed, packages/b has 0.00% of lines and 0.00% of branches, at least 90% of each are needed']);
+  });
+
+  it('shows each package and all together, and names the files that miss most first', () => {
     const { enough, lines } = judge(
       tenths('/repo/packages/a/src/good.ts', 10, 10),
       tenths('/repo/packages/b/src/weak.ts', 8, 10),
@@ -61,7 +81,7 @@ describe('the coverage gate', () => {
       'below the threshold, most to gain first:',
       'packages/b/src/none.ts 0.0 0.0',
       'packages/b/src/weak.ts 80.0 100.0',
-      'coverage: failed, at least 90% of lines and of branches are needed',
+      'coverage: failed, packages/b has 40.00% of lines and 50.00% of branches, at least 90% of each are needed',
     ]);
   });
 

@@ -1,8 +1,8 @@
 import { createCoverageMap, type CoverageMap, type CoverageMapData } from 'istanbul-lib-coverage';
-import { readFileSync } from 'node:fs';
-import { relative, sep } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 
-/** Percent of lines and of branches that the tests must run, over all packages together. */
+/** Percent of lines and of branches that the tests must run, in each package alone. */
 export const threshold = 90;
 
 export interface Coverage {
@@ -29,34 +29,49 @@ const line = (name: string, { lines, branches }: Coverage): string =>
   `${name.padEnd(60)} ${lines.toFixed(1).padStart(6)} ${branches.toFixed(1).padStart(9)}`;
 const short = ({ lines, branches }: Coverage): boolean => lines < threshold || branches < threshold;
 
-/** A table in percent: each package, then the files that miss the most lines and branches. */
-function table(map: CoverageMap, root: string, total: Coverage): string[] {
-  const names = new Map(map.files().map((file) => [file, relative(root, file).split(sep).join('/')]));
-  const inside = (name: string) => (file: string): boolean => names.get(file)?.startsWith(`${name}/`) ?? false;
-  const packages = [...new Set([...names.values()].map((name) => name.split('/').slice(0, 2).join('/')))].sort();
+type Named = ReadonlyMap<string, Coverage>;
+
+/** Of each package; one that is there and has no file in the map has nothing covered. */
+function packagesOf(map: CoverageMap, root: string, nameOf: (file: string) => string): Named {
+  const folder = join(root, 'packages');
+  const there = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `packages/${name}`) : [];
+  const packageOf = (file: string): string => nameOf(file).split('/').slice(0, 2).join('/');
+  const names = [...new Set([...there, ...map.files().map(packageOf)])].sort();
+  const measured = new Set(map.files().map(packageOf));
+  return new Map(names.map((name) => [name, measured.has(name) ? covered(map, (file) => packageOf(file) === name) : { lines: 0, branches: 0 }]));
+}
+
+/** The files that miss the most lines and branches. */
+function worst(map: CoverageMap, nameOf: (file: string) => string): Named {
   const missing = (file: string): number => {
     const { lines, branches } = map.fileCoverageFor(file).toSummary();
     return lines.total - lines.covered + branches.total - branches.covered;
   };
-  const worst = map.files()
-    .map((file) => ({ name: names.get(file) ?? file, missing: missing(file), coverage: covered(map, (other) => other === file) }))
+  const files = map.files()
+    .map((file) => ({ name: nameOf(file), missing: missing(file), coverage: covered(map, (other) => other === file) }))
     .filter(({ coverage }) => short(coverage))
     .sort((left, right) => right.missing - left.missing)
     .slice(0, 25);
-  return [
-    `${'coverage in percent'.padEnd(60)}  lines  branches`,
-    ...packages.map((name) => line(name, covered(map, inside(name)))),
-    line('together', total),
-    ...(worst.length === 0 ? [] : ['below the threshold, most to gain first:']),
-    ...worst.map(({ name, coverage }) => line(`  ${name}`, coverage)),
-  ];
+  return new Map(files.map(({ name, coverage }) => [name, coverage]));
 }
 
-/** Whether the coverage is enough, and the lines that say so. */
+/** In hundredths: what is just short of the threshold would be rounded to it in tenths. */
+const verdict = ([name, { lines, branches }]: readonly [string, Coverage]): string =>
+  `coverage: failed, ${name} has ${lines.toFixed(2)}% of lines and ${branches.toFixed(2)}% of branches, at least ${threshold}% of each are needed`;
+
+/** Whether the coverage of every package is enough, and the lines that say so: a table in percent, and a last line for each package that falls short. */
 export function judgeCoverage(map: CoverageMap, root: string): { readonly enough: boolean; readonly lines: readonly string[] } {
   if (map.files().length === 0) return { enough: false, lines: ['coverage: no file was measured'] };
-  const total = covered(map, () => true);
-  const enough = !short(total);
-  const verdict = enough ? [] : [`coverage: failed, at least ${threshold}% of lines and of branches are needed`];
-  return { enough, lines: [...table(map, root, total), ...verdict] };
+  const nameOf = (file: string): string => relative(root, file).split(sep).join('/');
+  const packages = packagesOf(map, root, nameOf);
+  const files = [...worst(map, nameOf)].map(([name, coverage]) => line(`  ${name}`, coverage));
+  const failed = [...packages].filter(([, coverage]) => short(coverage)).map(verdict);
+  const lines = [
+    `${'coverage in percent'.padEnd(60)}  lines  branches`,
+    ...[...packages].map(([name, coverage]) => line(name, coverage)),
+    line('together', covered(map, () => true)),
+    ...(files.length === 0 ? [] : ['below the threshold, most to gain first:', ...files]),
+    ...failed,
+  ];
+  return { enough: failed.length === 0, lines };
 }

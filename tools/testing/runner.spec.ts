@@ -176,7 +176,7 @@ describe('the test runner', () => {
 
   it('fails when the coverage is too low', async () => {
     const { code, lines } = await run({ unit: { covered: 8 }, contract: { covered: 8 } });
-    expect(lines.slice(-3, -1)).toEqual(['coverage: failed, at least 90% of lines and of branches are needed', '10 passed, 1 failed, 0 skipped']);
+    expect(lines.slice(-3, -1)).toEqual(['coverage: failed, packages/a has 80.00% of lines and 80.00% of branches, at least 90% of each are needed', '10 passed, 1 failed, 0 skipped']);
     expect(code).toBe(1);
   });
 

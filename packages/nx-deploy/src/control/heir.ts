@@ -15,47 +15,50 @@ const STOPPED_LIMIT: Ms = 5_000;
 /** One that is not stopped may only be slow: far longer than any pause that a machine under heavy load was seen to make. */
 const SILENT_LIMIT: Ms = 20_000;
 
+/** This process, as far as it talks with its parent. */
+export type Heir = Pick<NodeJS.Process, 'ppid' | 'connected' | 'on' | 'once' | 'send' | 'kill'>;
+
 /**
  * Says that this process is ready, and resolves true when the active agent, its parent, is gone or hands over, false when this process is to end.
  * An active agent that does not run any more while this process does is ended.
  */
-export function waitForTurn(home: Pick<Home, 'lockFile' | 'logs'>): Promise<boolean> {
-  const former = process.ppid;
+export function waitForTurn(home: Pick<Home, 'lockFile' | 'logs'>, heir: Heir = process): Promise<boolean> {
+  const former = heir.ppid;
   const pulse = new Pulse();
   return new Promise((resolve) => {
     const watch = setInterval(() => {
-      if (pulse.silence() >= STOPPED_LIMIT) void endFrozen(home, former, pulse).catch(() => undefined);
+      if (pulse.silence() >= STOPPED_LIMIT) void endFrozen(home, heir, { former, pulse }).catch(() => undefined);
     }, BEAT);
     const settle = (turn: boolean): void => {
       clearInterval(watch);
       resolve(turn);
     };
-    process.on('message', (message) => {
+    heir.on('message', (message) => {
       if (message === 'leave') settle(false);
       if (message !== 'beat') return;
       pulse.heard();
-      tell('beat');
+      tell(heir, 'beat');
     });
-    process.once('disconnect', () => settle(true));
-    if (process.connected) tell('ready');
+    heir.once('disconnect', () => settle(true));
+    if (heir.connected) tell(heir, 'ready');
     else settle(true);
   });
 }
 
 /** An active agent that has just died cannot be told anything; its end is what tells. */
-function tell(message: string): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+function tell(heir: Heir, message: string): void {
+  if (heir.connected) heir.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** By SIGKILL, which a stopped process obeys too. Its channel breaks, and that makes it this process's turn. */
-async function endFrozen({ lockFile, logs }: Pick<Home, 'lockFile' | 'logs'>, former: number, pulse: Pulse): Promise<void> {
+async function endFrozen({ lockFile, logs }: Pick<Home, 'lockFile' | 'logs'>, heir: Heir, { former, pulse }: { readonly former: number; readonly pulse: Pulse }): Promise<void> {
   const active = await inherits(lockFile, former);
   if (active === undefined || !await isAlive(active.pid, active.identity)) return;
   const stopped = await isStopped(active.pid);
   // Asked again: it may have gone on meanwhile.
   const silent = pulse.silence();
-  if (silent < (stopped ? STOPPED_LIMIT : SILENT_LIMIT) || !process.connected) return;
-  process.kill(active.pid, 'SIGKILL');
+  if (silent < (stopped ? STOPPED_LIMIT : SILENT_LIMIT) || !heir.connected) return;
+  heir.kill(active.pid, 'SIGKILL');
   createAgentLog(logs).info('the active agent did not answer and was ended', { active: active.pid, silentMs: Math.round(silent), stopped });
 }
 

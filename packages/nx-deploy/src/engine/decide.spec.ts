@@ -5,7 +5,7 @@ import type { DeployEvent } from '../model/index.js';
 import type { LedgerEntry, StateStore } from '../releases/index.js';
 import { runChange } from './change.js';
 import { build, request } from './changes.spec-support.js';
-import { expirePause } from './decide.js';
+import { expirePause, refusePause, waiting, type Waiting } from './decide.js';
 import { closeOpenRuns } from './open-runs.js';
 import { recover } from './recover.js';
 import { repair } from './repair.js';
@@ -40,6 +40,13 @@ async function waitsAt25(expires = DAY): Promise<{ readonly first: string; reado
   const asked = await change(build('2'), { strategy });
   expect(asked).toMatchObject({ outcome: 'paused', paused: { gate: 'look at the dashboard', expires } });
   return { first: first.release ?? '', second: asked.release ?? '', run: asked.run };
+}
+
+/** The question that waits, as it is on record. */
+async function asked(): Promise<Waiting> {
+  const left = await waiting(platform);
+  if (left === undefined) throw new Error('nothing waits');
+  return left;
 }
 
 function told(entry: LedgerEntry): string {
@@ -163,11 +170,61 @@ describe('nobody answers in time', () => {
     expect(await change(build('3'))).toMatchObject({ outcome: 'paused' });
   });
 
+  const actor = { user: 'agent', host: 'h', pid: 1 };
+
   test('before its time, and while somebody holds the lock, nothing happens', async () => {
-    const actor = { user: 'agent', host: 'h', pid: 1 };
     await waitsAt25();
     expect(await expirePause({ platform, actor, emit: () => undefined })).toBe(false);
+    await state.journal.write({ ...await asked(), paused: { ...(await asked()).paused, expires: new Date(0).toISOString() } });
+    const lease = await state.lock.acquire({ run: 'another', action: 'repair', actor, since: new Date().toISOString() });
+    expect(await expirePause({ platform, actor, emit: () => undefined })).toBe(false);
+    await lease.release();
+    expect(await ledger()).toEqual(['start', 'end done', 'start', 'paused']);
+    expect(await expirePause({ platform, actor, emit: () => undefined })).toBe(true);
   });
+
+  test.each<[string, (acquire: StateStore['lock']['acquire']) => StateStore['lock']['acquire']]>([
+    ['was answered', (acquire) => async (holder) => { await state.journal.clear(); return acquire(holder); }],
+    ['got more time', (acquire) => async (holder) => { const left = await asked(); await state.journal.write({ ...left, paused: { ...left.paused, expires: new Date(Date.now() + DAY).toISOString() } }); return acquire(holder); }],
+  ])('what %s just before it would be taken back is left alone, and so is the lock', async (_what, late) => {
+    await waitsAt25(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const before = platform.observed();
+    const acquire = state.lock.acquire.bind(state.lock);
+    jest.spyOn(state.lock, 'acquire').mockImplementationOnce(late(acquire));
+    expect(await expirePause({ platform, actor, emit: () => undefined })).toBe(false);
+    expect(platform.observed()).toEqual(before);
+    expect(await state.lock.holder()).toBeUndefined();
+  });
+});
+
+describe('taken back by itself, as it did badly', () => {
+  const actor = { user: 'agent', host: 'h', pid: 1 };
+
+  test('its question is refused with the reason', async () => {
+    const { first } = await waitsAt25();
+    expect(await refusePause({ platform, actor, emit: () => undefined }, await asked(), 'it crashed')).toBe(true);
+    expect(platform.observed()).toEqual({ [first]: expect.objectContaining({ weight: 100 }) });
+    expect((await state.ledger.entries()).find(({ kind }) => kind === 'rejected')).toMatchObject({ note: 'it crashed', actor });
+  });
+
+  test('a later question of the same change, or none any more, is left alone', async () => {
+    await waitsAt25();
+    const seen = await asked();
+    const before = platform.observed();
+    expect(await refusePause({ platform, actor, emit: () => undefined }, { ...seen, paused: { ...seen.paused, since: new Date(0).toISOString() } }, 'it crashed')).toBe(false);
+    await state.journal.clear();
+    expect(await refusePause({ platform, actor, emit: () => undefined }, seen, 'it crashed')).toBe(false);
+    expect(platform.observed()).toEqual(before);
+    expect(await state.lock.holder()).toBeUndefined();
+  });
+});
+
+test('a refusal that cannot be carried out says so, with what failed', async () => {
+  const { first, second } = await waitsAt25();
+  platform.watch = (name) => { if (name.startsWith('route')) platform.fault = { at: platform.calls.length - 1, kind: 'before', forever: true }; };
+  expect(await change({ action: 'reject', note: 'too slow' })).toMatchObject({ outcome: 'not-restored', decision: 'rejected', error: { code: 'ND-REJECTED' }, restoreError: { code: 'ND-AGENT-FAILED' } });
+  expect(platform.observed()).toMatchObject({ [first]: { weight: 75 }, [second]: { weight: 25 } });
 });
 
 test('an answer to nothing is refused', async () => {

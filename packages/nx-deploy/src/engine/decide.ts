@@ -123,7 +123,8 @@ async function goBack(context: BackContext, left: Waiting, kind: 'rejected' | 'e
   emit({ type: 'restore', reason: who });
   const error = new DeployError('ND-REJECTED', { what: `the ${left.action} ${left.run} was not approved`, why: who, next: 'deploy again when it should be asked once more' });
   const recovery = await recover({ platform, actor, emit, because: error, ...(lease === undefined ? {} : { lease }) });
-  const live = liveRelease(await platform.list());
+  // A platform that does not answer now must not hide what the way back came to.
+  const live = liveRelease(await platform.list().catch(() => ({})));
   const facts = { decision: kind, ...(live === undefined ? {} : { release: live }) } as const;
   if (recovery?.way === 'back') return { outcome: 'done', ...facts };
   return {

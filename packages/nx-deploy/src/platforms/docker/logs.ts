@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine, LogOptions, Ms } from '../../model/index.js';
 import type { EngineClient, Streamed } from '../../shell/engine/index.js';
 import type { Redactor } from '../../shell/redactor.js';
-import type { Container } from './containers.js';
+import { isUp, type Container } from './containers.js';
 
 export interface LogReader {
   readonly client: EngineClient;
@@ -13,16 +13,19 @@ export interface LogReader {
   readonly look: () => Promise<readonly Container[]>;
   /** Values that must not be seen, of the release of the container. */
   readonly redactor: (release: string) => Promise<Redactor>;
+  /** New instances are found so often; default two seconds. */
+  readonly pause?: Ms;
 }
 
-/** New instances are found so often. */
 const LOOK_PAUSE: Ms = 2_000;
 
 /** All lines that are kept, in the order of their time; with `follow`, what is written from then on, as it comes, until the signal aborts. */
 export async function* readLogs(reader: LogReader, options: LogOptions): AsyncGenerator<LogLine> {
   const { since, follow = false, signal } = options;
   const containers = wanted(await reader.look(), options);
-  const opened = await Promise.all(containers.map((container) => open(reader, container, { ...(since === undefined ? {} : { since }) })));
+  // All of them first: a program that is started before another one's values cannot be read would be ended by nobody.
+  const readable = await Promise.all(containers.map(async (container) => ({ container, redact: await reader.redactor(container.release) })));
+  const opened = await Promise.all(readable.map((one) => open(reader.client, one, since === undefined ? {} : { since })));
   const last = new Map<string, string>();
   const end = (): void => opened.forEach(({ program }) => program.end());
   signal?.addEventListener('abort', end, { once: true });
@@ -36,7 +39,7 @@ export async function* readLogs(reader: LogReader, options: LogOptions): AsyncGe
     signal?.removeEventListener('abort', end);
     end();
   }
-  if (follow && signal?.aborted !== true) yield* followed(reader, options, last);
+  if (follow && signal?.aborted !== true) yield* new Following(reader, options, last).lines();
 }
 
 interface Stamped {
@@ -61,10 +64,14 @@ function wanted(containers: readonly Container[], { instance }: LogOptions): rea
   return containers.filter(({ process, slot }) => instance === undefined || `${process}.${slot}` === instance);
 }
 
-async function open({ client, redactor }: LogReader, container: Container, { since, follow = false }: { readonly since?: string; readonly follow?: boolean }): Promise<Open> {
+interface Sealed {
+  readonly container: Container;
+  readonly redact: Redactor;
+}
+
+async function open(client: EngineClient, { container, redact }: Sealed, { since, follow = false }: { readonly since?: string; readonly follow?: boolean }): Promise<Open> {
   const program = await client.stream(['logs', '--timestamps', ...(since === undefined ? [] : [`--since=${since}`]), ...(follow ? ['--follow'] : []), container.id]);
   program.stdin.end();
-  const redact = await redactor(container.release);
   const lines = ([['out', program.stdout], ['err', program.stderr]] as const).map(([name, source]) => stampedLines(source, name, container, redact)[Symbol.asyncIterator]());
   return { program, lines };
 }
@@ -93,49 +100,75 @@ async function* merged(sources: readonly Lines[]): AsyncGenerator<Stamped> {
   }
 }
 
-/** Lines of all instances as they come, also of such that are started meanwhile. */
-async function* followed(reader: LogReader, options: LogOptions, last: ReadonlyMap<string, string>): AsyncGenerator<LogLine> {
-  const { signal } = options;
-  const queue: LogLine[] = [];
-  const programs = new Map<string, Streamed>();
-  let wake: () => void = () => undefined;
-  const follow = async (container: Container): Promise<void> => {
-    const stamp = last.get(keyOf({ release: container.release, instance: `${container.process}.${container.slot}` }));
-    const { program, lines } = await open(reader, container, { follow: true, ...(stamp === undefined ? {} : { since: stamp }) });
-    programs.set(container.id, program);
+/** Lines of all instances as they come, also of such that are started meanwhile, or started again by the engine, at which the client ends. */
+class Following {
+  private readonly queue: LogLine[] = [];
+  private readonly last: Map<string, string>;
+  /** By container. */
+  private readonly followed = new Map<string, Streamed | undefined>();
+  /** Each time that a container was started. One that has ended is read once for each. */
+  private readonly known = new Set<string>();
+  private wake: () => void = () => undefined;
+  private over = false;
+
+  /** `told`: stamps of what was told last, by instance. */
+  constructor(private readonly reader: LogReader, private readonly options: LogOptions, told: ReadonlyMap<string, string>) {
+    this.last = new Map(told);
+  }
+
+  async *lines(): AsyncGenerator<LogLine> {
+    const { reader: { pause = LOOK_PAUSE }, options: { signal } } = this;
+    const stop = (): void => this.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      for (let looked = Number.NEGATIVE_INFINITY; signal?.aborted !== true;) {
+        if (performance.now() - looked >= pause) {
+          looked = performance.now();
+          await this.find();
+        }
+        yield* this.queue.splice(0);
+        // What came while those were taken woke nobody.
+        if (this.queue.length > 0) continue;
+        await Promise.race([new Promise<void>((done) => { this.wake = done; }), sleep(pause, undefined, { ref: false })]);
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.stop();
+    }
+  }
+
+  private stop(): void {
+    this.over = true;
+    for (const program of this.followed.values()) program?.end();
+    this.wake();
+  }
+
+  private async find(): Promise<void> {
+    for (const container of wanted(await this.reader.look().catch(() => []), this.options)) {
+      const { id, startedAt } = container;
+      const life = `${id} ${startedAt}`;
+      if (this.over || this.followed.has(id) || (this.known.has(life) && !isUp(container))) continue;
+      this.followed.set(id, undefined);
+      void this.follow(container).then(() => this.known.add(life), () => undefined).finally(() => this.followed.delete(id));
+    }
+  }
+
+  private async follow(container: Container): Promise<void> {
+    const stamp = this.last.get(keyOf({ release: container.release, instance: `${container.process}.${container.slot}` }));
+    const redact = await this.reader.redactor(container.release);
+    const { program, lines } = await open(this.reader.client, { container, redact }, { follow: true, ...(stamp === undefined ? {} : { since: stamp }) });
+    this.followed.set(container.id, program);
+    if (this.over) program.end();
     await Promise.all(lines.map(async (source) => {
-      for (let next = await source.next(); next.done !== true; next = await source.next()) {
-        // `--since` takes what is of that very moment along.
-        if (stamp !== undefined && next.value.stamp <= stamp) continue;
-        queue.push(next.value.line);
-        wake();
-      }
+      // `--since` takes what is of that very moment along.
+      for (let next = await source.next(); next.done !== true; next = await source.next()) if (stamp === undefined || next.value.stamp > stamp) this.take(next.value);
     }));
-  };
-  const known = new Set<string>();
-  const find = async (): Promise<void> => {
-    for (const container of wanted(await reader.look().catch(() => []), options)) {
-      if (known.has(container.id) || signal?.aborted === true) continue;
-      known.add(container.id);
-      void follow(container).catch(() => known.delete(container.id));
-    }
-  };
-  const stop = (): void => {
-    for (const program of programs.values()) program.end();
-    wake();
-  };
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    for (let looked = Number.NEGATIVE_INFINITY; signal?.aborted !== true;) {
-      if (performance.now() - looked >= LOOK_PAUSE) {
-        looked = performance.now();
-        await find();
-      }
-      yield* queue.splice(0);
-      await Promise.race([new Promise<void>((done) => { wake = done; }), sleep(LOOK_PAUSE, undefined, { ref: false })]);
-    }
-  } finally {
-    signal?.removeEventListener('abort', stop);
-    stop();
+  }
+
+  private take({ line, stamp }: Stamped): void {
+    const key = keyOf(line);
+    if (stamp > (this.last.get(key) ?? '')) this.last.set(key, stamp);
+    this.queue.push(line);
+    this.wake();
   }
 }

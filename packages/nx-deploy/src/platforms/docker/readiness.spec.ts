@@ -18,13 +18,15 @@ interface Play {
   /** By slot; the last one stays. */
   readonly answers?: Readonly<Record<number, readonly ProbeResult[]>>;
   readonly deadline?: number;
+  /** In a row. */
+  readonly passes?: number;
 }
 
-function play({ looks, answers = {}, deadline = 5_000 }: Play): { readonly asked: Map<string, number>; readonly ended: ReturnType<typeof awaitReady> } {
+function play({ looks, answers = {}, deadline = 5_000, passes = health.passes }: Play): { readonly asked: Map<string, number>; readonly ended: ReturnType<typeof awaitReady> } {
   const asked = new Map<string, number>();
   let looked = 0;
   const ended = awaitReady({
-    health, deadline,
+    health: { ...health, passes }, deadline,
     look: () => Promise.resolve(looks[Math.min(looked++, looks.length - 1)] ?? []),
     probe: (probes) => Promise.resolve(probes.map(({ host }) => {
       const slot = Number(host.split('.').at(-1)) - 1;
@@ -46,7 +48,7 @@ describe('waiting for instances', () => {
   });
 
   it('tells the instance, the reason and its last lines when the time is over', async () => {
-    expect(await play({ looks: [[container(1), container(2)]], answers: { 2: [{ status: 503 }] }, deadline: 60 }).ended)
+    expect(await play({ looks: [[container(1), container(2)]], answers: { 2: [{ status: 503 }] }, deadline: 60, passes: 1 }).ended)
       .toEqual({ ready: false, reason: 'instance web.2 was not ready within 0.1s: GET /health: status 503', logs: ['last words of 2'] });
     expect(await play({ looks: [[container(1)]], answers: { 1: [{ reason: 'takes no connection in time' }] }, deadline: 60 }).ended).toMatchObject({ reason: expect.stringContaining('takes no connection') as string });
   });

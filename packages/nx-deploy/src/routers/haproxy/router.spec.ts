@@ -295,4 +295,26 @@ describeWith(['haproxy', 'flock', 'perl', 'curl', 'openssl'], 'HAProxy as router
     await expect(late.set(route(port, [a.target], { [A]: 100 }))).rejects.toMatchObject({ code: 'ND-ROUTER-FAILED', parts: { why: expect.stringContaining('100 times') } });
     expect((await ask(url)).release).toBe(B);
   });
+
+  it('closes a service that is there, keeps it closed through changes of it, and opens it as it then is', async () => {
+    const { router } = running;
+    const key = 'api (test, acme)';
+    const [a, b] = [await instance(A), await instance(B)];
+    const closing = { closure: { type: 'maintenance', page: '<p>soon</p>', contentType: 'text/html', retryAfter: 60 }, closed: { since: '2026-01-01T00:00:00.000Z', by: 'ann' } } as const;
+    expect(await router.close(key, closing)).toBeUndefined();
+    await router.set(route(port, [a.target], { [A]: 100 }));
+    // One that is open is left as it is.
+    expect(await router.close(key, undefined)).toEqual(route(port, [a.target], { [A]: 100 }));
+    expect(await router.close(key, closing)).toEqual(route(port, [a.target], { [A]: 100 }));
+    expect(await ask(url)).toMatchObject({ status: 503, body: '<p>soon</p>' });
+    await router.setOpenOrClosed(route(port, [b.target], { [B]: 100 }));
+    expect((await ask(url)).status).toBe(503);
+    expect(await router.routes()).toEqual([{ ...route(port, [b.target], { [B]: 100 }), ...closing }]);
+    expect(await router.close(key, undefined)).toMatchObject(closing);
+    expect((await ask(url)).release).toBe(B);
+    // What says not by whom, as an earlier version wrote it, stays closed too.
+    await router.set({ ...route(port, [b.target], { [B]: 100 }), closure: closing.closure });
+    await router.setOpenOrClosed(route(port, [a.target], { [A]: 100 }));
+    expect((await ask(url)).status).toBe(503);
+  });
 });
