@@ -20,9 +20,11 @@ export function clientThatSays(folder: string, answers: string, program: 'docker
   const bin = join(notes, 'bin');
   const calls = join(notes, 'calls');
   mkdirSync(bin);
+  // Each line in one write: several calls may come at once.
   writeFileSync(join(bin, program), `#!/bin/sh
 NOTES='${notes}'
-printf '%s' "$*" | tr '\\n' ' ' | { cat; echo; } >> "$NOTES/calls"
+line=$(printf '%s' "$*" | tr '\\n' ' ')
+printf '%s\\n' "$line" >> "$NOTES/calls"
 case "$*" in
 ${answers}
 *) echo "Error: not expected: $*" >&2; exit 64 ;;
