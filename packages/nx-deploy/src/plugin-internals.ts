@@ -5,7 +5,7 @@
 import { hashObject, PluginCache, workspaceDataDirectory } from '@nx/devkit/internal';
 import { join } from 'node:path';
 
-export { calculateHashesForCreateNodes } from '@nx/devkit/internal';
+export { calculateHashesForCreateNodes, getGlobPatternsFromPackageManagerWorkspaces } from '@nx/devkit/internal';
 
 /** Raise it whenever what is kept under a key changes its form or meaning. */
 const VERSION = 5;

@@ -1,6 +1,6 @@
 import type { CreateNodesResult } from '@nx/devkit';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { shadowedTargets, shadowing, type Shadow } from './config/shadowed.js';
@@ -33,7 +33,7 @@ async function infer(files: string[], options?: PluginOptions): Promise<Projects
 
 // Each fresh copy of Nx listens for the end of the process.
 const listeners = process.getMaxListeners();
-beforeAll(() => process.setMaxListeners(100));
+beforeAll(() => process.setMaxListeners(200));
 afterAll(() => process.setMaxListeners(listeners));
 
 beforeEach(() => {
@@ -198,6 +198,15 @@ describe('inference', () => {
     expect(await infer([])).toEqual({});
   });
 
+  it('leaves a deploy.json alone whose project Nx would find no name for, which ends every command of the workspace', async () => {
+    write('package.json', '{ "name": "shop", "workspaces": ["apps/*", "!apps/old"] }');
+    for (const [folder, manifest] of Object.entries({ 'apps/api': '{}', 'apps/old': '{}', 'templates/service': '{ "type": "module" }', 'templates/broken': '{', 'templates/named': '{ "name": "named" }' })) {
+      write(`${folder}/package.json`, manifest);
+      write(`${folder}/deploy.json`, GOOD);
+    }
+    expect(Object.keys(await infer(['apps/api', 'apps/old', 'templates/service', 'templates/broken', 'templates/named'].map((folder) => `${folder}/deploy.json`)))).toEqual(['apps/api', 'templates/named']);
+  });
+
   it('gives a project with a broken file targets that show the problem, and the others theirs', async () => {
     write('apps/api/project.json', '{}');
     write('apps/api/deploy.json', GOOD);
@@ -235,6 +244,16 @@ describe('inference', () => {
     write('api/deploy.json', GOOD.replace('staging', 'testing'));
     const { api } = await infer(['api/deploy.json']);
     expect(Object.keys(api?.targets?.['deploy']?.configurations ?? {})).toEqual(['testing', 'production']);
+  });
+
+  it('sees a change of what a link leads to', async () => {
+    write('shared/deploy.json', GOOD);
+    write('apps/api/project.json', '{ "name": "api" }');
+    symlinkSync('../../shared/deploy.json', join(root, 'apps/api/deploy.json'));
+    await infer(['apps/api/deploy.json']);
+    write('shared/deploy.json', GOOD.replace('production', 'live'));
+    const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
+    expect(Object.keys(project?.targets?.['deploy']?.configurations ?? {})).toEqual(['staging', 'live']);
   });
 
   it('answers from what it remembers', async () => {
