@@ -277,6 +277,13 @@ describe('shadowed targets', () => {
     expect(names(shadowedTargets(root, { targetNames: { status: 'deploy-status' } }))).toEqual(['script deploy of package.json']);
   });
 
+  it('are none of targets that another kind of artifact has', () => {
+    write('package.json', '{ "scripts": { "package": "x", "load-image": "y", "status": "z" } }');
+    expect(names(shadowedTargets(root, {}, 'files'))).toEqual(['script status of package.json']);
+    expect(names(shadowedTargets(root, {}, 'package'))).toEqual(['script status of package.json', 'script package of package.json']);
+    expect(names(shadowedTargets(root, {}, 'image'))).toEqual(['script status of package.json', 'script load-image of package.json']);
+  });
+
   it('are those that a target of the project replaces, and not those that one adds to', () => {
     write('project.json', '{ // by hand\n "targets": { "deploy": { "executor": "other:deploy" }, "logs": { "command": "tail -f x" }, "status": { "options": { "verify": true } }, "rollback": { "executor": "nx-deploy:rollback" }, "compile": { "executor": "nx:noop" } } }');
     write('package.json', '{ "nx": { "targets": { "package": { "executor": "nx:noop" } } } }');
