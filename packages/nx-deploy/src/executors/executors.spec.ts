@@ -1,5 +1,5 @@
 import type { ExecutorContext } from '@nx/devkit';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deployFile, Workbench } from '../commands/workbench.spec-support.js';
 import approveExecutor from './approve/executor.js';
@@ -124,6 +124,22 @@ test('the executors for trouble: status, repair, unlock, prune and destroy, each
   expect(await bench.json(outputFile)).toMatchObject({ outcome: 'done', exitCode: 0, action: 'destroy' });
   expect(printed).toMatch(/^[\n\x20-\x7e]*$/);
   expect(printed).toContain('destroyed: api staging');
+});
+
+test('a service of the same name in the same place is another project\'s', async () => {
+  const outputFile = join(bench.folder, 'twin.json');
+  const other = join(bench.root, 'apps/web');
+  mkdirSync(other, { recursive: true });
+  const context = { ...contextOf('staging'), projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' }, none: { root: 'apps/none' }, web: { root: 'apps/web' } } } };
+  const deploy = (): Promise<{ success: boolean }> => deployExecutor({ dryRun: true, outputFile }, context);
+  writeFileSync(join(other, 'deploy.json'), JSON.stringify({ ...deployFile(), service: 'api' }));
+  expect(await deploy()).toEqual({ success: false });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', error: { code: 'ND-CONFIG-INVALID', problems: [expect.stringMatching(/^service.* must differ from that of web, which has the environment staging too: got "api"/)] } });
+  for (const harmless of [{ environments: { qa: {} } }, { environments: { staging: { platform: 'docker', listen: 80 } } }, { service: 'web' }]) {
+    writeFileSync(join(other, 'deploy.json'), JSON.stringify({ ...deployFile(), service: 'api', artifact: { type: 'image' }, ...harmless }));
+    expect(await deploy()).toEqual({ success: true });
+  }
+  rmSync(other, { recursive: true });
 });
 
 describe('a deploy that another one waits for', () => {

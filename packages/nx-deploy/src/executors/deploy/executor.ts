@@ -1,7 +1,7 @@
 import type { ExecutorContext } from '@nx/devkit';
 import { deploy, type DeployOptions } from '../../commands/deploy.js';
 import { report } from '../../commands/result.js';
-import { brokenOrder, skippedDeploy } from '../order.js';
+import { problemsAmongProjects, skippedDeploy } from '../among-projects.js';
 import { runInNx, type NxOptions } from '../run-in-nx.js';
 
 export type DeployExecutorOptions = DeployOptions & NxOptions;
@@ -14,7 +14,7 @@ export default function deployExecutor(options: DeployExecutorOptions, context: 
     return Promise.resolve({ success: true });
   }
   return runInNx(options, context, (command) => {
-    const broken = brokenOrder(command, context);
-    return broken === undefined ? deploy(command, options) : report(command, options, () => Promise.reject(broken));
+    const error = problemsAmongProjects(command, context);
+    return error === undefined ? deploy(command, options) : report(command, options, () => Promise.reject(error));
   });
 }

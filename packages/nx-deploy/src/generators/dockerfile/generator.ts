@@ -48,6 +48,7 @@ export function dockerfileGenerator(tree: Tree, options: DockerfileOptions): voi
   const file = fileOf(project, options.dockerfile ?? 'Dockerfile');
   const kind = options.kind ?? (isSite(tree, project) ? 'static' : 'node');
   if (kind === 'static') refuseForSite(options);
+  refuseUnusable(options);
   const buildTarget = pluginOptions(readNxJson(tree))?.buildTargetName || 'build';
   const output = outputOf(tree, project, options, buildTarget, kind);
   const origin: Origin = kind === 'node' && output.packages === 'installed' ? installed(tree, project, buildTarget) : {};
@@ -101,6 +102,12 @@ function inside(folder: string, path: string): boolean {
 function refuseForSite({ entry, packages }: DockerfileOptions): void {
   const without = [...(entry === undefined ? [] : ['--entry']), ...(packages === undefined ? [] : ['--packages'])];
   if (without.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: `${without.join(' and ')}: a static site has no such thing`, next: 'leave it out, or use --kind=node' });
+}
+
+/** Nx checks neither the form of a text nor the size of a number. */
+function refuseUnusable({ base, port }: DockerfileOptions): void {
+  if (base !== undefined && !/^[!-~]+$/.test(base)) throw new DeployError('ND-OPTION-INVALID', { what: `--base cannot be ${JSON.stringify(base)}`, why: 'it is the name of an image' });
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) throw new DeployError('ND-OPTION-INVALID', { what: `--port cannot be ${port}`, why: 'a port is a number from 1 to 65535' });
 }
 
 function outputOf(tree: Tree, project: Named, options: DockerfileOptions, buildTarget: string, kind: 'node' | 'static'): Output {

@@ -171,7 +171,7 @@ describe('a deploy.json that a person wrote', () => {
   });
 
   it('gets an environment that is named twice once', async () => {
-    await setup({ environments: ['qa', 'qa ', 'test'] });
+    await setup({ environments: ['qa', 'qa ,test'] });
     expect(Object.keys(parseConfig(tree.read('apps/api/deploy.json', 'utf8') ?? '', 'f').config.environments)).toEqual(['live', 'qa', 'test']);
     expect(resolved('apps/api', 'test').listen.port).toBe(8081);
   });

@@ -53,7 +53,7 @@ const USUAL = ['staging', 'production'];
  * that a fixed port excludes, ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
  */
 export async function setupGenerator(tree: Tree, options: SetupOptions, ask: AskProject = askOnTerminal): Promise<GeneratorCallback> {
-  const environments = options.environments === undefined ? undefined : [...new Set(options.environments.map((name) => name.trim()))].filter((name) => name !== '');
+  const environments = options.environments === undefined ? undefined : [...new Set(options.environments.flatMap((names) => names.split(',')).map((name) => name.trim()))].filter((name) => name !== '');
   const unsafe = environments?.find((name) => !isName(name));
   if (unsafe !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: `the environment ${JSON.stringify(unsafe)} cannot be named so`, why: `it must be ${NAME_RULE}` });
   const before = pluginOptions(readNxJson(tree)) ?? {};
