@@ -204,7 +204,10 @@ describe('inference', () => {
       write(`${folder}/package.json`, manifest);
       write(`${folder}/deploy.json`, GOOD);
     }
-    expect(Object.keys(await infer(['apps/api', 'apps/old', 'templates/service', 'templates/broken', 'templates/named'].map((folder) => `${folder}/deploy.json`)))).toEqual(['apps/api', 'templates/named']);
+    write('pnpm-workspace.yaml', 'packages:\n  - ./services/**\n');
+    write('services/a/b/package.json', '{}');
+    write('services/a/b/deploy.json', GOOD);
+    expect(Object.keys(await infer(['services/a/b', 'apps/api', 'apps/old', 'templates/service', 'templates/broken', 'templates/named'].map((folder) => `${folder}/deploy.json`)))).toEqual(['services/a/b', 'apps/api', 'templates/named']);
   });
 
   it('gives a project with a broken file targets that show the problem, and the others theirs', async () => {
@@ -266,6 +269,13 @@ describe('inference', () => {
     const { api } = await infer(['api/deploy.json']);
     expect(Object.keys(api?.targets?.['deploy']?.configurations ?? {})).toContain('remembered');
   });
+});
+
+test('of the internals of Nx only those are taken that its oldest version has as well', () => {
+  const taken = readFileSync(join(__dirname, 'plugin-internals.ts'), 'utf8').split('\n').flatMap((line) => /^(?:import|export) \{ (.+) \} from '@nx\/devkit\/internal';$/.exec(line)?.[1]?.split(', ') ?? []);
+  // @nx/devkit 23.0.0, dist/internal.js
+  expect(taken.filter((name) => !['calculateHashesForCreateNodes', 'PluginCache', 'safeWriteFileCache'].includes(name))).toEqual([]);
+  expect(taken).toHaveLength(2);
 });
 
 describe('shadowed targets', () => {

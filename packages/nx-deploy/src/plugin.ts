@@ -27,10 +27,10 @@ export const name = 'nx-deploy';
 
 export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async (files, options, context) => {
   const given = options ?? {};
-  const mine = filesOfProjects(files, context.workspaceRoot);
+  const mine = await filesOfProjects(files, context.workspaceRoot);
   const roots = mine.map((file) => dirname(file));
   const hashes = await calculateHashesForCreateNodes(roots, given, context);
-  const cache = openCache<Finding>(given);
+  const cache = openCache<Finding>(given, context.workspaceRoot);
   try {
     return await createNodesFromFiles((file, _options, _context, index) => {
       const key = `${hashes[index] ?? ''}_${file}`;
