@@ -1,6 +1,6 @@
 import type { CreateNodesResult } from '@nx/devkit';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { shadowedTargets, shadowing, type Shadow } from './config/shadowed.js';
@@ -33,7 +33,7 @@ async function infer(files: string[], options?: PluginOptions): Promise<Projects
 
 // Each fresh copy of Nx listens for the end of the process.
 const listeners = process.getMaxListeners();
-beforeAll(() => process.setMaxListeners(100));
+beforeAll(() => process.setMaxListeners(200));
 afterAll(() => process.setMaxListeners(listeners));
 
 beforeEach(() => {
@@ -198,6 +198,18 @@ describe('inference', () => {
     expect(await infer([])).toEqual({});
   });
 
+  it('leaves a deploy.json alone whose project Nx would find no name for, which ends every command of the workspace', async () => {
+    write('package.json', '{ "name": "shop", "workspaces": ["apps/*", "!apps/old"] }');
+    for (const [folder, manifest] of Object.entries({ 'apps/api': '{}', 'apps/old': '{}', 'templates/service': '{ "type": "module" }', 'templates/broken': '{', 'templates/named': '{ "name": "named" }' })) {
+      write(`${folder}/package.json`, manifest);
+      write(`${folder}/deploy.json`, GOOD);
+    }
+    write('pnpm-workspace.yaml', 'packages:\n  - ./services/**\n');
+    write('services/a/b/package.json', '{}');
+    write('services/a/b/deploy.json', GOOD);
+    expect(Object.keys(await infer(['services/a/b', 'apps/api', 'apps/old', 'templates/service', 'templates/broken', 'templates/named'].map((folder) => `${folder}/deploy.json`)))).toEqual(['services/a/b', 'apps/api', 'templates/named']);
+  });
+
   it('gives a project with a broken file targets that show the problem, and the others theirs', async () => {
     write('apps/api/project.json', '{}');
     write('apps/api/deploy.json', GOOD);
@@ -237,6 +249,16 @@ describe('inference', () => {
     expect(Object.keys(api?.targets?.['deploy']?.configurations ?? {})).toEqual(['testing', 'production']);
   });
 
+  it('sees a change of what a link leads to', async () => {
+    write('shared/deploy.json', GOOD);
+    write('apps/api/project.json', '{ "name": "api" }');
+    symlinkSync('../../shared/deploy.json', join(root, 'apps/api/deploy.json'));
+    await infer(['apps/api/deploy.json']);
+    write('shared/deploy.json', GOOD.replace('production', 'live'));
+    const { 'apps/api': project } = await infer(['apps/api/deploy.json']);
+    expect(Object.keys(project?.targets?.['deploy']?.configurations ?? {})).toEqual(['staging', 'live']);
+  });
+
   it('answers from what it remembers', async () => {
     write('api/project.json', '{}');
     write('api/deploy.json', GOOD);
@@ -249,6 +271,13 @@ describe('inference', () => {
   });
 });
 
+test('of the internals of Nx only those are taken that its oldest version has as well', () => {
+  const taken = readFileSync(join(__dirname, 'plugin-internals.ts'), 'utf8').split('\n').flatMap((line) => /^(?:import|export) \{ (.+) \} from '@nx\/devkit\/internal';$/.exec(line)?.[1]?.split(', ') ?? []);
+  // @nx/devkit 23.0.0, dist/internal.js
+  expect(taken.filter((name) => !['calculateHashesForCreateNodes', 'PluginCache', 'safeWriteFileCache'].includes(name))).toEqual([]);
+  expect(taken).toHaveLength(2);
+});
+
 describe('shadowed targets', () => {
   const names = (shadows: readonly Shadow[]): readonly string[] => shadows.map(({ name, by, file }) => `${by} ${name} of ${file}`);
 
@@ -256,6 +285,13 @@ describe('shadowed targets', () => {
     write('package.json', '{ "scripts": { "deploy": "x", "status": "y", "start": "z" } }');
     expect(names(shadowedTargets(root))).toEqual(['script deploy of package.json', 'script status of package.json']);
     expect(names(shadowedTargets(root, { targetNames: { status: 'deploy-status' } }))).toEqual(['script deploy of package.json']);
+  });
+
+  it('are none of targets that another kind of artifact has', () => {
+    write('package.json', '{ "scripts": { "package": "x", "load-image": "y", "status": "z" } }');
+    expect(names(shadowedTargets(root, {}, 'files'))).toEqual(['script status of package.json']);
+    expect(names(shadowedTargets(root, {}, 'package'))).toEqual(['script status of package.json', 'script package of package.json']);
+    expect(names(shadowedTargets(root, {}, 'image'))).toEqual(['script status of package.json', 'script load-image of package.json']);
   });
 
   it('are those that a target of the project replaces, and not those that one adds to', () => {

@@ -1,7 +1,6 @@
 /** Inference: a deploy.json beside a project.json or package.json gives that project its deploy targets. */
 import { createNodesFromFiles } from '@nx/devkit';
-import type { CreateNodes, CreateNodesContext, PostTasksExecution } from '@nx/devkit';
-import { existsSync } from 'node:fs';
+import type { CreateNodes, PostTasksExecution } from '@nx/devkit';
 import { dirname, join } from 'node:path';
 import { environmentNames, loadConfig, parseDefaults } from './config/load.js';
 import type { PluginOptions } from './config/plugin-options.js';
@@ -11,6 +10,7 @@ import { calculateHashesForCreateNodes, openCache } from './plugin-internals.js'
 import { imageFinding } from './plugin-image-targets.js';
 import { manifestFinding } from './plugin-manifest-target.js';
 import { packageFinding } from './plugin-package-targets.js';
+import { filesOfProjects, isLink } from './plugin-projects.js';
 import { inferTargets, targetGroups } from './plugin-targets.js';
 import type { Finding } from './plugin-targets.js';
 
@@ -27,14 +27,14 @@ export const name = 'nx-deploy';
 
 export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async (files, options, context) => {
   const given = options ?? {};
-  const mine = files.filter((file) => besideProject(file, context));
+  const mine = await filesOfProjects(files, context.workspaceRoot);
   const roots = mine.map((file) => dirname(file));
   const hashes = await calculateHashesForCreateNodes(roots, given, context);
-  const cache = openCache<Finding>(given);
+  const cache = openCache<Finding>(given, context.workspaceRoot);
   try {
     return await createNodesFromFiles((file, _options, _context, index) => {
       const key = `${hashes[index] ?? ''}_${file}`;
-      const known = cache.get(key);
+      const known = isLink(join(context.workspaceRoot, file)) ? undefined : cache.get(key);
       const finding = known ?? examine(join(context.workspaceRoot, file), dirname(file), given);
       if (known === undefined) cache.set(key, finding);
       const targets = inferTargets(finding, given);
@@ -47,11 +47,6 @@ export const createNodes: CreateNodes<PluginOptions> = ['**/deploy.json', async 
 
 /** The name that versions of Nx before 23 look for. */
 export const createNodesV2 = createNodes;
-
-function besideProject(file: string, { workspaceRoot }: CreateNodesContext): boolean {
-  const folder = join(workspaceRoot, dirname(file));
-  return existsSync(join(folder, 'project.json')) || existsSync(join(folder, 'package.json'));
-}
 
 /** Whoever runs a target is told what is wrong with them. */
 function defaultsOf({ defaults }: PluginOptions): ReturnType<typeof parseDefaults> {

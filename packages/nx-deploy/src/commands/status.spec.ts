@@ -24,6 +24,14 @@ test('of what was never deployed', async () => {
   expect(shown.output.lines).toEqual(['api staging on local: never deployed']);
 });
 
+test('with targets that a script replaces, by the names that they have in this workspace', async () => {
+  const files = { 'apps/api/package.json': { scripts: { ship: 'x', deploy: 'y', package: 'z' } }, 'nx.json': { plugins: [{ plugin: 'nx-deploy/plugin', options: { targetNames: { deploy: 'ship' } } }] } };
+  for (const [file, content] of Object.entries(files)) await writeFile(join(bench.root, file), JSON.stringify(content));
+  const { output } = await show();
+  for (const file of Object.keys(files)) await rm(join(bench.root, file));
+  expect(output.lines.filter((line) => line.startsWith('warning:'))).toEqual(['warning: the script ship of package.json replaces the target ship of nx-deploy; rename one of them']);
+});
+
 test('without an environment the known ones are named', async () => {
   const output = new Recorder();
   const result = await status({ ...bench.context({}, output), environment: undefined }, {});

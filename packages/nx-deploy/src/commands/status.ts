@@ -1,8 +1,8 @@
 import { DeployError } from '../errors.js';
-import { shadowedTargets } from '../config/index.js';
+import { loadConfig, pluginOptions, shadowedTargets } from '../config/index.js';
 import { statusLines } from './status-text.js';
 import { follow } from './follow.js';
-import { commandLines, projectFolder, resolveProject, type CommandContext } from './context.js';
+import { commandLines, projectFolder, readNxJson, resolveProject, type CommandContext } from './context.js';
 import { EXIT_CODES, report, type CommandResult, type ReportOptions } from './result.js';
 import { withService } from './service.js';
 
@@ -21,7 +21,7 @@ export function status(context: CommandContext, options: StatusOptions): Promise
       const followed = options.follow === true ? await follow(context, service) : undefined;
       return { result: followed, found: await service.status() };
     });
-    const shadowed = shadowedTargets(projectFolder(context));
+    const shadowed = shadowedTargets(projectFolder(context), pluginOptions(readNxJson(context.workspaceRoot)), loadConfig(projectFolder(context), context.projectName).config.artifact.type);
     for (const line of statusLines(found, { shadowed, command: commandLines(context, resolved.environment), now: Date.now() })) context.output.line(line);
     if (options.verify === true && !found.ledger.ok) {
       throw new DeployError('ND-STATE-DAMAGED', { what: 'the ledger is not what was written', why: found.ledger.broken ?? 'the hash chain is broken', next: 'compare it with the head that an earlier log printed; if the files are lost, restore the ledger folder from a backup while no run is under way' });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'jsonc-parser';
 import { targetNames } from './plugin-options.js';
-import type { PluginOptions } from './plugin-options.js';
+import type { PluginOptions, TargetKey } from './plugin-options.js';
 
 export interface Shadow {
   /** Of the target. */
@@ -21,20 +21,29 @@ export interface ProjectFiles {
 
 const OWN = /^nx-(?:deploy|env-sync|build-manifest):/;
 
+/** Targets that only a project with such an artifact has. */
+const ONLY: Readonly<Record<string, readonly TargetKey[]>> = {
+  image: ['buildImage', 'pushImage', 'loadImage', 'inspectImage'],
+  package: ['package', 'stage', 'compile', 'phases'],
+};
+
 /**
  * Inferred targets that Nx replaces, and says nothing. `projectRoot` is absolute. A file that cannot be read shadows nothing.
+ * `artifact`: its type in deploy.json; undefined: whatever it is.
  */
-export function shadowedTargets(projectRoot: string, options: PluginOptions = {}): readonly Shadow[] {
-  return shadowing({ manifest: read(join(projectRoot, 'package.json')), project: read(join(projectRoot, 'project.json')) }, options);
+export function shadowedTargets(projectRoot: string, options: PluginOptions = {}, artifact?: string): readonly Shadow[] {
+  return shadowing({ manifest: read(join(projectRoot, 'package.json')), project: read(join(projectRoot, 'project.json')) }, options, artifact);
 }
 
 /** The same for files that have been read. */
-export function shadowing({ manifest, project }: ProjectFiles, options: PluginOptions = {}): readonly Shadow[] {
+export function shadowing({ manifest, project }: ProjectFiles, options: PluginOptions = {}, artifact?: string): readonly Shadow[] {
   const scripts = Object.keys(child(manifest, 'scripts') ?? {});
   const included = child(child(manifest, 'nx'), 'includedScripts');
   const visible = Array.isArray(included) ? scripts.filter((name) => included.includes(name)) : scripts;
   const names = targetNames(options);
-  return Object.values(names).flatMap((name): readonly Shadow[] => {
+  const absent = artifact === undefined ? [] : Object.keys(ONLY).flatMap((type) => (type === artifact ? [] : ONLY[type] ?? []));
+  const inferred = (Object.keys(names) as TargetKey[]).filter((key) => !absent.includes(key)).map((key) => names[key]);
+  return inferred.flatMap((name): readonly Shadow[] => {
     // The one that compiles is a name for the build, which may as well do something of its own.
     const expected = name === names.compile;
     if (replaces(child(child(project, 'targets'), name), expected)) return [{ name, by: 'target', file: 'project.json' }];

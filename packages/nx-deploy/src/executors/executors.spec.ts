@@ -1,5 +1,5 @@
 import type { ExecutorContext } from '@nx/devkit';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deployFile, Workbench } from '../commands/workbench.spec-support.js';
 import approveExecutor from './approve/executor.js';
@@ -126,6 +126,22 @@ test('the executors for trouble: status, repair, unlock, prune and destroy, each
   expect(printed).toContain('destroyed: api staging');
 });
 
+test('a service of the same name in the same place is another project\'s', async () => {
+  const outputFile = join(bench.folder, 'twin.json');
+  const other = join(bench.root, 'apps/web');
+  mkdirSync(other, { recursive: true });
+  const context = { ...contextOf('staging'), projectsConfigurations: { version: 2, projects: { api: { root: 'apps/api' }, none: { root: 'apps/none' }, web: { root: 'apps/web' } } } };
+  const deploy = (): Promise<{ success: boolean }> => deployExecutor({ dryRun: true, outputFile }, context);
+  writeFileSync(join(other, 'deploy.json'), JSON.stringify({ ...deployFile(), service: 'api' }));
+  expect(await deploy()).toEqual({ success: false });
+  expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', error: { code: 'ND-CONFIG-INVALID', problems: [expect.stringMatching(/^service.* must differ from that of web, which has the environment staging too: got "api"/)] } });
+  for (const harmless of [{ environments: { qa: {} } }, { environments: { staging: { platform: 'docker', listen: 80 } } }, { service: 'web' }]) {
+    writeFileSync(join(other, 'deploy.json'), JSON.stringify({ ...deployFile(), service: 'api', artifact: { type: 'image' }, ...harmless }));
+    expect(await deploy()).toEqual({ success: true });
+  }
+  rmSync(other, { recursive: true });
+});
+
 describe('a deploy that another one waits for', () => {
   const order = (configuration?: string): Pick<ExecutorContext, 'taskGraph' | 'targetName'> => {
     const id = ['api', 'deploy', ...(configuration === undefined ? [] : [configuration])].join(':');
@@ -140,6 +156,33 @@ describe('a deploy that another one waits for', () => {
   test('is skipped with a line where its project lacks the environment', async () => {
     expect(await deployExecutor({}, { ...contextOf(), ...order() })).toEqual({ success: true });
     expect(printed).toBe('skipped: api has no environment qa, which web is deployed to\n');
+  });
+
+  test('is no deploy to pass over where deploy.json cannot be used, or has the environment after all', async () => {
+    const file = join(bench.root, 'apps/api/deploy.json');
+    const own = readFileSync(file, 'utf8');
+    writeFileSync(file, '{ nope');
+    expect(await deployExecutor({}, { ...contextOf(), ...order() })).toEqual({ success: false });
+    expect(printed).toContain('ND-CONFIG-INVALID');
+    writeFileSync(file, JSON.stringify(deployFile({ environments: { qa: {} } })));
+    expect(await deployExecutor({}, { ...contextOf(), ...order() })).toEqual({ success: false });
+    expect(printed).toContain('ND-ENVIRONMENT-UNKNOWN');
+    expect(printed).not.toContain('skipped');
+    writeFileSync(file, own);
+  });
+
+  test('has to be a project that is deployed', async () => {
+    const file = join(bench.root, 'apps/api/deploy.json');
+    const own = readFileSync(file, 'utf8');
+    const outputFile = join(bench.folder, 'order.json');
+    const projects = { 'api': { root: 'apps/api' }, '@shop/web': { root: 'apps/web', targets: { deploy: {} } }, 'shared': { root: 'libs/shared' } };
+    const context = { ...contextOf('staging'), projectsConfigurations: { version: 2, projects } };
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(own) as object, after: ['web', 'apps/web', 'wbe', 'shared'] }));
+    expect(await deployExecutor({ dryRun: true, outputFile }, context)).toEqual({ success: false });
+    expect(await bench.json(outputFile)).toMatchObject({ outcome: 'refused', error: { code: 'ND-CONFIG-INVALID', problems: [
+      expect.stringMatching(/^after\[2\] .*: must be a project of the workspace, got "wbe"/), expect.stringMatching(/^after\[3\] .*: must be a project that is deployed, and shared has no target deploy$/),
+    ] } });
+    writeFileSync(file, own);
   });
 
   test('is no other deploy where it was named, or has the environment', async () => {

@@ -1,11 +1,9 @@
 /** The frame of every executor: from Nx's context to a command's, and from its exit code to Nx's success. */
 import type { ExecutorContext } from '@nx/devkit';
-import { askedThrough } from 'nx-env-sync';
 import { commandContext, type CommandContext } from '../commands/context.js';
 import { terminalOutput } from '../commands/terminal-output.js';
 import type { CommandResult } from '../commands/result.js';
 import { asDeployError, DeployError, formatError } from '../errors.js';
-import { sanitize } from '../terminal/index.js';
 
 export interface NxOptions {
   readonly environment?: string;
@@ -32,12 +30,4 @@ export async function runInNx(options: NxOptions, context: ExecutorContext, comm
   }
   const result = await command(found);
   return { success: result.exitCode === 0 };
-}
-
-/** A deploy that another one waits for, of a project that lacks the environment: there is nothing to do, and the other goes on. */
-export function skippedDeploy(options: NxOptions, context: ExecutorContext): string | undefined {
-  const { projectName = '', targetName = '', configurationName, taskGraph } = context;
-  if (options.environment !== undefined || configurationName !== undefined) return undefined;
-  const asking = askedThrough(taskGraph, { project: projectName, target: targetName });
-  return asking === undefined ? undefined : sanitize(`skipped: ${projectName} has no environment ${asking.environment}, which ${asking.project} is deployed to`);
 }

@@ -1,6 +1,8 @@
 import type { ExecutorContext } from '@nx/devkit';
 import { deploy, type DeployOptions } from '../../commands/deploy.js';
-import { runInNx, skippedDeploy, type NxOptions } from '../run-in-nx.js';
+import { report } from '../../commands/result.js';
+import { problemsAmongProjects, skippedDeploy } from '../among-projects.js';
+import { runInNx, type NxOptions } from '../run-in-nx.js';
 
 export type DeployExecutorOptions = DeployOptions & NxOptions;
 
@@ -11,5 +13,8 @@ export default function deployExecutor(options: DeployExecutorOptions, context: 
     process.stdout.write(`${skipped}\n`);
     return Promise.resolve({ success: true });
   }
-  return runInNx(options, context, (command) => deploy(command, options));
+  return runInNx(options, context, (command) => {
+    const error = problemsAmongProjects(command, context);
+    return error === undefined ? deploy(command, options) : report(command, options, () => Promise.reject(error));
+  });
 }

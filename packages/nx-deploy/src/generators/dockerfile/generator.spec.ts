@@ -167,6 +167,11 @@ describe('what cannot be done is refused, and nothing is written', () => {
     ['a file outside of the project', { dockerfile: '../Dockerfile' }, 'ND-OPTION-INVALID'],
     ['no file', { dockerfile: '.' }, 'ND-OPTION-INVALID'],
     ['an absolute path', { dockerfile: '/Dockerfile' }, 'ND-OPTION-INVALID'],
+    ['an entry outside of the output', { entry: '../main.js', packages: 'bundled' }, 'ND-OPTION-INVALID'],
+    ['no image', { base: '', packages: 'bundled' }, 'ND-OPTION-INVALID'],
+    ['a line of its own in the image', { base: 'node:22\nRUN x', packages: 'bundled' }, 'ND-OPTION-INVALID'],
+    ['a port that is none', { port: 99_999, packages: 'bundled' }, 'ND-OPTION-INVALID'],
+    ['no output', { output: '', packages: 'bundled' }, 'ND-OPTION-INVALID'],
     ['an output outside of the workspace', { output: '../dist', packages: 'bundled' }, 'ND-OPTION-INVALID'],
     ['a project without a known build', { project: 'other' }, 'ND-OPTION-INVALID'],
   ];

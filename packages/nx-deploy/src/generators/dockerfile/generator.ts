@@ -1,5 +1,5 @@
 /** Writes a Dockerfile for what the build of a project puts out, and tells what to do with it. */
-import { getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
+import { getProjects, logger, readNxJson } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
 import { posix } from 'node:path';
 import { pluginOptions } from '../../config/plugin-options.js';
@@ -10,6 +10,7 @@ import type { Named } from '../setup/choose-projects.js';
 import { inferBuild } from '../setup/infer-build.js';
 import { readSource } from '../setup/infer-source.js';
 import { isSite } from '../setup/is-site.js';
+import { outputFolder } from '../setup/output-option.js';
 import { nginxTemplate, nodeDockerfile, siteDockerfile } from './contents.js';
 import { originOf, usualPackages } from './infer-packages.js';
 import type { Origin, Packages } from './infer-packages.js';
@@ -47,6 +48,7 @@ export function dockerfileGenerator(tree: Tree, options: DockerfileOptions): voi
   const file = fileOf(project, options.dockerfile ?? 'Dockerfile');
   const kind = options.kind ?? (isSite(tree, project) ? 'static' : 'node');
   if (kind === 'static') refuseForSite(options);
+  refuseUnusable(options);
   const buildTarget = pluginOptions(readNxJson(tree))?.buildTargetName || 'build';
   const output = outputOf(tree, project, options, buildTarget, kind);
   const origin: Origin = kind === 'node' && output.packages === 'installed' ? installed(tree, project, buildTarget) : {};
@@ -71,7 +73,8 @@ export function dockerfileGenerator(tree: Tree, options: DockerfileOptions): voi
 /** What is there already with other content stays as it is. */
 function write(tree: Tree, file: string, content: string): { readonly note: string; readonly warning?: string } {
   const present = tree.exists(file) ? tree.read(file, 'utf8') ?? '' : undefined;
-  if (present !== undefined && present !== content) return { note: '', warning: difference(file, present, content).join('\n') };
+  // With the line ends that git may give it on another system.
+  if (present !== undefined && present.replaceAll('\r\n', '\n') !== content) return { note: '', warning: difference(file, present, content).join('\n') };
   if (present === undefined) tree.write(file, content);
   return { note: `${printable(file)} ${present === undefined ? 'written' : 'is as it should be; left as it is'}` };
 }
@@ -101,13 +104,21 @@ function refuseForSite({ entry, packages }: DockerfileOptions): void {
   if (without.length > 0) throw new DeployError('ND-OPTION-INVALID', { what: `${without.join(' and ')}: a static site has no such thing`, next: 'leave it out, or use --kind=node' });
 }
 
+/** Nx checks neither the form of a text nor the size of a number. */
+function refuseUnusable({ base, port }: DockerfileOptions): void {
+  if (base !== undefined && !/^[!-~]+$/.test(base)) throw new DeployError('ND-OPTION-INVALID', { what: `--base cannot be ${JSON.stringify(base)}`, why: 'it is the name of an image' });
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) throw new DeployError('ND-OPTION-INVALID', { what: `--port cannot be ${port}`, why: 'a port is a number from 1 to 65535' });
+}
+
 function outputOf(tree: Tree, project: Named, options: DockerfileOptions, buildTarget: string, kind: 'node' | 'static'): Output {
   const build = inferBuild(tree, project, buildTarget);
-  const folder = options.output === undefined ? build?.output : joinPathFragments(options.output).replace(/\/$/, '');
+  const folder = options.output === undefined ? build?.output : outputFolder(options.output);
   if (folder === undefined) throw new DeployError('ND-OPTION-INVALID', { what: `where the build of ${project.name} puts its output could not be inferred`, next: `name the folder, relative to the workspace: --output=dist/${project.root}` });
-  if (!inside('.', folder)) throw new DeployError('ND-OPTION-INVALID', { what: `--output cannot be ${JSON.stringify(folder)}`, why: 'it is a folder of the workspace' });
+  if (!inside('.', folder)) throw new DeployError('ND-OPTION-INVALID', { what: `the build of ${project.name} puts its output outside of the workspace`, why: folder, next: 'name a folder of the workspace: --output' });
+  const entry = options.entry ?? build?.entry ?? 'main.js';
+  if (entry.trim() === '' || posix.isAbsolute(entry) || !inside('.', posix.normalize(entry))) throw new DeployError('ND-OPTION-INVALID', { what: `--entry cannot be ${JSON.stringify(entry)}`, why: 'it is a file of the output' });
   const from = options.output === undefined ? build?.from ?? '' : '--output';
-  return { folder, entry: options.entry ?? build?.entry ?? 'main.js', packages: kind === 'static' ? 'bundled' : options.packages ?? usualPackages(build), from };
+  return { folder, entry, packages: kind === 'static' ? 'bundled' : options.packages ?? usualPackages(build), from };
 }
 
 function installed(tree: Tree, project: Named, buildTarget: string): Origin {

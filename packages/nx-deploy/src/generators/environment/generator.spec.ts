@@ -107,7 +107,7 @@ describe('an environment', () => {
     tree.write('apps/a\u00e9/environments/env.schema.json', '{ "required": ["B", 7] }');
     await add({ projects: ['a\u00e9'], from: 'staging' });
     expect(environments('apps/a\u00e9')['qa']).toEqual({});
-    expect(said).toBe('a?: apps/a?/deploy.json extended\n  - a?: still to be set in apps/a?/environments/qa.env: B\n  next: npx nx run a?:ship --configuration=qa --dry-run');
+    expect(said).toBe('a?: apps/a?/deploy.json extended\n  - a?: still to be set in apps/a?/environments/qa.env: B\n  next: npx nx run <project>:ship --configuration=qa --dry-run');
   });
 
   it('is formatted as the workspace has it', async () => {
@@ -117,12 +117,32 @@ describe('an environment', () => {
   });
 });
 
+it('says what there is to do next with the image of a Dockerfile', async () => {
+  const image = { artifact: { type: 'image', builder: 'docker' }, environments: { staging: { platform: 'docker', listen: 8080 } } };
+  project('api', image);
+  await add();
+  expect(said).toContain('  next: npx nx run api:build-image');
+  project('web', plain({ staging: {} }));
+  said = '';
+  await add({ name: 'demo' });
+  expect(said).toContain('  next: npx nx run web:deploy --configuration=demo --dry-run');
+  said = '';
+  await add({ name: 'live', projects: ['api'], platform: 'docker' });
+  expect(said).toContain('  next: npx nx run api:deploy --configuration=live --dry-run');
+});
+
 describe('a fixed port', () => {
   beforeEach(() => project('api', plain({ staging: {} }, { port: 3000 })));
 
   it('leaves one instance and recreate', async () => {
     await add();
     expect(environments('apps/api')['qa']).toMatchObject({ instances: 1, strategy: 'recreate' });
+  });
+
+  it.each([{}, { from: 'staging' }])('allows one instance however many are asked for, with %j, and says so', async (options) => {
+    await add({ ...options, instances: 4 });
+    expect(environments('apps/api')['qa']).toMatchObject({ instances: 1 });
+    expect(said).toContain('extended\n  - --instances=4: 1 in qa, for the service has a fixed port');
   });
 
   it.each([{}, { from: 'staging' }])('excludes another strategy with %j', async (options) => {

@@ -1,15 +1,19 @@
 /** Adds an environment to every deploy.json of the workspace, and the files that hold its values. */
-import { formatFiles, getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
+import { getProjects, joinPathFragments, logger, readNxJson } from '@nx/devkit';
 import type { Tree } from '@nx/devkit';
 import { CONFIG_FILE, environmentNames, parseConfig } from '../../config/load.js';
 import { isName, NAME_RULE } from '../../config/names.js';
-import { pluginOptions, targetNames } from '../../config/plugin-options.js';
+import { pluginOptions } from '../../config/plugin-options.js';
 import { DeployError, formatError } from '../../errors.js';
+import { formatNew } from '../format.js';
+import type { Before } from '../format.js';
+import { nextStep } from '../next-step.js';
 import { named } from '../setup/choose-projects.js';
 import type { Known, Named } from '../setup/choose-projects.js';
-import { withCopy, withEnvironments } from '../setup/deploy-file.js';
+import { aboutInstances, withCopy, withEnvironments } from '../setup/deploy-file.js';
 import { missingKeys, writeEnvironmentFiles, writeSharedFile } from '../setup/environment-files.js';
 import { readSource } from '../setup/infer-source.js';
+import { isSite } from '../setup/is-site.js';
 import { portSource } from '../setup/ports.js';
 
 export interface EnvironmentOptions {
@@ -35,12 +39,11 @@ export async function environmentGenerator(tree: Tree, options: EnvironmentOptio
   const projects = wanted(tree, options.projects);
   const nextPort = portSource(tree, options.listen);
   const texts = extended(tree, projects, { ...options, name }, nextPort);
-  const notes = projects.map((project, index) => write(tree, project, name, texts[index] ?? ''));
+  const before: Before = new Map();
+  const notes = projects.flatMap((project, index) => write(tree, project, { ...options, name }, texts[index] ?? '', before));
   writeSharedFile(tree, name);
-  if (options.skipFormat !== true) await formatFiles(tree);
-  const [first] = projects;
-  const { deploy } = targetNames(pluginOptions(readNxJson(tree)));
-  logger.info([...notes.flat(), ...projects.flatMap((project) => aboutKeys(tree, project, name)), `  next: npx nx run ${printable(first?.name ?? '')}:${printable(deploy)} --configuration=${name} --dry-run`].join('\n'));
+  if (options.skipFormat !== true) await formatNew(tree, before);
+  logger.info([...notes, ...projects.flatMap((project) => aboutKeys(tree, project, name)), next(tree, projects, texts, name)].join('\n'));
 }
 
 /** What Nx calls: it prints nothing of an error but its message, so that holds the code, all problems and what to do next. */
@@ -92,15 +95,27 @@ function withIt(text: string, file: string, { name, from, platform, instances, s
   return withEnvironments(text, file, [name], { platform: platform ?? 'local', instances, strategy, nextPort });
 }
 
-function write(tree: Tree, project: Named, name: string, text: string): string {
+function write(tree: Tree, project: Named, { name, instances }: EnvironmentOptions, text: string, before: Before): readonly string[] {
   const { root } = project;
   const file = joinPathFragments(root, CONFIG_FILE);
-  const changed = text !== tree.read(file, 'utf8');
+  const present = tree.read(file, 'utf8') ?? '';
+  const changed = text !== present;
   // What would be refused later is a fault here.
-  const environments = environmentNames(parseConfig(text, file).config);
+  const { config } = parseConfig(text, file);
   if (changed) tree.write(file, text);
-  writeEnvironmentFiles(tree, { project: project.name, root, environments: environments.filter((each) => each === name), variables: readSource(tree, project).variables });
-  return `${printable(project.name)}: ${printable(file)} ${changed ? 'extended' : `has ${name}; left as it is`}`;
+  if (changed) before.set(file, present);
+  writeEnvironmentFiles(tree, { project: project.name, root, environments: environmentNames(config).filter((each) => each === name), variables: readSource(tree, project).variables });
+  return [
+    `${printable(project.name)}: ${printable(file)} ${changed ? 'extended' : `has ${name}; left as it is`}`,
+    ...(changed ? aboutInstances(config, [name], instances) : []).map((line) => `  - ${line}`),
+  ];
+}
+
+/** Of the first that can be deployed so, where there is one. */
+function next(tree: Tree, projects: readonly Named[], texts: readonly string[], environment: string): string {
+  const plugin = pluginOptions(readNxJson(tree)) ?? {};
+  const steps = projects.map((project, index) => nextStep(parseConfig(texts[index] ?? '', CONFIG_FILE).config, { project: project.name, environment, site: isSite(tree, project) }, plugin));
+  return steps.find((step) => step.includes('--configuration=')) ?? steps[0] ?? '';
 }
 
 function aboutKeys(tree: Tree, { name, root }: Named, environment: string): readonly string[] {

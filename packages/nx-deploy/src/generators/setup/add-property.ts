@@ -14,17 +14,26 @@ export function addProperty(source: string, at: readonly string[], key: string, 
   const between = text.slice(lastEnd, closing);
   const comma = hasComma(between);
   const insertAt = closing - (between.length - between.trimEnd().length);
-  const addition = placed(text, last.offset, closing, `${JSON.stringify(key)}: `, value) + (comma ? ',' : '');
+  const ownLine = endsInLineComment(text.slice(lastEnd, insertAt));
+  const addition = placed(text, { last: last.offset, closing, ownLine }, `${JSON.stringify(key)}: `, value) + (comma ? ',' : '');
   return source.slice(0, mark) + text.slice(0, lastEnd) + (comma ? '' : ',') + text.slice(lastEnd, insertAt) + addition + text.slice(insertAt);
 }
 
+interface Place {
+  /** Offsets of the last property and of the bracket that closes the object. */
+  readonly last: number;
+  readonly closing: number;
+  /** What stands before it would swallow it. */
+  readonly ownLine: boolean;
+}
+
 /** On a line of its own where the last property has one, else behind it. */
-function placed(text: string, last: number, closing: number, key: string, value: object): string {
+function placed(text: string, { last, closing, ownLine }: Place, key: string, value: object): string {
   const lead = leading(text, last);
   const end = leading(text, closing);
-  if (lead === undefined || end === undefined) return ` ${key}${JSON.stringify(value, null, 1).replace(/\n */g, ' ')}`;
-  const step = lead.startsWith(end) && lead.length > end.length ? lead.slice(end.length) : '  ';
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  if (lead === undefined || end === undefined) return `${ownLine ? `${eol}${end ?? ''} ` : ''} ${key}${JSON.stringify(value, null, 1).replace(/\n */g, ' ')}`;
+  const step = lead.startsWith(end) && lead.length > end.length ? lead.slice(end.length) : '  ';
   return eol + lead + key + JSON.stringify(value, null, step).replaceAll('\n', eol + lead);
 }
 
@@ -39,4 +48,11 @@ function hasComma(text: string): boolean {
   const scanner = createScanner(text, true);
   scanner.scan();
   return scanner.getTokenLength() > 0 && text.charAt(scanner.getTokenOffset()) === ',';
+}
+
+function endsInLineComment(text: string): boolean {
+  const scanner = createScanner(text, false);
+  let last = '';
+  for (scanner.scan(); scanner.getTokenLength() > 0; scanner.scan()) last = text.slice(scanner.getTokenOffset(), scanner.getTokenOffset() + 2);
+  return last === '//';
 }

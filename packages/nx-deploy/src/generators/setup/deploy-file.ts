@@ -4,6 +4,7 @@ import { parseConfig } from '../../config/load.js';
 import { serviceName } from '../../config/names.js';
 import { platformOf } from '../../config/resolve-docker.js';
 import { FORMAT_VERSION } from '../../config/schema.js';
+import type { DeployConfig } from '../../config/schema.js';
 import { DeployError } from '../../errors.js';
 import { addProperty } from './add-property.js';
 import type { Artifact } from './artifact.js';
@@ -74,12 +75,14 @@ export function withCopy(text: string, file: string, { name, from }: { readonly 
   }
   if (otherwise.platform !== undefined) checkArtifact(config.artifact.type, otherwise.platform, file);
   const onDocker = platformOf(otherwise.platform === 'docker' || otherwise.platform === 'local' ? otherwise.platform : model.platform).type === 'docker';
-  const strategy = strategyFor(otherwise.strategy, !onDocker && (config.port ?? model.port ?? 0) > 0);
+  const fixedPort = !onDocker && (config.port ?? model.port ?? 0) > 0;
+  const strategy = strategyFor(otherwise.strategy, fixedPort);
+  const instances = fixedPort && otherwise.instances !== undefined ? 1 : otherwise.instances;
   const { listen, ...rest } = model;
   return addProperty(text, ['environments'], name, {
     ...rest,
     ...(otherwise.platform === undefined ? {} : { platform: otherwise.platform }),
-    ...(otherwise.instances === undefined ? {} : { instances: otherwise.instances }),
+    ...(instances === undefined ? {} : { instances }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(listen === undefined ? {} : { listen: typeof listen === 'number' || listen.address === undefined ? nextPort() : { port: nextPort(), address: listen.address } }),
   });
@@ -121,4 +124,10 @@ function strategyFor(strategy: string | undefined, fixedPort: boolean): string |
     what: `the strategy ${JSON.stringify(strategy)} cannot be used here`, why: 'the service has a fixed port, which two instances cannot share',
     next: 'let the service listen on the port in process.env.PORT and leave "port" out of deploy.json, or use --strategy=recreate',
   });
+}
+
+/** Lines about new environments that have fewer instances than were asked for. */
+export function aboutInstances({ environments }: DeployConfig, added: readonly string[], instances: number | undefined): readonly string[] {
+  const fewer = instances === undefined ? [] : added.filter((name) => environments[name]?.instances !== instances);
+  return fewer.length === 0 ? [] : [`--instances=${instances ?? ''}: 1 in ${fewer.join(', ')}, for the service has a fixed port, which two instances cannot share`];
 }

@@ -120,6 +120,11 @@ describe('a project with an esbuild target', () => {
     });
   });
 
+  it.each(['../out', '/etc', ' ', 'C:\\out'])('refuses the output %j before anything is written', async (output) => {
+    await expect(setup({ output })).rejects.toMatchObject({ code: 'ND-OPTION-INVALID', parts: { what: `--output cannot be ${JSON.stringify(output)}` } });
+    expect(tree.exists('apps/api/deploy.json')).toBe(false);
+  });
+
   it('gives each service ports of its own', async () => {
     project('web', { files: { 'deploy.json': '{ "artifact": { "type": "files" }, "environments": { "a": { "listen": 8080 }, "b": { "listen": { "port": 8082 } }, "c": {} } }' } });
     project('odd', { files: { 'deploy.json': '{ "environments": 3 }' } });
@@ -134,11 +139,12 @@ describe('a project with an esbuild target', () => {
   });
 
   it('warns of scripts that replace inferred targets', async () => {
-    writeJson(tree, 'apps/api/package.json', { name: 'api', scripts: { ship: 'x', status: 'y' } });
+    writeJson(tree, 'apps/api/package.json', { name: 'api', scripts: { ship: 'x', status: 'y', package: 'z' } });
     updateNxJson(tree, { ...readNxJson(tree), plugins: [{ plugin: 'nx-deploy/plugin', options: { targetNames: { deploy: 'ship' } } }] });
     const output = await setup();
     expect(output).toContain('the script "ship" of package.json replaces');
     expect(output).toContain('the script "status"');
+    expect(output).not.toContain('"package"');
     expect(output).toContain('npx nx run api:ship');
     expect(readNxJson(tree)?.plugins).toHaveLength(1);
   });
@@ -154,6 +160,20 @@ describe('a deploy.json that a person wrote', () => {
     expect(tree.read('apps/api/deploy.json', 'utf8')).toBe(MINE);
     expect(tree.exists('apps/api/environments/live.env')).toBe(true);
     expect(tree.exists('apps/api/environments/staging.env')).toBe(false);
+  });
+
+  it('says what was asked for and is not done to it', async () => {
+    const output = await setup({ artifact: 'image', output: 'out', entry: 'x.js', platform: 'docker', instances: 5, strategy: 'canary', listen: 9000 });
+    expect(tree.read('apps/api/deploy.json', 'utf8')).toBe(MINE);
+    expect(output).toContain('api: apps/api/deploy.json left as it is\n  - --artifact=image, --output=out, --entry=x.js: for a new deploy.json only; change "artifact" in this one by hand\n  - --platform=docker, --instances=5, --strategy=canary, --listen=9000: for new environments only; change those that are there by hand\n');
+    expect(await setup({ artifact: 'files', output: 'apps/api/dist', entry: 'main.js', platform: 'local', strategy: 'rolling', listen: 80 })).toContain('api: apps/api/deploy.json has all that was asked for; left as it is\n  next');
+    expect(await setup({ environments: ['live', 'qa'], instances: 3, artifact: 'image' })).toContain('deploy.json extended\n  - --artifact=image: for a new deploy.json only; change "artifact" in this one by hand\n  next');
+  });
+
+  it('gets an environment that is named twice once', async () => {
+    await setup({ environments: ['qa', 'qa ,test'] });
+    expect(Object.keys(parseConfig(tree.read('apps/api/deploy.json', 'utf8') ?? '', 'f').config.environments)).toEqual(['live', 'qa', 'test']);
+    expect(resolved('apps/api', 'test').listen.port).toBe(8081);
   });
 
   it('gets the environments that are named and missing, and keeps all else', async () => {
@@ -226,7 +246,7 @@ describe('a deploy.json that a person wrote', () => {
 
   it('with a fixed port gets environments that can work with it', async () => {
     tree.write('apps/api/deploy.json', '{ "artifact": { "type": "files" }, "port": 3000, "environments": { "live": {} } }');
-    await setup({ environments: ['qa'], instances: 4 });
+    expect(await setup({ environments: ['qa'], instances: 4 })).toContain('  - --instances=4: 1 in qa, for the service has a fixed port, which two instances cannot share\n');
     expect(resolved('apps/api', 'qa')).toMatchObject({ port: 3000, strategy: { type: 'recreate' } });
   });
 

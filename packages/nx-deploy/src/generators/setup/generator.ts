@@ -1,28 +1,30 @@
 /** Makes projects deployable: writes deploy.json and the environment files, inferred from build and source. */
-import { formatFiles, joinPathFragments, logger, readNxJson } from '@nx/devkit';
+import { joinPathFragments, logger, readNxJson } from '@nx/devkit';
 import type { GeneratorCallback, Tree } from '@nx/devkit';
 import { environmentNames, parseConfig } from '../../config/load.js';
 import { isName, NAME_RULE } from '../../config/names.js';
-import { pluginOptions, targetNames } from '../../config/plugin-options.js';
+import { pluginOptions } from '../../config/plugin-options.js';
 import type { PluginOptions } from '../../config/plugin-options.js';
-import { platformOf } from '../../config/resolve-docker.js';
-import { isOci } from '../../config/resolve-image.js';
-import type { DeployConfig } from '../../config/schema.js';
 import { shadowing } from '../../config/shadowed.js';
 import { DeployError, formatError } from '../../errors.js';
 import { askOnTerminal } from '../../commands/prompt.js';
+import { formatNew } from '../format.js';
+import type { Before } from '../format.js';
 import { initGenerator } from '../init/generator.js';
+import { nextStep } from '../next-step.js';
 import { artifactOf } from './artifact.js';
 import type { Artifact, ArtifactChoice } from './artifact.js';
 import { chooseProjects } from './choose-projects.js';
 import type { AskProject, Named } from './choose-projects.js';
-import { checkArtifact, newDeployFile, withEnvironments } from './deploy-file.js';
+import { aboutInstances, checkArtifact, newDeployFile, withEnvironments } from './deploy-file.js';
 import type { Placing } from './deploy-file.js';
 import { writeEnvironmentFiles } from './environment-files.js';
 import { inferBuild } from './infer-build.js';
 import type { Build } from './infer-build.js';
 import { readSource } from './infer-source.js';
 import { isSite } from './is-site.js';
+import { outputFolder } from './output-option.js';
+import { aboutPassedOver } from './passed-over.js';
 import type { SourceFacts } from './infer-source.js';
 import { readLoose } from './loose-json.js';
 import { portSource } from './ports.js';
@@ -51,7 +53,7 @@ const USUAL = ['staging', 'production'];
  * that a fixed port excludes, ND-CONFIG-INVALID when an existing deploy.json has problems; in each case nothing is written.
  */
 export async function setupGenerator(tree: Tree, options: SetupOptions, ask: AskProject = askOnTerminal): Promise<GeneratorCallback> {
-  const environments = options.environments?.map((name) => name.trim()).filter((name) => name !== '');
+  const environments = options.environments === undefined ? undefined : [...new Set(options.environments.flatMap((names) => names.split(',')).map((name) => name.trim()))].filter((name) => name !== '');
   const unsafe = environments?.find((name) => !isName(name));
   if (unsafe !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: `the environment ${JSON.stringify(unsafe)} cannot be named so`, why: `it must be ${NAME_RULE}` });
   const before = pluginOptions(readNxJson(tree)) ?? {};
@@ -59,8 +61,9 @@ export async function setupGenerator(tree: Tree, options: SetupOptions, ask: Ask
   const install = await initGenerator(tree, { skipFormat: true });
   const plugin = pluginOptions(readNxJson(tree)) ?? {};
   const placing: Placing = { platform: options.platform ?? 'local', instances: options.instances, strategy: options.strategy, nextPort: portSource(tree, options.listen) };
-  const notes = projects.flatMap((project) => setUp(tree, project, { ...options, ...(environments === undefined ? {} : { environments }) }, plugin, placing));
-  if (options.skipFormat !== true) await formatFiles(tree);
+  const changed: Before = new Map();
+  const notes = projects.flatMap((project) => setUp(tree, project, { ...options, ...(environments === undefined ? {} : { environments }) }, plugin, placing, changed));
+  if (options.skipFormat !== true) await formatNew(tree, changed);
   logger.info(notes.join('\n'));
   return install;
 }
@@ -75,7 +78,7 @@ export default async function setup(tree: Tree, options: SetupOptions): Promise<
 }
 
 /** Returns lines to print. */
-function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: PluginOptions, placing: Placing): readonly string[] {
+function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: PluginOptions, placing: Placing, changed: Before): readonly string[] {
   const file = joinPathFragments(project.root, 'deploy.json');
   const source = readSource(tree, project);
   const build = buildOf(tree, project, options, plugin);
@@ -90,12 +93,16 @@ function setUp(tree: Tree, project: Named, options: SetupOptions, plugin: Plugin
   const { config } = parseConfig(written, file);
   const environments = environmentNames(config);
   if (written !== existing) tree.write(file, written);
+  if (existing !== undefined && written !== existing) changed.set(file, existing);
   writeEnvironmentFiles(tree, { project: project.name, root: project.root, environments, variables: source.variables });
   const inferred = existing === undefined ? [...aboutArtifact(artifact, build, placing.platform), ...(artifact.builder === 'docker' ? [] : site ? [aboutSite(project.name)] : aboutSource(source))] : [];
+  const before = existing === undefined ? undefined : parseConfig(existing, file).config;
+  const added = environments.filter((name) => before === undefined || !Object.hasOwn(before.environments, name));
+  const passedOver = before === undefined ? [] : aboutPassedOver(before, artifact, options);
   return [
-    `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written === existing ? 'has all that was asked for; left as it is' : 'extended'}`,
-    ...[...inferred, ...aboutShadows(tree, project, plugin)].map((line) => `  - ${printable(line)}`),
-    ...next(project.name, nextStep(config, site && artifact.builder === undefined, environments[0] ?? 'staging', plugin)),
+    `${printable(project.name)}: ${printable(file)} ${existing === undefined ? 'written' : written !== existing ? 'extended' : passedOver.length === 0 ? 'has all that was asked for; left as it is' : 'left as it is'}`,
+    ...[...inferred, ...passedOver, ...aboutInstances(config, added, options.instances), ...aboutShadows(tree, project, plugin, config.artifact.type)].map((line) => `  - ${printable(line)}`),
+    nextStep(config, { project: project.name, environment: environments[0] ?? 'staging', site: site && artifact.builder === undefined }, plugin),
   ];
 }
 
@@ -103,7 +110,7 @@ function buildOf(tree: Tree, project: Named, options: SetupOptions, plugin: Plug
   const inferred = inferBuild(tree, project, plugin.buildTargetName || 'build');
   const fallback: Build = { output: joinPathFragments(project.root, 'dist'), entry: 'main.js', dependencies: 'traced', from: '' };
   const { output, entry } = options;
-  return { ...inferred ?? fallback, ...(output === undefined ? {} : { output: joinPathFragments(output).replace(/\/$/, '') }), ...(entry === undefined ? {} : { entry }) };
+  return { ...inferred ?? fallback, ...(output === undefined ? {} : { output: outputFolder(output), from: '--output' }), ...(entry === undefined ? {} : { entry }) };
 }
 
 function aboutArtifact({ type, builder }: Artifact, { output, entry, from }: Build, platform: string): readonly string[] {
@@ -128,32 +135,9 @@ function aboutSource({ readsPort, fixedPort, healthPath, answeredPath }: SourceF
   return [...port, ...health];
 }
 
-function aboutShadows(tree: Tree, project: Named, plugin: PluginOptions): readonly string[] {
+function aboutShadows(tree: Tree, project: Named, plugin: PluginOptions, artifact: string): readonly string[] {
   const [manifest, file] = ['package.json', 'project.json'].map((name) => readLoose(tree, joinPathFragments(project.root, name)));
-  return shadowing({ manifest, project: file }, plugin).map(({ name, by, file: where }) => `the ${by} "${name}" of ${where} replaces the inferred target of that name: rename the ${by}, or the inferred target with "targetNames" in nx.json`);
-}
-
-interface Step {
-  readonly verb: 'run' | 'g';
-  /** A target, or a generator. */
-  readonly word: string;
-  readonly rest: string;
-}
-
-/** What can be done with the artifact: the platform local runs neither a site of files nor the image of a Dockerfile. */
-function nextStep({ artifact, environments }: DeployConfig, site: boolean, environment: string, plugin: PluginOptions): Step {
-  const names = targetNames(plugin);
-  const stated = environments[environment]?.platform;
-  const local = platformOf(stated).type === 'local' && (stated !== undefined || plugin.defaults?.['platform'] === undefined);
-  if (local && artifact.type === 'image' && !isOci(artifact)) return { verb: 'run', word: names.buildImage, rest: '' };
-  if (local && artifact.type === 'files' && site) return { verb: 'g', word: 'nx-deploy:dockerfile', rest: '' };
-  return { verb: 'run', word: names.deploy, rest: ` --configuration=${environment} --dry-run` };
-}
-
-/** A name that a shell would read as more than a word is left for the reader to write. */
-function next(project: string, { verb, word, rest }: Step): readonly string[] {
-  const name = /^[\w@/.:-]+$/.test(`${project}:${word}`) ? project : '<project>';
-  return [`  next: npx nx ${verb} ${verb === 'run' ? `${name}:${printable(word)}` : `${word} ${name}`}${rest}`];
+  return shadowing({ manifest, project: file }, plugin, artifact).map(({ name, by, file: where }) => `the ${by} "${name}" of ${where} replaces the inferred target of that name: rename the ${by}, or the inferred target with "targetNames" in nx.json`);
 }
 
 /** One line of ASCII, whatever a project or a folder is called. */

@@ -61,6 +61,7 @@ describe('a build target', () => {
 
 describe('package.json', () => {
   it.each([
+    [{ scripts: { start: 'node -r ./otel.js --import ./more.mjs dist/main.js' } }, 'apps/api/dist', 'main.js'],
     [{ scripts: { start: 'node --enable-source-maps dist/main.js --verbose' } }, 'apps/api/dist', 'main.js'],
     [{ scripts: { start: 'NODE_ENV=production node ./build/src/server.mjs' }, main: 'lib/index.js' }, 'apps/api/build', 'src/server.mjs'],
     [{ scripts: { start: 'nest start' }, main: './lib/index.cjs' }, 'apps/api/lib', 'index.cjs'],

@@ -29,11 +29,15 @@ function fromPackage(tree: Tree, { root }: ProjectConfiguration, known: string |
   return { output, entry: path.slice(cut + 1), dependencies: 'traced', from };
 }
 
+/** Options whose value is a file that is loaded before. */
+const LOADING = /^(?:-r|--require|--import|--(?:experimental-)?loader|--env-file(?:-if-exists)?)$/;
+
 /** The file that `node` runs, whatever options stand before it. */
 function startedFile(script: string | undefined): string | undefined {
   const words = script?.split(/\s+/) ?? [];
   const node = words.indexOf('node');
-  return node === -1 ? undefined : words.slice(node + 1).find((word) => /\.[cm]?js$/.test(word) && !word.startsWith('-'));
+  const after = words.slice(node + 1);
+  return node === -1 ? undefined : after.find((word, index) => /\.[cm]?js$/.test(word) && !word.startsWith('-') && !LOADING.test(after[index - 1] ?? ''));
 }
 
 function fromBundler(tree: Tree, { root }: ProjectConfiguration, known: string | undefined): Build | undefined {
