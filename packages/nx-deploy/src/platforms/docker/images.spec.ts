@@ -13,7 +13,7 @@ const id = 'r0123456789ab';
 const tag = imageTag(key, id);
 const [config, digest, other] = ['a', 'b', 'c'].map((letter) => `sha256:${letter.repeat(64)}`) as [string, string, string];
 const image: ImageRef = { type: 'image', digest, config, platform: 'linux/amd64', bytes: 1 };
-const registered: ImageRef = { ...image, repository: 'registry.example.com/team/api' };
+const registered: ImageRef = { ...image, repository: 'images.example.com/team/api' };
 const releaseOf = (artifact: Release['artifact']): Release => ({ id, service: 'api', artifact }) as Release;
 
 /** Whatever has a file of its name in the notes is on the engine, with the id that stands in it. */
@@ -52,7 +52,7 @@ describe('the image of a release', () => {
     const { images, engine } = imagesOf(`'pull '*) ;;\n'image tag '*) ${puts(tag, digest)} ;;`);
     expect(await images.exists(id)).toBe(false);
     await images.stage(releaseOf(registered));
-    const reference = `registry.example.com/team/api@${digest}`;
+    const reference = `images.example.com/team/api@${digest}`;
     expect(changes(engine)).toEqual([`pull --quiet ${reference}`, `image tag ${reference} ${tag}`]);
     const before = engine.asked().length;
     expect(await images.exists(id)).toBe(true);
@@ -72,7 +72,7 @@ describe('the image of a release', () => {
 
   it('says why a registry does not give it', async () => {
     const { images } = imagesOf('\'pull \'*) echo "Error response from daemon: pull access denied for team/api" >&2; exit 1 ;;');
-    await expect(images.stage(releaseOf(registered))).rejects.toMatchObject({ code: 'ND-ARTIFACT-MISSING', parts: { what: expect.stringContaining(`pull registry.example.com/team/api@${digest}`) as string } });
+    await expect(images.stage(releaseOf(registered))).rejects.toMatchObject({ code: 'ND-ARTIFACT-MISSING', parts: { what: expect.stringContaining(`pull images.example.com/team/api@${digest}`) as string } });
   });
 });
 
