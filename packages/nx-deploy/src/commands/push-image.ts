@@ -34,7 +34,9 @@ export function pushImage(context: CommandContext, options: PushImageOptions): P
       throw new DeployError('ND-OPTION-INVALID', { what: 'no repository is named to push to', where: 'deploy.json: artifact.push', next: 'name one there, for example "push": ["images.example.com/team/api"]' });
     }
     const layout = await readProjectImage(context);
-    const all = destinations(push, await tagFacts(context, layout.roots[0]?.digest ?? ''), givenTags(options.tag));
+    const given = givenTags(options.tag);
+    const facts = await tagFacts(context, layout.roots[0]?.digest ?? '', [...given, ...push.flatMap(({ tags }) => tags)]);
+    const all = destinations(push, facts, given);
     const pushed = await withImages(context, plainHttp, (session) => pushAll({ context, layout, session, signal }, all));
     context.output.end();
     const durationMs = Math.round(performance.now() - began);

@@ -38,12 +38,11 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
     assertOptions(options);
     const platforms = parsePlatforms(options.platforms);
     const time = layerTime(site.variables);
-    const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
-    const parts: Part[] = [];
+    const collecting = new Collecting(collect, options, platforms, site);
     try {
-      await phase(site, 'dependencies', async () => {
-        for (const image of base.images) parts.push({ base: image, files: await collect(options, image.platform, site) });
-      });
+      const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
+      const files = await phase(site, 'dependencies', () => collecting.all());
+      const parts = base.images.flatMap((image, index): Part[] => files.slice(index, index + 1).map((found) => ({ base: image, files: found })));
       const layered = await phase(site, 'layers', async () => {
         const done: LayeredPart[] = [];
         for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site) });
@@ -54,9 +53,33 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
       });
       return await assembled(layered, { base, options, site, time });
     } finally {
-      await Promise.allSettled(parts.map(({ files }) => files.close()));
+      await collecting.close();
     }
   };
+}
+
+/** The files for each platform, in their order. It begins at once: while a registry is asked for the base, the files are looked at. */
+class Collecting {
+  readonly #found: ImageFiles[] = [];
+  readonly #work: Promise<void>;
+
+  constructor(collect: CollectFiles, options: OciImage, platforms: readonly Platform[], site: BuildSite) {
+    this.#work = (async () => {
+      for (const platform of platforms) this.#found.push(await collect(options, platform, site));
+    })();
+    // A failure is met when its turn comes.
+    this.#work.catch(() => undefined);
+  }
+
+  async all(): Promise<readonly ImageFiles[]> {
+    await this.#work;
+    return this.#found;
+  }
+
+  async close(): Promise<void> {
+    await this.#work.catch(() => undefined);
+    await Promise.allSettled(this.#found.map((files) => files.close()));
+  }
 }
 
 async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Promise<T>): Promise<T> {
