@@ -48,7 +48,7 @@ async function collectBundled(options: OciImage, platform: Platform, site: Build
     entry: laid.entry,
     warnings: [
       ...laid.warnings,
-      ...foreignAddons([...own, ...modules?.addons ?? []], targetMachine(platform, options.base), thisMachine()),
+      ...foreignAddons([...own, ...modules?.addons ?? []], targetMachine(platform, options.base), thisMachine),
       ...developmentLines(developmentSums(own), ...modules === undefined ? [] : [modules.development]),
     ],
     close: () => Promise.resolve(),
@@ -70,7 +70,7 @@ async function collectTraced(options: OciImage, platform: Platform, site: BuildS
     layers: layersOf(placeTraced(collected.files, [base, site.projectRoot], base, assetMatcher(options.assets)), REASONS),
     workingDirectory: posix.join('/', SERVICE_FOLDER, collected.cwd).replace(/\/$/, ''),
     entry: collected.entry,
-    warnings: [...collected.warnings, ...foreignAddons(files, targetMachine(platform, options.base), thisMachine()), ...developmentFiles(files)],
+    warnings: [...collected.warnings, ...foreignAddons(files, targetMachine(platform, options.base), thisMachine), ...developmentFiles(files)],
     close: () => Promise.resolve(),
   };
 }

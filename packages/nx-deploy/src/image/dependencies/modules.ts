@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { hashFiles, type CollectedFile, type ManifestLink } from '../../archive/index.js';
 import { TICK_MS } from '../../archive/known-digests.js';
 import { changedError } from '../../archive/storage-error.js';
@@ -88,7 +87,7 @@ function look({ root, files, links }: ModuleFiles): { readonly seen: string; rea
   const lines: string[] = [];
   let newest = 0;
   for (const path of files) {
-    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
+    const stat = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
     lines.push(`f${path}\0${stat === undefined ? '' : `${stat.size} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.ino} ${stat.dev} ${stat.mode}`}\n`);
     newest = Math.max(newest, stat?.mtimeMs ?? Infinity, stat?.ctimeMs ?? Infinity);
   }

@@ -2,6 +2,7 @@
  * An image to a registry: blobs, then manifests by digest, then the root by digest, and the tags last.
  * Whoever ends it in between leaves no tag behind; run again it sends what is missing.
  */
+import { setMaxListeners } from 'node:events';
 import { mapLimited } from '../../archive/parallel.js';
 import { DeployError } from '../../errors.js';
 import { digestOf } from '../digest.js';
@@ -62,6 +63,8 @@ export async function pushImage(session: Session, repository: Repository, source
   const tags = [...new Set(options.tags.map(checkTag))];
   const { manifests, blobs } = await readDocuments(source, formatReference({ ...repository, digest: source.root.digest }));
   const { onEvent, signal, chunk = CHUNK } = options;
+  // Every request under way listens to it: more than ten are no leak here.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const context = { session, repository, chunk, ...(onEvent === undefined ? {} : { onEvent }), ...(signal === undefined ? {} : { signal }) };
   const put = (to: Reference, descriptor: Descriptor, body: Uint8Array, found?: Promise<Found>): Promise<void> => putManifest({ session, to, descriptor, body, options }, found);
   const look = (to: Reference, descriptor: Descriptor): Promise<Found> => lookFor({ session, to, descriptor, options });

@@ -48,10 +48,12 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
         for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site) });
         return done;
       });
+      const build = await assembled(layered, { base, options, site, time });
+      site.onAssembled?.(build);
       await phase(site, 'smoke', async () => {
         for (const part of layered) await smoke(part, options, smokeLimit, site);
       });
-      return await assembled(layered, { base, options, site, time });
+      return build;
     } finally {
       await collecting.close();
     }
