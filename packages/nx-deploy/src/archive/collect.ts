@@ -15,6 +15,8 @@ import { isLeftOut, walk, type Found } from './walk.js';
 export interface CollectedFile extends ManifestFile {
   /** Absolute path of the file in the build's output, or the content itself. */
   readonly source: string | Buffer;
+  /** What the file at `source` holds, where it was kept when it was hashed. */
+  readonly content?: Buffer;
 }
 
 export interface CollectedFiles {
@@ -83,8 +85,11 @@ export async function layFiles({ artifact, workspaceRoot }: CollectOptions): Pro
   return { ...laid, folder, files: never.size === 0 ? laid.files : laid.files.filter((path) => !never.has(path)), warnings: [...laid.warnings, ...leftOut([...never]), ...danglingLinks(laid)] };
 }
 
-/** Files below the (absolute) folder; those that are known are not read. */
-export async function hashFiles(root: string, paths: readonly string[], known: KnownDigests | undefined): Promise<CollectedFile[]> {
+/**
+ * Files below the (absolute) folder; those that are known are not read.
+ * @param keep so many bytes of small files that are read stay in memory: whoever needs them next need not read them again
+ */
+export async function hashFiles(root: string, paths: readonly string[], known: KnownDigests | undefined, keep = 0): Promise<CollectedFile[]> {
   if (known === undefined) return mapLimited(paths, FILES_AT_ONCE, async (path) => collected(root, path, await hashSource(join(root, path))));
   const unknown: { readonly path: string; readonly before: Stats | undefined }[] = [];
   const hashed: CollectedFile[] = [];
@@ -94,11 +99,15 @@ export async function hashFiles(root: string, paths: readonly string[], known: K
     if (content === undefined) unknown.push({ path, before });
     else hashed.push(collected(root, path, content));
   }
+  let left = keep;
   hashed.push(...await mapLimited(unknown, FILES_AT_ONCE, async ({ path, before }) => {
-    const content = await hashSource(join(root, path));
+    const { content, ...facts } = await hashSource(join(root, path));
     // It is what it was before it was read: reading fails for a file that changes.
-    if (before !== undefined) known.keep(path, before, content);
-    return collected(root, path, content);
+    if (before !== undefined) known.keep(path, before, facts);
+    const file = collected(root, path, facts);
+    if (content === undefined || content.length > left) return file;
+    left -= content.length;
+    return { ...file, content };
   }));
   await known.save();
   return hashed;

@@ -48,5 +48,5 @@ export function filesKey(files: readonly ManifestEntry[]): string {
 
 export function entryOf(file: CollectedFile | ManifestLink): Entry {
   if ('link' in file) return { path: file.path, type: 'symlink', target: file.link };
-  return { path: file.path, type: 'file', mode: file.mode, source: file.source, size: file.size, sha256: file.sha256 };
+  return { path: file.path, type: 'file', mode: file.mode, source: file.source, size: file.size, sha256: file.sha256, ...(file.content === undefined ? {} : { content: file.content }) };
 }

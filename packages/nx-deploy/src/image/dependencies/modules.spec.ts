@@ -2,6 +2,7 @@ import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rename
 import { join } from 'node:path';
 import { walk } from '../../archive/walk.js';
 import type { BlobStore } from '../blobs/index.js';
+import { storeLayer, type Entry } from '../layer/index.js';
 import { workspace } from './dependencies.spec-support.js';
 import { modulesOf, type Modules } from './modules.js';
 
@@ -32,7 +33,7 @@ test('what did not change is remembered, and is the same', async () => {
   expect({ ...again, layer: { ...again.layer, entries: 0, packages: 0 } }).toEqual({ ...first, layer: { ...first.layer, entries: 0, packages: 0 } });
   expect(await again.layer.packages?.('sha256:0')).toEqual(await first.layer.packages?.('sha256:0'));
   expect(await again.layer.packages?.('sha256:0')).toContainEqual({ name: 'ms', version: '1.0.0', size: 22 });
-  const byPath = async ({ layer }: Pick<Modules, 'layer'>): Promise<unknown> => new Map((await layer.entries()).map((entry) => [entry.path, entry]));
+  const byPath = async ({ layer }: Pick<Modules, 'layer'>): Promise<unknown> => new Map((await layer.entries()).map(({ path, ...entry }) => [path, { ...entry, content: undefined }]));
   expect(await byPath(again)).toEqual(await byPath(first));
   expect(again.addons).toEqual([{ path: 'node_modules/argon2/a.node' }]);
   forge();
@@ -73,6 +74,15 @@ describe('everything is looked at again', () => {
     expect(read).toBeDefined();
     expect(layer.key).not.toBe(FORGED);
   });
+});
+
+test('what was read for its digest is not read again for the layer', async () => {
+  const { layer } = await find();
+  const { digest } = await storeLayer(store, await layer.entries());
+  writeFileSync(file(), 'two');
+  expect((await storeLayer(store, await layer.entries())).digest).toBe(digest);
+  // What is not kept is: a file that has become another is no part of a layer with the old key.
+  await expect(storeLayer(store, (await layer.entries()).map((entry) => ('content' in entry ? { ...entry, content: undefined } : entry)) as Entry[])).rejects.toMatchObject({ code: 'ND-ARTIFACT-CHANGED' });
 });
 
 test('what is too young is not remembered: it may be written again without a trace', async () => {

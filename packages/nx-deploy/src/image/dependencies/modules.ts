@@ -44,6 +44,8 @@ interface Remembered {
 const VERSION = 1;
 /** The digests of modules are not read when they need not be. */
 const PART = 'modules';
+/** Bytes of modules that are read for their digests and wait in memory for their layer. */
+const KEPT = 32 * 1024 * 1024;
 
 /** Rejects as `hashFiles` does. */
 export async function modulesOf(modules: ModuleFiles, reason: string, store: BlobStore, now: number = Date.now()): Promise<Modules> {
@@ -75,7 +77,7 @@ function layerOf({ key, packages }: Remembered, reason: string, files: () => Pro
 }
 
 async function hash({ root, files }: ModuleFiles, store: BlobStore): Promise<CollectedFile[]> {
-  return hashFiles(root, files, await store.digestsBelow(root, PART));
+  return hashFiles(root, files, await store.digestsBelow(root, PART), KEPT);
 }
 
 function laid(files: readonly CollectedFile[], links: readonly ManifestLink[]): readonly (CollectedFile | ManifestLink)[] {
