@@ -77,14 +77,20 @@ export async function pushImage(session: Session, repository: Repository, source
     onEvent?.({ type: 'push', state: 'done', digest: blob.digest, bytes: blob.size, total: blob.size, how });
     return { blob, how };
   });
-  const root = manifests.at(-1);
   // Sending takes time, in which somebody else may have moved a tag: it is looked at anew.
   const now = ways.every(({ how }) => how === 'present') ? tagged : tags.map((tag) => look({ ...repository, tag }, source.root));
-  for (const { descriptor, body } of manifests) await put({ ...repository, digest: descriptor.digest }, descriptor, body, first.get(descriptor.digest));
-  for (const [index, tag] of (root === undefined ? [] : tags).entries()) {
-    await put({ ...repository, tag }, source.root, root?.body ?? new Uint8Array(), now[index]);
+  const byDigest = ({ descriptor, body }: Documents['manifests'][number], found?: Promise<Found>): Promise<void> => put({ ...repository, digest: descriptor.digest }, descriptor, body, found);
+  const [root, ...inner] = [...manifests].reverse();
+  if (root === undefined) throw damaged(formatReference({ ...repository, digest: source.root.digest }), 'it names no manifest');
+  for (const document of inner.reverse()) await byDigest(document, first.get(document.descriptor.digest));
+  const rootFound = first.get(source.root.digest);
+  // With a tag it is sent once, as it is found by its digest then, too.
+  if (tags.length === 0) await byDigest(root, rootFound);
+  for (const [index, tag] of tags.entries()) {
+    await put({ ...repository, tag }, source.root, root.body, now[index]);
     onEvent?.({ type: 'push', state: 'tagged', digest: source.root.digest, tag });
   }
+  if (tags.length > 0 && await rootFound !== true) await byDigest(root);
   const count = (way: How): number => ways.filter(({ how }) => how === way).length;
   const sent = ways.filter(({ how }) => how === 'uploaded').reduce((sum, { blob }) => sum + blob.size, 0);
   return { digest: source.root.digest, tags, blobs: { present: count('present'), mounted: count('mounted'), uploaded: count('uploaded') }, bytes: sent };
