@@ -11,6 +11,7 @@ import { documentText, imageDocument, type ImageDocument } from './image/documen
 import { interruptible } from './image/interruptible.js';
 import { imagePlace, replaceFile } from './image/place.js';
 import { PreparedLayout } from './image/prepared-layout.js';
+import type { Pruned } from '../image/blobs/index.js';
 import { listenTo, type BuildListener } from './image/progress.js';
 import { resolveProjectImage } from './image/resolve.js';
 import { fetchFrom, withImages, type ImageSession } from './image/session.js';
@@ -33,14 +34,15 @@ export function buildImage(context: CommandContext, options: BuildImageOptions, 
     const cap = blobCap(context.variables);
     const image = await resolveProjectImage(context);
     const listener = listenTo(context.output);
-    let asked: Promise<object> | undefined;
-    const commit = (): Promise<object> => asked ??= commitOf(context);
-    // Git looks while the image is checked and written: this thread has little to do then.
-    const onAssembled = (): void => { commit().catch(() => undefined); };
-    const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true, onAssembled }));
+    let begun: Promise<readonly [Pruned | undefined, object]> | undefined;
+    // While the image is checked: this thread has little to do then. What the build uses is held, and is not pruned.
+    const beside = (): Promise<readonly [Pruned | undefined, object]> => begun ??= Promise.all([pruneBlobs(context, cap), commitOf(context)]);
+    const onAssembled = (): void => { beside().catch(() => undefined); };
+    const { build: made, document } = await withImages(context, image.plainHttp, (session) => make({ context, image, builders, findTargets, session, listener, signal, full: options.full === true, onAssembled }))
+      .finally(() => begun?.catch(() => undefined));
     const unseen = options.cachedAlone === true ? await unseenWarning(context, image) : undefined;
     const build = unseen === undefined ? made : { ...made, warnings: [...made.warnings, unseen] };
-    const [pruned, facts] = await Promise.all([pruneBlobs(context, cap), commit()]);
+    const [pruned, facts] = await beside();
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
     await recordRun(context, 'build', { started, durationMs, phases: listener.phases, digest: document.digest, made: build.made, warnings: build.warnings, ...facts });
@@ -75,6 +77,7 @@ async function make(making: Making): Promise<{ readonly build: Build; readonly d
   try {
     const build = await buildWith(making.builders, making.image, site, context, making.findTargets);
     signal.throwIfAborted();
+    making.onAssembled();
     listener.onEvent({ type: 'phase', phase: 'write', state: 'start' });
     const document = imageDocument(await finish(prepared, build, making), build, workspaceRoot);
     await replaceFile(imagePlace(context).document, documentText(document));

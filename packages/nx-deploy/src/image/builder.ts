@@ -75,7 +75,7 @@ export interface BuildSite {
   readonly variables: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
-  /** Hears of what is returned unless the last checks fail, so that it can be prepared while they go on. Not every builder tells. */
+  /** Hears of what is returned unless the last checks fail, once they run in a process of their own: this one has time to prepare it. Not every builder tells. */
   readonly onAssembled?: (build: Build) => void;
 }
 

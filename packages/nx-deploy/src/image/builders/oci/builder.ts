@@ -11,6 +11,7 @@ import { variablesOf } from './environment.js';
 import { makeLayers, type MadeLayer } from './layers.js';
 import { adviceOn, assertOptions } from './options.js';
 import { isThisMachine, parsePlatforms, thisMachine } from './platforms.js';
+import type { SmokeImport } from './smoke.js';
 import { smokedOnce } from './smoked.js';
 
 /** Which files go into the image for a platform. */
@@ -49,9 +50,8 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
         return done;
       });
       const build = await assembled(layered, { base, options, site, time });
-      site.onAssembled?.(build);
       await phase(site, 'smoke', async () => {
-        for (const part of layered) await smoke(part, options, smokeLimit, site);
+        for (const part of layered) await smoke(part, options, { limit: smokeLimit, onStarted: () => site.onAssembled?.(build) }, site);
       });
       return build;
     } finally {
@@ -99,7 +99,7 @@ async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Pr
 }
 
 /** What it finds depends on this machine: it is told, and stands in nothing that is built. */
-async function smoke({ base, files, layers }: LayeredPart, options: OciImage, limit: Ms, site: BuildSite): Promise<void> {
+async function smoke({ base, files, layers }: LayeredPart, options: OciImage, settings: Pick<SmokeImport, 'limit' | 'onStarted'>, site: BuildSite): Promise<void> {
   const { platform } = base;
   const note = (text: string): void => site.onEvent({ type: 'note', text });
   if (!isThisMachine(platform)) {
@@ -108,7 +108,7 @@ async function smoke({ base, files, layers }: LayeredPart, options: OciImage, li
   }
   const node = base.config.config.Env?.find((pair) => pair.startsWith('NODE_VERSION='))?.slice('NODE_VERSION='.length);
   const notes = await smokedOnce({
-    platform, layers: layers.map(({ write }) => write.digest), workingDirectory: files.workingDirectory, entry: files.entry, env: options.env, limit, otherCommand: options.command !== undefined,
+    platform, layers: layers.map(({ write }) => write.digest), workingDirectory: files.workingDirectory, entry: files.entry, env: options.env, ...settings, otherCommand: options.command !== undefined,
     ...(node === undefined ? {} : { node }),
   }, site);
   notes.forEach(note);
