@@ -77,8 +77,9 @@ export async function pushImage(session: Session, repository: Repository, source
     onEvent?.({ type: 'push', state: 'done', digest: blob.digest, bytes: blob.size, total: blob.size, how });
     return { blob, how };
   });
-  // Sending takes time, in which somebody else may have moved a tag: it is looked at anew.
-  const now = ways.every(({ how }) => how === 'present') ? tagged : tags.map((tag) => look({ ...repository, tag }, source.root));
+  // Sending takes time, in which somebody else may have moved a tag that was right: it is looked at anew.
+  const sending = ways.some(({ how }) => how !== 'present');
+  const now = tagged.map(async (found, index) => (sending && await found === true ? look({ ...repository, tag: tags[index] ?? '' }, source.root) : found));
   const byDigest = ({ descriptor, body }: Documents['manifests'][number], found?: Promise<Found>): Promise<void> => put({ ...repository, digest: descriptor.digest }, descriptor, body, found);
   const [root, ...inner] = [...manifests].reverse();
   if (root === undefined) throw damaged(formatReference({ ...repository, digest: source.root.digest }), 'it names no manifest');
