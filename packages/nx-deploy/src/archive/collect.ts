@@ -55,6 +55,10 @@ export interface CollectOptions {
   readonly workspaceRoot: string;
   /** Digests of an earlier time, for files that lie below the (absolute) folder; without it every file is read. */
   readonly known?: (folder: string) => Promise<KnownDigests>;
+  /** Names of folders that are left out of a bundled one. */
+  readonly skip?: ReadonlySet<string>;
+  /** Awaited now and then. */
+  readonly turn?: () => Promise<void>;
 }
 
 /**
@@ -76,9 +80,10 @@ export async function collectFiles(options: CollectOptions): Promise<CollectedFi
 }
 
 /** Lists what {@link collectFiles} hashes, with the same errors. */
-export async function layFiles({ artifact, workspaceRoot }: CollectOptions): Promise<LaidFiles> {
+export async function layFiles(options: CollectOptions): Promise<LaidFiles> {
+  const { artifact, workspaceRoot } = options;
   const folder = await buildFolder(artifact);
-  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(workspaceRoot)) : await layBundled(artifact, folder, workspaceRoot);
+  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(workspaceRoot)) : await layBundled(folder, options);
   const problems = [...laid.problems].sort();
   if (problems.length > 0) throw unsafe(problems, artifact.path);
   const never = new Set(laid.files.filter(isLeftOut));
@@ -140,9 +145,9 @@ function missing(artifact: FilesArtifact, why: string): DeployError {
   });
 }
 
-async function layBundled(artifact: FilesArtifact, root: string, workspaceRoot: string): Promise<Laid> {
+async function layBundled(root: string, { artifact, workspaceRoot, skip, turn }: CollectOptions): Promise<Laid> {
   const entry = inside(root, join(root, artifact.entry), artifact);
-  const found = await walk(root);
+  const found = await walk(root, skip, turn);
   return { ...found, root, entry, cwd: '.', warnings: [], added: await needsScope(found, root, workspaceRoot) ? [moduleManifest()] : [] };
 }
 
