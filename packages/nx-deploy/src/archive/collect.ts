@@ -55,10 +55,6 @@ export interface CollectOptions {
   readonly workspaceRoot: string;
   /** Digests of an earlier time, for files that lie below the (absolute) folder; without it every file is read. */
   readonly known?: (folder: string) => Promise<KnownDigests>;
-  /** Names of folders that are left out of a bundled one. */
-  readonly skip?: ReadonlySet<string>;
-  /** Awaited now and then. */
-  readonly turn?: () => Promise<void>;
 }
 
 /**
@@ -80,10 +76,9 @@ export async function collectFiles(options: CollectOptions): Promise<CollectedFi
 }
 
 /** Lists what {@link collectFiles} hashes, with the same errors. */
-export async function layFiles(options: CollectOptions): Promise<LaidFiles> {
-  const { artifact, workspaceRoot } = options;
+export async function layFiles({ artifact, workspaceRoot }: CollectOptions): Promise<LaidFiles> {
   const folder = await buildFolder(artifact);
-  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(workspaceRoot)) : await layBundled(folder, options);
+  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(workspaceRoot)) : await layBundled(artifact, folder, workspaceRoot);
   const problems = [...laid.problems].sort();
   if (problems.length > 0) throw unsafe(problems, artifact.path);
   const never = new Set(laid.files.filter(isLeftOut));
@@ -145,9 +140,9 @@ function missing(artifact: FilesArtifact, why: string): DeployError {
   });
 }
 
-async function layBundled(root: string, { artifact, workspaceRoot, skip, turn }: CollectOptions): Promise<Laid> {
+async function layBundled(artifact: FilesArtifact, root: string, workspaceRoot: string): Promise<Laid> {
   const entry = inside(root, join(root, artifact.entry), artifact);
-  const found = await walk(root, skip, turn);
+  const found = await walk(root);
   return { ...found, root, entry, cwd: '.', warnings: [], added: await needsScope(found, root, workspaceRoot) ? [moduleManifest()] : [] };
 }
 

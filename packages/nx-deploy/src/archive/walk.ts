@@ -25,11 +25,8 @@ export function isLeftOut(path: string): boolean {
   return ENVIRONMENT_FILE.test(path) || (LOGIN_FILE.test(path) && !path.split('/').includes('node_modules'));
 }
 
-/** Timers and signals have their turn. */
-export const nextTurn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
-
-/** Lists a folder with everything below it. Links are read, never followed; empty folders leave no trace. `skip`: names of folders to leave out; `turn` is awaited now and then. */
-export async function walk(root: string, skip: ReadonlySet<string> = new Set(), turn = nextTurn): Promise<Found> {
+/** Lists a folder with everything below it. Links are read, never followed; empty folders leave no trace. `skip`: names of folders to leave out. */
+export async function walk(root: string, skip: ReadonlySet<string> = new Set()): Promise<Found> {
   const files: string[] = [];
   const links: { path: string; link: string }[] = [];
   const problems: string[] = [];
@@ -38,7 +35,7 @@ export async function walk(root: string, skip: ReadonlySet<string> = new Set(), 
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     // By way of the thread pool each of hundreds of folders would take ten times as long; timers and signals have their turn as well.
     count += 1;
-    if (count % FOLDERS_A_TURN === 0) await turn();
+    if (count % FOLDERS_A_TURN === 0) await new Promise(setImmediate);
     // Without a look at each of its parts: for thousands of names that takes as long as to list them.
     const prefix = folder === '' ? '' : `${folder}/`;
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {

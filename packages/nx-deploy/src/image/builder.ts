@@ -77,8 +77,6 @@ export interface BuildSite {
   readonly onEvent: (event: BuildEvent) => void;
   /** Hears of what is returned unless the last checks fail, once they run in a process of their own: this one has time to prepare it. Not every builder tells. */
   readonly onAssembled?: (build: Build) => void;
-  /** Given by a builder that asks for {@link ImageFiles.confirm} before an image counts as built: without it nothing is presumed. `turn` is awaited by what may wait. */
-  readonly presumes?: { readonly turn: () => Promise<void> };
 }
 
 /** Throws DeployError; what was built before the failure is in the store, and nothing refers to it. */
@@ -107,11 +105,6 @@ export interface ImageFiles {
   /** What is started, relative to `workingDirectory`. */
   readonly entry: string;
   readonly warnings: readonly string[];
-  /**
-   * There when the layers are presumed to be what they were the last time, as it takes long to look at thousands of files: gives what was found by looking, which has no
-   * `confirm`. Warnings are not known before. Every call gives the same.
-   */
-  readonly confirm?: () => Promise<ImageFiles>;
   /** Removes what was made for it in temporary folders. */
   readonly close: () => Promise<void>;
 }

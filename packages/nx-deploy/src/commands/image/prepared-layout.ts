@@ -6,39 +6,39 @@ import { writeLayout, type WrittenLayout } from '../../image/layout/index.js';
 export class PreparedLayout {
   readonly #folder: string;
   readonly #store: BlobStore;
-  #begun: { readonly images: Build['images']; readonly written: Promise<WrittenLayout>; readonly pass: () => void; readonly fail: (why: unknown) => void } | undefined;
+  readonly #checked: Promise<void>;
+  #pass: () => void = () => undefined;
+  #fail: (thrown: unknown) => void = () => undefined;
+  #written: Promise<WrittenLayout> | undefined;
 
   constructor(folder: string, store: BlobStore) {
     this.#folder = folder;
     this.#store = store;
+    this.#checked = new Promise<void>((resolve, reject) => {
+      this.#pass = resolve;
+      this.#fail = reject;
+    });
+    this.#checked.catch(() => undefined);
   }
 
   /** A failure is met by {@link finish}. */
-  begin({ images }: Build): void {
-    if (this.#begun !== undefined) return;
-    let pass: () => void = () => undefined;
-    let fail: (why: unknown) => void = () => undefined;
-    const ready = new Promise<void>((resolve, reject) => {
-      pass = resolve;
-      fail = reject;
-    });
-    const written = writeLayout(this.#folder, images.map(({ image }) => image), { store: this.#store, ready });
-    for (const work of [ready, written]) work.catch(() => undefined);
-    this.#begun = { images, written, pass, fail };
+  begin(build: Build): void {
+    this.#write(build).catch(() => undefined);
   }
 
-  /** Puts it in place; another image than the one that was begun with is written anew. @throws what `writeLayout` throws */
-  async finish(build: Build): Promise<WrittenLayout> {
-    if (this.#begun?.images !== build.images) await this.abandon(new Error('the image has become another'));
-    this.begin(build);
-    this.#begun?.pass();
-    return this.#begun?.written as Promise<WrittenLayout>;
+  /** Puts it in place. @throws what `writeLayout` throws */
+  finish(build: Build): Promise<WrittenLayout> {
+    this.#pass();
+    return this.#write(build);
   }
 
   /** Resolves when nothing of it is left, unless it is in place. */
   async abandon(why: unknown): Promise<void> {
-    this.#begun?.fail(why);
-    await this.#begun?.written.catch(() => undefined);
-    this.#begun = undefined;
+    this.#fail(why);
+    await this.#written?.catch(() => undefined);
+  }
+
+  #write({ images }: Build): Promise<WrittenLayout> {
+    return this.#written ??= writeLayout(this.#folder, images.map(({ image }) => image), { store: this.#store, ready: this.#checked });
   }
 }

@@ -1,5 +1,4 @@
 export type { Hold } from './hold.js';
-export type { Note } from './note.js';
 export type { Once } from './once.js';
 export { blobsFolder } from './places.js';
 export type { Pruned, PruneOptions } from './prune.js';

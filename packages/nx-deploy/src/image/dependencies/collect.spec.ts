@@ -2,11 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ImageFiles } from '../builder.js';
 import { collectImageFiles } from './collect.js';
 import { ELSEWHERE, HERE, listing, makeLayers, workspace } from './dependencies.spec-support.js';
 import { developmentFiles } from './development.js';
-import { modulesOf } from './modules.js';
 import { storedPackages } from './stored-packages.js';
 
 const DIST = 'apps/api/dist';
@@ -53,35 +51,6 @@ describe('bundled', () => {
     expect((await makeLayers(await collect({ assets: ['*.html'] }), store)).map(({ made }) => made)).toEqual([false, false, true]);
     chmodSync(join(root, DIST, 'a.html'), 0o755);
     expect((await makeLayers(await collect({ assets: ['*.html'] }), store)).map(({ made }) => made)).toEqual([false, true, false]);
-  });
-
-  it('presumes that modules are what they were for a builder that asks whether they are', async () => {
-    const { root, write, collect, store } = workspace();
-    const before = new Date(Date.now() - 60_000);
-    const old = (path: string): void => utimesSync(join(root, path), before, before);
-    write({ [`${DIST}/main.js`]: 'one', [`${DIST}/a.html`]: '', [`${DIST}/node_modules/ms/index.js`]: 'four', [`${DIST}/node_modules/ms/package.json`]: '{"version":"1.0.0"}' });
-    old(`${DIST}/node_modules/ms/index.js`);
-    const presumes = { turn: async (): Promise<void> => undefined };
-    const keys = ({ layers }: ImageFiles): unknown[] => layers.map(({ kind, key }) => [kind, key]);
-    const first = await collect({}, HERE, { presumes });
-    expect(first.confirm).toBeUndefined();
-    // Too young to be remembered: as if it were later.
-    const modules = { root: join(root, DIST), files: ['node_modules/ms/index.js', 'node_modules/ms/package.json'], links: [] };
-    await modulesOf(modules, '', store, { now: Date.now() + 60_000 });
-    const presumed = await collect({}, HERE, { presumes });
-    expect(keys(presumed)).toEqual(keys(first));
-    expect(keys(await presumed.confirm?.() ?? first)).toEqual(keys(first));
-    expect((await presumed.confirm?.())?.confirm).toBeUndefined();
-    expect(await makeLayers(presumed, store)).toHaveLength(2);
-    expect((await collect()).confirm).toBeUndefined();
-    write({ [`${DIST}/main.js`]: 'two', [`${DIST}/node_modules/ms/index.js`]: 'five' });
-    const stale = await collect({}, HERE, { presumes });
-    const found = await stale.confirm?.() ?? stale;
-    expect(keys(stale)[0]).toEqual(keys(first)[0]);
-    expect(keys(found)[0]).not.toEqual(keys(first)[0]);
-    expect(keys(found)[1]).toEqual(keys(stale)[1]);
-    // The layer of the old key cannot be made of the new files.
-    await expect(stale.layers[0]?.entries()).rejects.toMatchObject({ code: 'ND-ARTIFACT-CHANGED' });
   });
 
   it('leaves out files of variables, and says so', async () => {

@@ -1,10 +1,8 @@
 /** Which files go into the image of a Node service, and into which of its layers. */
 import { posix } from 'node:path';
-import { assertSafe, collectFiles, hashFiles, layFiles, type CollectedFile, type CollectOptions, type LaidFiles, type ManifestLink } from '../../archive/index.js';
-import { changedError } from '../../archive/storage-error.js';
+import { assertSafe, collectFiles, hashFiles, layFiles, type CollectedFile, type ManifestLink } from '../../archive/index.js';
 import type { OciImage } from '../../config/resolved.js';
 import type { BuildSite, ImageFiles } from '../builder.js';
-import type { Entry } from '../layer/index.js';
 import type { Platform } from '../oci.js';
 import { collectBundle } from './bundle/collect.js';
 import { developmentFiles, developmentLines, developmentSums } from './development.js';
@@ -12,7 +10,7 @@ import { collectInstalled } from './installed/collect.js';
 import { layersOf, SERVICE_FOLDER, type FileKind } from './layers.js';
 import { targetMachine, thisMachine } from './machine.js';
 import { foreignAddons } from './native.js';
-import { modulesOf, presumedModules } from './modules.js';
+import { modulesOf } from './modules.js';
 import { outputFolder, type OutputFolder } from './output-folder.js';
 import { assetMatcher, inModules, placeBundled, placeTraced } from './place.js';
 
@@ -35,54 +33,19 @@ export async function collectImageFiles(options: OciImage, platform: Platform, s
   }
 }
 
-/** What is there when the modules are what they were, and then by looking. */
-async function collectBundled(options: OciImage, platform: Platform, site: BuildSite): Promise<ImageFiles> {
-  let whole: Promise<ImageFiles> | undefined;
-  const confirm = (): Promise<ImageFiles> => whole ??= collectWhole(options, platform, site);
-  if (site.presumes === undefined) return confirm();
-  // Under way already: it does most of its work while others wait for files and networks. What is wrong with the output is told by it.
-  confirm().catch(() => undefined);
-  return await presume(options, site, confirm).catch(() => undefined) ?? confirm();
-}
-
-function bundledFiles(options: OciImage, { workspaceRoot, presumes }: BuildSite): CollectOptions {
-  return { artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot, ...(presumes === undefined ? {} : { turn: presumes.turn }) };
-}
-
-async function presume(options: OciImage, site: BuildSite, confirm: () => Promise<ImageFiles>): Promise<ImageFiles | undefined> {
-  const laid = await layFiles({ ...bundledFiles(options, site), skip: new Set(['node_modules']) });
-  const modules = await presumedModules(laid.root, site.store);
-  if (modules === undefined) return undefined;
-  const { key, packages } = modules;
-  const own = [...await hashFiles(laid.root, laid.files, await site.store.digestsBelow(laid.folder)), ...laid.added ?? []];
-  assertSafe([...own, ...laid.links], options.path);
-  const entries = async (): Promise<readonly Entry[]> => {
-    const found = (await confirm()).layers.find((layer) => layer.key === key);
-    if (found === undefined) throw changedError(laid.root, 'the modules in it are not what they were the last time');
-    return found.entries();
-  };
-  return {
-    layers: [{ kind: 'modules', reason: REASONS.modules, key, entries, packages: () => Promise.resolve(packages) }, ...layersOf(placeBundled([...own, ...laid.links], assetMatcher(options.assets)), REASONS)],
-    ...startOf(laid), warnings: [], confirm, close: () => Promise.resolve(),
-  };
-}
-
-function startOf({ cwd, entry }: LaidFiles): Pick<ImageFiles, 'workingDirectory' | 'entry'> {
-  return { workingDirectory: posix.join('/', SERVICE_FOLDER, cwd).replace(/\/$/, ''), entry };
-}
-
 /** Modules apart from what the service brings itself, which is little and changes. */
-async function collectWhole(options: OciImage, platform: Platform, site: BuildSite): Promise<ImageFiles> {
-  const laid = await layFiles(bundledFiles(options, site));
+async function collectBundled(options: OciImage, platform: Platform, site: BuildSite): Promise<ImageFiles> {
+  const laid = await layFiles({ artifact: { type: 'files', path: options.path, entry: options.entry, dependencies: 'bundled' }, workspaceRoot: site.workspaceRoot });
   const [files, theirs] = parted(laid.files, inModules);
   const [links, linked] = parted(laid.links, ({ path }) => inModules(path));
   const own = [...await hashFiles(laid.root, files, await site.store.digestsBelow(laid.folder)), ...laid.added ?? []];
-  const modules = theirs.length + linked.length === 0 ? undefined : await modulesOf({ root: laid.root, files: theirs, links: linked }, REASONS.modules, site.store, site.presumes);
+  const modules = theirs.length + linked.length === 0 ? undefined : await modulesOf({ root: laid.root, files: theirs, links: linked }, REASONS.modules, site.store);
   // What was remembered was safe when it was read.
   assertSafe([...own, ...modules?.read ?? [], ...laid.links], options.path);
   return {
     layers: [...modules === undefined ? [] : [modules.layer], ...layersOf(placeBundled([...own, ...links], assetMatcher(options.assets)), REASONS)],
-    ...startOf(laid),
+    workingDirectory: posix.join('/', SERVICE_FOLDER, laid.cwd).replace(/\/$/, ''),
+    entry: laid.entry,
     warnings: [
       ...laid.warnings,
       ...foreignAddons([...own, ...modules?.addons ?? []], targetMachine(platform, options.base), thisMachine),

@@ -10,7 +10,7 @@ let root = '';
 let store: BlobStore;
 /** Files are old enough to be trusted. */
 const LATER = 10_000;
-const find = async (after = LATER): Promise<Modules> => modulesOf({ root, ...await walk(root) }, 'modules', store, { now: Date.now() + after });
+const find = async (after = LATER): Promise<Modules> => modulesOf({ root, ...await walk(root) }, 'modules', store, Date.now() + after);
 const noted = (): string => readdirSync(join(store.folder, 'records')).map((name) => join(store.folder, 'records', name)).find((file) => readFileSync(file, 'utf8').includes('modules of')) ?? '';
 /** What is remembered is told, and not what is there. */
 const forge = (): void => writeFileSync(noted(), readFileSync(noted(), 'utf8').replace(/files:sha256:[0-9a-f]{64}/, `files:sha256:${'0'.repeat(64)}`));

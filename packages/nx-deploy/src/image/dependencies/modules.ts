@@ -7,8 +7,7 @@ import { lstatSync } from 'node:fs';
 import { hashFiles, type CollectedFile, type ManifestLink } from '../../archive/index.js';
 import { TICK_MS } from '../../archive/known-digests.js';
 import { changedError } from '../../archive/storage-error.js';
-import { nextTurn } from '../../archive/walk.js';
-import type { BlobStore, Note } from '../blobs/index.js';
+import type { BlobStore } from '../blobs/index.js';
 import type { LayerFiles, PackageSize } from '../builder.js';
 import { developmentSums, type DevelopmentSums } from './development.js';
 import { entryOf, filesKey, inService } from './layers.js';
@@ -43,26 +42,15 @@ interface Remembered {
 
 /** To be raised when one of the facts is found in another way. */
 const VERSION = 1;
-const FILES_A_TURN = 256;
 /** The digests of modules are not read when they need not be. */
 const PART = 'modules';
 /** Bytes of modules that are read for their digests and wait in memory for their layer. */
 const KEPT = 32 * 1024 * 1024;
 
-/** The key of the layer the last time, and what was in it; whether it still is nobody has looked. */
-export async function presumedModules(root: string, store: BlobStore): Promise<{ readonly key: string; readonly packages: readonly PackageSize[] } | undefined> {
-  const before = await noteOn(root, store).read();
-  return isRemembered(before) ? before : undefined;
-}
-
-function noteOn(root: string, store: BlobStore): Note {
-  return store.note(`modules of ${root}`);
-}
-
 /** Rejects as `hashFiles` does. */
-export async function modulesOf(modules: ModuleFiles, reason: string, store: BlobStore, { now = Date.now(), turn = nextTurn } = {}): Promise<Modules> {
-  const note = noteOn(modules.root, store);
-  const { seen, newest } = await look(modules, turn);
+export async function modulesOf(modules: ModuleFiles, reason: string, store: BlobStore, now: number = Date.now()): Promise<Modules> {
+  const note = store.note(`modules of ${modules.root}`);
+  const { seen, newest } = look(modules);
   const before = await note.read();
   if (isRemembered(before) && before.seen === seen) return known(before, modules, reason, store);
   const read = await hash(modules, store);
@@ -78,7 +66,7 @@ function known(facts: Remembered, modules: ModuleFiles, reason: string, store: B
   const again = async (): Promise<readonly (CollectedFile | ManifestLink)[]> => {
     const files = laid(await hash(modules, store), modules.links);
     if (filesKey(files) === facts.key) return files;
-    await noteOn(modules.root, store).write({});
+    await store.note(`modules of ${modules.root}`).write({});
     throw changedError(modules.root, 'the modules in it are not what they were when they were listed');
   };
   return { layer: layerOf(facts, reason, again), development: facts.development, addons: facts.addons.map((path) => ({ path })) };
@@ -97,11 +85,10 @@ function laid(files: readonly CollectedFile[], links: readonly ManifestLink[]): 
 }
 
 /** Everything by which a change shows, in one digest: to compare it takes no list of thousands of files. */
-async function look({ root, files, links }: ModuleFiles, turn: () => Promise<void>): Promise<{ readonly seen: string; readonly newest: number }> {
+function look({ root, files, links }: ModuleFiles): { readonly seen: string; readonly newest: number } {
   const lines: string[] = [];
   let newest = 0;
-  for (const [index, path] of files.entries()) {
-    if (index % FILES_A_TURN === FILES_A_TURN - 1) await turn();
+  for (const path of files) {
     const stat = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
     lines.push(`f${path}\0${stat === undefined ? '' : `${stat.size} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.ino} ${stat.dev} ${stat.mode}`}\n`);
     newest = Math.max(newest, stat?.mtimeMs ?? Infinity, stat?.ctimeMs ?? Infinity);

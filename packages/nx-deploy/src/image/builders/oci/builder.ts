@@ -4,10 +4,8 @@ import type { OciImage } from '../../../config/resolved.js';
 import type { Ms } from '../../../model/index.js';
 import type { Build, BuildPhase, BuildSite, BuiltImage, ImageFiles, LayerReport, OciBuilder } from '../../builder.js';
 import { platformName } from '../../layout/documents.js';
-import type { Digest, Platform } from '../../oci.js';
-import { DeployError } from '../../../errors.js';
+import type { Platform } from '../../oci.js';
 import { resolveBase, type Base, type BaseImage } from './base.js';
-import { Collecting } from './collecting.js';
 import { baseFacts, imageConfig } from './config.js';
 import { variablesOf } from './environment.js';
 import { makeLayers, type MadeLayer } from './layers.js';
@@ -42,69 +40,48 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
     const platforms = parsePlatforms(options.platforms);
     const time = layerTime(site.variables);
     const collecting = new Collecting(collect, options, platforms, site);
-    const made = new Set<Digest>();
     try {
       const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
-      const found = await phase(site, 'dependencies', () => collecting.all());
-      const make = (files: readonly ImageFiles[]): Promise<Build> => makeAll(files, { base, options, site, time, made }, { limit: smokeLimit, onIdle: () => collecting.goOn() });
-      if (found.every(({ confirm }) => confirm === undefined)) return await make(found);
-      collecting.pause();
-      return await confirmed(await outcomeOf(make(found)), found, await collecting.confirmed(), { options, make });
+      const files = await phase(site, 'dependencies', () => collecting.all());
+      const parts = base.images.flatMap((image, index): Part[] => files.slice(index, index + 1).map((found) => ({ base: image, files: found })));
+      const layered = await phase(site, 'layers', async () => {
+        const done: LayeredPart[] = [];
+        for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site) });
+        return done;
+      });
+      const build = await assembled(layered, { base, options, site, time });
+      await phase(site, 'smoke', async () => {
+        for (const part of layered) await smoke(part, options, { limit: smokeLimit, onStarted: () => site.onAssembled?.(build) }, site);
+      });
+      return build;
     } finally {
       await collecting.close();
     }
   };
 }
 
-type Outcome = { readonly build: Build; readonly thrown?: undefined } | { readonly build?: undefined; readonly thrown: unknown };
+/** The files for each platform, in their order. It begins at once: while a registry is asked for the base, the files are looked at. */
+class Collecting {
+  readonly #found: ImageFiles[] = [];
+  readonly #work: Promise<void>;
 
-async function outcomeOf(work: Promise<Build>): Promise<Outcome> {
-  try {
-    return { build: await work };
-  } catch (thrown) {
-    if (thrown instanceof DeployError && thrown.code === 'ND-CANCELLED') throw thrown;
-    return { thrown };
+  constructor(collect: CollectFiles, options: OciImage, platforms: readonly Platform[], site: BuildSite) {
+    this.#work = (async () => {
+      for (const platform of platforms) this.#found.push(await collect(options, platform, site));
+    })();
+    // A failure is met when its turn comes.
+    this.#work.catch(() => undefined);
   }
-}
 
-interface Again {
-  readonly options: OciImage;
-  readonly make: (files: readonly ImageFiles[]) => Promise<Build>;
-}
+  async all(): Promise<readonly ImageFiles[]> {
+    await this.#work;
+    return this.#found;
+  }
 
-/** What was made of presumed files counts when they are what was found, and is made again when they are not. */
-async function confirmed({ build, thrown }: Outcome, presumed: readonly ImageFiles[], found: readonly ImageFiles[], { options, make }: Again): Promise<Build> {
-  if (identityOf(presumed) !== identityOf(found)) return make(found);
-  if (build === undefined) throw thrown;
-  return { ...build, warnings: warningsOf(options, found) };
-}
-
-function identityOf(files: readonly ImageFiles[]): string {
-  return JSON.stringify(files.map(({ layers, workingDirectory, entry }) => [layers.map(({ kind, key }) => [kind, key]), workingDirectory, entry]));
-}
-
-async function makeAll(files: readonly ImageFiles[], facts: Facts, { limit, onIdle }: { readonly limit: Ms; readonly onIdle: () => void }): Promise<Build> {
-  const { base, options, site, time } = facts;
-  const parts = base.images.flatMap((image, index): Part[] => files.slice(index, index + 1).map((found) => ({ base: image, files: found })));
-  const layered = await phase(site, 'layers', async () => {
-    const done: LayeredPart[] = [];
-    for (const part of parts) {
-      const layers = await makeLayers(part.files, time, site);
-      for (const { made, write } of layers) if (made) facts.made.add(write.digest);
-      done.push({ ...part, layers });
-    }
-    return done;
-  });
-  const build = await assembled(layered, facts);
-  const onStarted = (): void => {
-    site.onAssembled?.(build);
-    onIdle();
-  };
-  await phase(site, 'smoke', async () => {
-    for (const part of layered) await smoke(part, options, { limit, onStarted }, site);
-  });
-  onIdle();
-  return build;
+  async close(): Promise<void> {
+    await this.#work.catch(() => undefined);
+    await Promise.allSettled(this.#found.map((files) => files.close()));
+  }
 }
 
 async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Promise<T>): Promise<T> {
@@ -142,22 +119,16 @@ interface Facts {
   readonly options: OciImage;
   readonly site: BuildSite;
   readonly time: number;
-  /** Layers that were made in this run, perhaps for files that were only presumed. */
-  readonly made: Set<Digest>;
 }
 
 async function assembled(parts: readonly LayeredPart[], facts: Facts): Promise<Build> {
   const { base, options, site } = facts;
   const variables = await variablesOf(site.workspaceRoot, site.projectRoot);
-  const made = parts.flatMap(({ layers }) => layers.flatMap(({ write: { digest } }) => (facts.made.has(digest) ? [digest] : [])));
+  const made = parts.flatMap(({ layers }) => layers.flatMap((layer) => (layer.made ? [layer.write.digest] : [])));
   return {
     images: parts.map((part) => builtImage(part, facts, variables)), base: { reference: base.reference, digest: base.digest },
-    warnings: warningsOf(options, parts.map(({ files }) => files)), made: [...new Set(made)],
+    warnings: [...new Set([...adviceOn(options), ...parts.flatMap(({ files }) => files.warnings)])], made: [...new Set(made)],
   };
-}
-
-function warningsOf(options: OciImage, files: readonly ImageFiles[]): readonly string[] {
-  return [...new Set([...adviceOn(options), ...files.flatMap(({ warnings }) => warnings)])];
 }
 
 function builtImage({ base, files, layers }: LayeredPart, { base: { name, reference }, options, site, time }: Facts, variables: readonly string[]): BuiltImage {
