@@ -15,6 +15,8 @@ import { isLeftOut, walk, type Found } from './walk.js';
 export interface CollectedFile extends ManifestFile {
   /** Absolute path of the file in the build's output, or the content itself. */
   readonly source: string | Buffer;
+  /** What the file at `source` holds, where it was kept when it was hashed. */
+  readonly content?: Buffer;
 }
 
 export interface CollectedFiles {
@@ -42,6 +44,12 @@ interface Laid extends Found {
   readonly added?: readonly CollectedFile[];
 }
 
+/** What an artifact consists of, before any of it was read. */
+export interface LaidFiles extends Laid {
+  /** Absolute real path of the build's output; that of `root`, which paths are relative to, is another one for a traced artifact. */
+  readonly folder: string;
+}
+
 export interface CollectOptions {
   readonly artifact: FilesArtifact;
   readonly workspaceRoot: string;
@@ -54,25 +62,34 @@ export interface CollectOptions {
  * is no build, ND-ARTIFACT-UNSAFE for links that leave the artifact and for sockets, pipes and devices, ND-ARTIFACT-CHANGED when a build goes on meanwhile.
  */
 export async function collectFiles(options: CollectOptions): Promise<CollectedFiles> {
-  const { artifact } = options;
-  const folder = await buildFolder(artifact);
-  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(options.workspaceRoot)) : await layBundled(artifact, folder, options.workspaceRoot);
-  const problems = [...laid.problems].sort();
-  if (problems.length > 0) throw unsafe(problems, artifact.path);
-  const hashed = await hashAll(laid, await options.known?.(folder));
+  const laid = await layFiles(options);
+  const hashed = await hashFiles(laid.root, laid.files, await options.known?.(laid.folder));
   const files = sorted<CollectedFile | ManifestLink>([...hashed, ...laid.added ?? [], ...laid.links]);
-  assertSafe(files, artifact.path);
+  assertSafe(files, options.artifact.path);
   return {
     files, entry: laid.entry, cwd: laid.cwd,
     digest: manifestDigest(files),
     bytes: [...hashed, ...laid.added ?? []].reduce((sum, file) => sum + file.size, 0),
     count: files.length,
-    warnings: [...laid.warnings, ...leftOut(laid), ...danglingLinks(laid)],
+    warnings: laid.warnings,
   };
 }
 
-async function hashAll({ root, files }: Laid, known: KnownDigests | undefined): Promise<CollectedFile[]> {
-  const paths = files.filter((path) => !isLeftOut(path));
+/** Lists what {@link collectFiles} hashes, with the same errors. */
+export async function layFiles({ artifact, workspaceRoot }: CollectOptions): Promise<LaidFiles> {
+  const folder = await buildFolder(artifact);
+  const laid = artifact.dependencies === 'traced' ? await layTraced(artifact, folder, await realpath(workspaceRoot)) : await layBundled(artifact, folder, workspaceRoot);
+  const problems = [...laid.problems].sort();
+  if (problems.length > 0) throw unsafe(problems, artifact.path);
+  const never = new Set(laid.files.filter(isLeftOut));
+  return { ...laid, folder, files: never.size === 0 ? laid.files : laid.files.filter((path) => !never.has(path)), warnings: [...laid.warnings, ...leftOut([...never]), ...danglingLinks(laid)] };
+}
+
+/**
+ * Files below the (absolute) folder; those that are known are not read.
+ * @param keep so many bytes of small files that are read stay in memory: whoever needs them next need not read them again
+ */
+export async function hashFiles(root: string, paths: readonly string[], known: KnownDigests | undefined, keep = 0): Promise<CollectedFile[]> {
   if (known === undefined) return mapLimited(paths, FILES_AT_ONCE, async (path) => collected(root, path, await hashSource(join(root, path))));
   const unknown: { readonly path: string; readonly before: Stats | undefined }[] = [];
   const hashed: CollectedFile[] = [];
@@ -82,11 +99,15 @@ async function hashAll({ root, files }: Laid, known: KnownDigests | undefined): 
     if (content === undefined) unknown.push({ path, before });
     else hashed.push(collected(root, path, content));
   }
+  let left = keep;
   hashed.push(...await mapLimited(unknown, FILES_AT_ONCE, async ({ path, before }) => {
-    const content = await hashSource(join(root, path));
+    const { content, ...facts } = await hashSource(join(root, path));
     // It is what it was before it was read: reading fails for a file that changes.
-    if (before !== undefined) known.keep(path, before, content);
-    return collected(root, path, content);
+    if (before !== undefined) known.keep(path, before, facts);
+    const file = collected(root, path, facts);
+    if (content === undefined || content.length > left) return file;
+    left -= content.length;
+    return { ...file, content };
   }));
   await known.save();
   return hashed;
@@ -96,8 +117,8 @@ function collected(root: string, path: string, { size, sha256, executable }: Sou
   return { path, source: join(root, path), mode: executable ? 0o755 : 0o644, size, sha256 };
 }
 
-function leftOut({ files }: Found): string[] {
-  const paths = files.filter(isLeftOut).sort().map(quoted);
+function leftOut(files: readonly string[]): string[] {
+  const paths = [...files].sort().map(quoted);
   return paths.length === 0 ? [] : [`left out of the artifact, as variables and secrets reach an instance by its environment: ${paths.join(', ')}`];
 }
 

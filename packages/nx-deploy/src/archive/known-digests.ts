@@ -21,7 +21,7 @@ type Row = readonly [size: number, mtimeMs: number, ctimeMs: number, ino: number
 
 const VERSION = 1;
 /** The coarsest clock of a file system that is in use (FAT): younger files may be written again without a trace. */
-const TICK_MS = 2_000;
+export const TICK_MS = 2_000;
 
 /**
  * @param folder where the digests are kept, one file for each `root`; made when it is missing

@@ -1,6 +1,6 @@
 /** Reading a file of the build's output: its bytes once, and proof that they did not change meanwhile. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import { errorCode } from '../errors.js';
 import { changedError } from './storage-error.js';
@@ -45,10 +45,10 @@ const FILES_A_TURN = 256;
 let turn = 0;
 
 /**
- * Size and digest as {@link readSource} finds them, with the same errors. Small files, which most of node_modules is, are read synchronously: six calls take some
- * microseconds each, and by way of the thread pool ten times as long.
+ * Size and digest as {@link readSource} finds them, with the same errors; of a small file also what it holds. Small files, which most of node_modules is, are read
+ * synchronously: six calls take some microseconds each, and by way of the thread pool ten times as long.
  */
-export async function hashSource(source: string): Promise<SourceContent> {
+export async function hashSource(source: string): Promise<SourceContent & { readonly content?: Buffer }> {
   const size = lstatSync(source, { throwIfNoEntry: false })?.size ?? 0;
   if (size > SMALL) return readSource(source);
   turn = (turn + 1) % FILES_A_TURN;
@@ -63,13 +63,25 @@ export async function hashSource(source: string): Promise<SourceContent> {
   try {
     const before = fstatSync(descriptor, { bigint: true });
     if (!before.isFile()) throw changedError(source, 'it is no regular file any more');
-    const content = readFileSync(descriptor);
+    if (before.size > BigInt(SMALL)) return await readSource(source);
+    const content = readSmall(descriptor, Number(before.size));
     const after = lstatSync(source, { bigint: true, throwIfNoEntry: false });
     if (after === undefined) throw changedError(source, 'it was removed');
     if (BigInt(content.length) !== before.size || !same(before, after)) throw changedError(source, DIFFERS);
-    return { size: content.length, sha256: createHash('sha256').update(content).digest('hex'), executable: (before.mode & 0o111n) !== 0n };
+    return { size: content.length, sha256: createHash('sha256').update(content).digest('hex'), executable: (before.mode & 0o111n) !== 0n, content };
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** One byte more than expected shows a file that grew, and its lack the end. */
+function readSmall(descriptor: number, expected: number): Buffer {
+  const buffer = Buffer.allocUnsafe(expected + 1);
+  let size = 0;
+  for (;;) {
+    const count = readSync(descriptor, buffer, size, buffer.length - size, null);
+    size += count;
+    if (count === 0 || size >= expected) return buffer.subarray(0, size);
   }
 }
 

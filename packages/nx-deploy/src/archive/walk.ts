@@ -36,8 +36,10 @@ export async function walk(root: string, skip: ReadonlySet<string> = new Set()):
     // By way of the thread pool each of hundreds of folders would take ten times as long; timers and signals have their turn as well.
     count += 1;
     if (count % FOLDERS_A_TURN === 0) await new Promise(setImmediate);
+    // Without a look at each of its parts: for thousands of names that takes as long as to list them.
+    const prefix = folder === '' ? '' : `${folder}/`;
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-      const path = posix.join(folder, entry.name);
+      const path = `${prefix}${entry.name}`;
       if (entry.name.includes('\ufffd') && !await there(join(root, path))) problems.push(`${quoted(path)}: the name is no valid UTF-8`);
       else if (entry.isDirectory()) {
         if (!skip.has(entry.name) && !NEVER.has(entry.name)) folders.push(path);

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { DeployError } from '../errors.js';
 import { blobFile, ensureBase, fileOf, type FetchBlob, type Layout } from '../image/layout/index.js';
-import { formatReference, parseReference, type PushResult, type PushSource, type RegistryEvent, type Repository } from '../image/registry/index.js';
+import { formatReference, parseReference, parseRepository, type PushResult, type PushSource, type RegistryEvent, type Repository } from '../image/registry/index.js';
 import type { BlobStore } from '../image/blobs/index.js';
 import { formatBytes } from '../terminal/index.js';
 import { interruptible } from './image/interruptible.js';
@@ -33,9 +33,14 @@ export function pushImage(context: CommandContext, options: PushImageOptions): P
     if (push.length === 0) {
       throw new DeployError('ND-OPTION-INVALID', { what: 'no repository is named to push to', where: 'deploy.json: artifact.push', next: 'name one there, for example "push": ["images.example.com/team/api"]' });
     }
-    const layout = await readProjectImage(context);
-    const all = destinations(push, await tagFacts(context, layout.roots[0]?.digest ?? ''), givenTags(options.tag));
-    const pushed = await withImages(context, plainHttp, (session) => pushAll({ context, layout, session, signal }, all));
+    const given = givenTags(options.tag);
+    const pushed = await withImages(context, plainHttp, async (session) => {
+      // While the image is read.
+      for (const { repository } of push) session.registries.greet(parseRepository(repository));
+      const layout = await readProjectImage(context);
+      const facts = await tagFacts(context, layout.roots[0]?.digest ?? '', [...given, ...push.flatMap(({ tags }) => tags)]);
+      return pushAll({ context, layout, session, signal }, destinations(push, facts, given));
+    });
     context.output.end();
     const durationMs = Math.round(performance.now() - began);
     await recordRun(context, 'push', { finished: new Date().toISOString(), durationMs, pushed });

@@ -75,6 +75,8 @@ export interface BuildSite {
   readonly variables: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
+  /** Hears of what is returned unless the last checks fail, once they run in a process of their own: this one has time to prepare it. Not every builder tells. */
+  readonly onAssembled?: (build: Build) => void;
 }
 
 /** Throws DeployError; what was built before the failure is in the store, and nothing refers to it. */

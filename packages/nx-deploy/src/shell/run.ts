@@ -1,4 +1,6 @@
 /** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { Ms } from '../model/index.js';
 import { lineSplitter } from './lines.js';
@@ -43,20 +45,15 @@ const PIPE_GRACE: Ms = 500;
  */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const cancelled = (): boolean => options.signal?.aborted === true;
-  // Loaded when the first program is started: it takes longer than all else that a short command loads.
-  const { execa } = await import('execa');
   if (cancelled()) return { timedOut: false, cancelled: true };
-  const [file = '', ...args] = argv;
+  const { child, startError } = start(argv, options);
+  if (child === undefined) return { startError, timedOut: false, cancelled: cancelled() };
   let timedOut = false;
-  const child = execa(file, args, {
-    cwd: options.cwd, env: options.env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false,
-    stdin: options.input === undefined ? 'ignore' : 'pipe', stdout: 'pipe', stderr: 'pipe',
-  });
   const end = (): void => killGroup(child.pid);
   const timer = setTimeout(() => { timedOut = true; end(); }, options.timeout);
   options.signal?.addEventListener('abort', end, { once: true });
   const noted = Promise.all([noteStart(child.pid, options.onStart, end), feed(child.stdin, options.input, end)]);
-  const streams = [child.stdout, child.stderr];
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
   const splitters = streams.map((stream) => {
     const splitter = lineSplitter({ limit: LINE_LIMIT, long: 'cut', ...options.redact }, (line) => options.onLine?.(line));
     stream.on('data', (chunk: Buffer) => splitter.push(chunk));
@@ -67,20 +64,44 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     clearTimeout(timer);
     grace = setTimeout(() => streams.forEach((stream) => stream.destroy()), PIPE_GRACE);
   });
-  const result = await child;
+  const ended = await endOf(child, options.cwd);
   clearTimeout(timer);
   clearTimeout(grace);
   splitters.forEach((splitter) => splitter.end());
   options.signal?.removeEventListener('abort', end);
   const fault = (await noted).find((found) => found !== undefined);
   if (fault !== undefined) throw fault.thrown;
-  return {
-    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
-    ...(result.signal === undefined ? {} : { signal: result.signal }),
-    ...(result.exitCode === undefined && result.signal === undefined && !timedOut ? { startError: result.shortMessage ?? 'it could not be started' } : {}),
-    timedOut,
-    cancelled: cancelled(),
-  };
+  return { ...ended, timedOut, cancelled: cancelled() };
+}
+
+type Started = { readonly child: ChildProcess; readonly startError?: undefined } | { readonly child?: undefined; readonly startError: string };
+
+/** Without execa, whose loading alone takes longer than all else that a short command loads, and of which nothing would be used here. */
+function start([file = '', ...args]: readonly string[], { cwd, env, input }: RunOptions): Started {
+  try {
+    return { child: spawn(file, args, { cwd, env, detached: true, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] }) };
+  } catch (error) {
+    return { startError: startErrorOf(error, cwd) };
+  }
+}
+
+/** Once it has ended and nobody holds its streams any more. */
+function endOf(child: ChildProcess, cwd: string): Promise<Pick<RunResult, 'exitCode' | 'signal' | 'startError'>> {
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      // With a number it runs, or did: the error is about a signal that did not reach it.
+      if (child.pid === undefined) resolve({ startError: startErrorOf(error, cwd) });
+    });
+    child.once('close', (exitCode, signal) => {
+      if (child.pid !== undefined) resolve({ ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) });
+    });
+  });
+}
+
+/** The system says the same of a program and of a folder that is missing. */
+function startErrorOf(error: unknown, cwd: string): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return existsSync(cwd) ? why : `${why}: there is no folder ${JSON.stringify(cwd)}`;
 }
 
 /** Resolves with what went wrong, so that the program's end is waited for all the same. */

@@ -8,6 +8,8 @@ export const LINE_LENGTH = 2_000;
  * everything beyond ASCII `\u{e9}`. At most `length` characters; `...` tells that something was cut.
  */
 export function sanitize(text: string, length = LINE_LENGTH): string {
+  // Most of it is: the pattern of all terminal sequences alone takes a short command some milliseconds to prepare.
+  if (text.length <= length && /^[ -~]*$/.test(text)) return text;
   // A sequence that the cut would break is shown by its parts, which do no harm either.
   const plain = stripVTControlCharacters(text.slice(0, length * 8 + 64));
   let line = '';

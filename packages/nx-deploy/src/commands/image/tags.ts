@@ -1,5 +1,4 @@
 /** Templates of tags become tags. All of them are known to be right before anything is sent. */
-import { buildFacts } from 'nx-build-manifest';
 import type { TagToken } from '../../config/image-schema.js';
 import type { ImageRepository } from '../../config/index.js';
 import { asDeployError, DeployError } from '../../errors.js';
@@ -7,7 +6,8 @@ import { checkTag, parseRepository, type Repository } from '../../image/registry
 import type { ProjectContext } from '../context.js';
 
 export interface TagFacts {
-  readonly version: string;
+  /** Absent when no tag asks for it. */
+  readonly version?: string;
   /** Absent without git. */
   readonly commit?: string;
   /** Absent when none is checked out. */
@@ -35,12 +35,15 @@ export function givenTags(given: GivenTags): readonly string[] {
   });
 }
 
-/** `digest`: of the image. */
-export async function tagFacts({ workspaceRoot, projectRoot, projectName, variables }: ProjectContext, digest: string): Promise<TagFacts> {
+/** Those that `templates` ask for: to start git takes as long as to push what is there already. `digest`: of the image. */
+export async function tagFacts({ workspaceRoot, projectRoot, projectName, variables }: ProjectContext, digest: string, templates: readonly string[]): Promise<TagFacts> {
+  const hash = digest.replace('sha256:', '').slice(0, 12);
+  if (!templates.some((template) => /\{(?:version|commit|branch)\}/.test(template))) return { hash };
+  const { buildFacts } = await import('nx-build-manifest');
   const { version, git } = await buildFacts({ workspaceRoot, projectRoot, projectName });
   const branch = git?.branch ?? branchOfCi(variables);
   return {
-    version, hash: digest.replace('sha256:', '').slice(0, 12),
+    version, hash,
     ...(git === undefined ? {} : { commit: git.shortCommit }),
     ...(branch === undefined ? {} : { branch }),
   };
@@ -80,7 +83,7 @@ function expand(template: string, facts: TagFacts): string {
 
 const TOKENS: Readonly<Record<TagToken, (facts: TagFacts) => string>> = {
   // A tag has no "+": what follows it in a version (build metadata, semver 2.0.0 item 10) is set off by "_", as Helm does.
-  version: ({ version }) => version.replaceAll('+', '_'),
+  version: ({ version }) => (version ?? fail('{version} has no value')).replaceAll('+', '_'),
   commit: ({ commit }) => commit ?? fail('{commit} has no value: the workspace is no git repository with a commit, or git is not installed'),
   branch: ({ branch }) => tagSafe(branch ?? fail('{branch} has no value: no branch is checked out, and no variable of a CI system names one')),
   hash: ({ hash }) => hash,

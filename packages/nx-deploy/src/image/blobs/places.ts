@@ -14,7 +14,7 @@ export interface Places {
   readonly temporary: string;
   /** One file per build under way. */
   readonly holds: string;
-  /** Which layer was made of which key. */
+  /** Which layer was made of which key, and notes, see note.ts. */
   readonly records: string;
   /** One file per folder of files: their digests, see archive/known-digests.ts. */
   readonly digests: string;

@@ -1,5 +1,6 @@
 import { link, lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FILES_AT_ONCE, mapLimited } from '../../archive/parallel.js';
 import { errorCode } from '../../errors.js';
 import { makeFolder, PRIVATE } from './folder.js';
 import { earliestHold, namesIn } from './hold.js';
@@ -59,16 +60,13 @@ export async function pruneStore(places: Places, { cap, dryRun = false, now = Da
   return { removed, bytes, left, leftovers };
 }
 
-async function listBlobs(places: Places): Promise<Blob[]> {
-  const blobs: Blob[] = [];
-  for (const prefix of await namesIn(places.content)) {
-    for (const name of await namesIn(join(places.content, prefix))) {
-      const file = join(places.content, prefix, name);
-      const stat = HEX.test(name) ? await lstat(file).catch(() => undefined) : undefined;
-      if (stat?.isFile() === true) blobs.push({ file, size: stat.size, used: stat.mtimeMs });
-    }
-  }
-  return blobs;
+async function listBlobs({ content }: Places): Promise<Blob[]> {
+  const folders = await mapLimited(await namesIn(content), FILES_AT_ONCE, async (prefix) => (await namesIn(join(content, prefix))).map((name) => ({ name, file: join(content, prefix, name) })));
+  const blobs = await mapLimited(folders.flat(), FILES_AT_ONCE, async ({ name, file }) => {
+    const stat = HEX.test(name) ? await lstat(file).catch(() => undefined) : undefined;
+    return stat?.isFile() === true ? [{ file, size: stat.size, used: stat.mtimeMs }] : [];
+  });
+  return blobs.flat();
 }
 
 async function evict(places: Places, file: string, before: number): Promise<boolean> {

@@ -14,6 +14,7 @@ import { openKnownDigests, type KnownDigests } from '../../archive/known-digests
 import { guarded, mismatch, missing } from './failures.js';
 import { takeHold, type Hold } from './hold.js';
 import { exclusively, layerOnce, type Once } from './once.js';
+import { noteIn, type Note } from './note.js';
 import { pathOf, placesIn, type Places } from './places.js';
 import { pruneStore, type Pruned, type PruneOptions } from './prune.js';
 import { keepUnpacked, type Unpack } from './unpacked.js';
@@ -63,8 +64,9 @@ export interface BlobStore {
    * The files of a layer, laid out in a folder that stays: by an earlier call, or now by `unpack` into the folder that it is given. Nobody may write there. Absolute path.
    */
   unpacked(digest: Digest, unpack: Unpack): Promise<string>;
-  /** The digests of the files below a folder (absolute) as an earlier build found them. */
-  digestsBelow(root: string): Promise<KnownDigests>;
+  /** The digests of the files below a folder (absolute) as an earlier build found them; `part` tells several lists of one folder apart. */
+  digestsBelow(root: string, part?: string): Promise<KnownDigests>;
+  note(name: string): Note;
   prune(options: PruneOptions): Promise<Pruned>;
 }
 
@@ -104,7 +106,8 @@ export function openBlobs(folder: string): BlobStore {
     once: (key, make) => layerOnce(places, key, make),
     alone: (key, work) => alone(places, key, work),
     unpacked: (digest, unpack) => keepUnpacked(places, digest, unpack),
-    digestsBelow: (root) => openKnownDigests(places.digests, root),
+    digestsBelow: (root, part) => openKnownDigests(places.digests, part === undefined ? root : JSON.stringify([root, part])),
+    note: (name) => noteIn(places, name),
     prune: (options) => guarded(folder, () => pruneStore(places, options)),
   };
 }

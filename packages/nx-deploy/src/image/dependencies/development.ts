@@ -20,11 +20,25 @@ export function isDevelopmentPackage(name: string): boolean {
   return TOOLS.test(name);
 }
 
+type Sums = Map<string, { readonly count: number; readonly size: number }>;
+
+/** What could be left out, added up, as JSON can hold it. */
+export interface DevelopmentSums {
+  readonly tools: readonly (readonly [name: string, size: number])[];
+  /** By kind: of what the service brings, and of third-party modules. */
+  readonly own: readonly (readonly [kind: string, sum: { readonly count: number; readonly size: number }])[];
+  readonly modules: DevelopmentSums['own'];
+}
+
 /** What could be left out of the image, one line each, with its size. Paths may be those in the image. */
 export function developmentFiles(files: Iterable<SizedFile>): string[] {
+  return developmentLines(developmentSums(files));
+}
+
+export function developmentSums(files: Iterable<SizedFile>): DevelopmentSums {
   const tools = new Map<string, number>();
-  const own = new Map<string, { count: number; size: number }>();
-  const modules = new Map<string, { count: number; size: number }>();
+  const own: Sums = new Map();
+  const modules: Sums = new Map();
   for (const { path, size } of files) {
     const name = packageOf(path)?.name;
     if (name !== undefined && isDevelopmentPackage(name)) {
@@ -32,18 +46,31 @@ export function developmentFiles(files: Iterable<SizedFile>): string[] {
       continue;
     }
     const kind = KINDS.find(([, pattern]) => pattern.test(path))?.[0];
-    if (kind === undefined) continue;
-    const sums = name === undefined ? own : modules;
-    const sum = sums.get(kind) ?? { count: 0, size: 0 };
-    sums.set(kind, { count: sum.count + 1, size: sum.size + size });
+    if (kind !== undefined) add(name === undefined ? own : modules, kind, { count: 1, size });
+  }
+  return { tools: [...tools], own: [...own], modules: [...modules] };
+}
+
+/** Of several lists of files, none of whose packages is in two of them. */
+export function developmentLines(...sums: readonly DevelopmentSums[]): string[] {
+  const own: Sums = new Map();
+  const modules: Sums = new Map();
+  for (const each of sums) {
+    for (const [kind, sum] of each.own) add(own, kind, sum);
+    for (const [kind, sum] of each.modules) add(modules, kind, sum);
   }
   // Maps beside the code are often wanted, for stack traces.
   own.delete('source maps');
   return [
-    ...toolsLine(tools),
+    ...toolsLine(new Map(sums.flatMap(({ tools }) => tools))),
     ...lines(own, () => true, 'of the service'),
     ...lines(modules, ({ size }) => size >= MUCH_IN_MODULES, 'in node_modules'),
   ];
+}
+
+function add(sums: Sums, kind: string, { count, size }: { readonly count: number; readonly size: number }): void {
+  const sum = sums.get(kind) ?? { count: 0, size: 0 };
+  sums.set(kind, { count: sum.count + count, size: sum.size + size });
 }
 
 function toolsLine(tools: ReadonlyMap<string, number>): string[] {
@@ -54,7 +81,7 @@ function toolsLine(tools: ReadonlyMap<string, number>): string[] {
   return [`packages for development: ${names}${tools.size > NAMES_SHOWN ? ` and ${tools.size - NAMES_SHOWN} more` : ''}, ${bytes(total)} in all`];
 }
 
-function lines(sums: ReadonlyMap<string, { count: number; size: number }>, tell: (sum: { size: number }) => boolean, where: string): string[] {
+function lines(sums: Sums, tell: (sum: { size: number }) => boolean, where: string): string[] {
   return KINDS.flatMap(([what]) => {
     const sum = sums.get(what);
     return sum === undefined || !tell(sum) ? [] : [`${what} ${where}: ${sum.count} ${sum.count === 1 ? 'file' : 'files'}, ${bytes(sum.size)}`];

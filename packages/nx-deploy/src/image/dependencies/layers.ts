@@ -21,9 +21,14 @@ const ORDER = ['modules', 'libraries', 'assets', 'application'] as const satisfi
 /** One layer per kind that has files; layers with the same files have the same key, whatever they are called. */
 export function layersOf(placed: readonly Placed[], reasons: Readonly<Record<FileKind, string>>): LayerFiles[] {
   return ORDER.flatMap((kind) => {
-    const files = placed.filter((one) => one.kind === kind).map(({ file }) => ({ ...file, path: `${SERVICE_FOLDER}/${file.path}` }));
+    const files = placed.filter((one) => one.kind === kind).map(({ file }) => inService(file));
     return files.length === 0 ? [] : [layerOf(kind, files, reasons[kind])];
   });
+}
+
+/** The file at its place in the image. */
+export function inService<File extends CollectedFile | ManifestLink>(file: File): File {
+  return { ...file, path: `${SERVICE_FOLDER}/${file.path}` };
 }
 
 function layerOf(kind: FileKind, files: readonly (CollectedFile | ManifestLink)[], reason: string): LayerFiles {
@@ -43,5 +48,5 @@ export function filesKey(files: readonly ManifestEntry[]): string {
 
 export function entryOf(file: CollectedFile | ManifestLink): Entry {
   if ('link' in file) return { path: file.path, type: 'symlink', target: file.link };
-  return { path: file.path, type: 'file', mode: file.mode, source: file.source, size: file.size, sha256: file.sha256 };
+  return { path: file.path, type: 'file', mode: file.mode, source: file.source, size: file.size, sha256: file.sha256, ...(file.content === undefined ? {} : { content: file.content }) };
 }

@@ -33,10 +33,11 @@ export function addPackages(files: Iterable<SizedFile>, versions: ReadonlyMap<st
 }
 
 /** {@link addPackages} for files on the disk, whose versions stand in their package.json. */
-export async function packagesIn(files: readonly (SizedFile & { readonly source: string | Buffer })[]): Promise<readonly PackageSize[]> {
+export async function packagesIn(files: readonly (SizedFile & { readonly source: string | Buffer; readonly content?: Buffer })[]): Promise<readonly PackageSize[]> {
   const manifests = files.filter(({ path }) => path.endsWith('/package.json') && packageOf(path)?.inside === 'package.json');
   const versions = new Map<string, string>();
-  await mapLimited(manifests, FILES_AT_ONCE, async ({ path, source }) => {
+  await mapLimited(manifests, FILES_AT_ONCE, async ({ path, source: from, content }) => {
+    const source = content ?? from;
     const version = versionIn(typeof source === 'string' ? await readFile(source, 'utf8').catch(() => '') : source.toString());
     const folder = packageOf(path)?.folder;
     if (version !== undefined && folder !== undefined) versions.set(folder, version);

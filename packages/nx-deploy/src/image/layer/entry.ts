@@ -13,6 +13,8 @@ export interface FileEntry {
   readonly mode: number;
   /** Absolute path of a regular file, or the content itself. */
   readonly source: string | Uint8Array;
+  /** What the file at `source` held when `sha256` was taken; it is then not read again. */
+  readonly content?: Uint8Array;
   /** Bytes. A file that has another size when it is read is refused. */
   readonly size?: number;
   /** SHA-256 of the content, 64 hexadecimal digits. A file that has another content when it is read is refused, whatever its size and date say. */

@@ -76,8 +76,9 @@ export async function writeTar(entries: AsyncIterable<Entry> | Iterable<Entry>, 
   if (rest.length > 0) await sink(rest);
 }
 
-async function addFile({ path, mode, source, size, sha256 }: FileEntry, chunks: Chunks, mtime: number, onContent?: (bytes: number) => void): Promise<void> {
+async function addFile({ path, mode, source: from, content, size, sha256 }: FileEntry, chunks: Chunks, mtime: number, onContent?: (bytes: number) => void): Promise<void> {
   const member = (bytes: number): Member => ({ path, type: 'file', mode: (mode & 0o100) === 0 ? 0o644 : 0o755, size: bytes });
+  const source = content ?? from;
   if (typeof source !== 'string') {
     await chunks.write(header(member(source.length), mtime));
     await chunks.write(source);

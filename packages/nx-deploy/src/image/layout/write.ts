@@ -5,7 +5,7 @@ import type { BlobStore } from '../blobs/store.js';
 import { digestOf } from '../digest.js';
 import { MEDIA_TYPES, type Descriptor, type Digest, type ImageConfig, type Platform } from '../oci.js';
 import { BASE_FILE, writeBase, type BaseBlob } from './base.js';
-import { copyBlob } from './copy.js';
+import { copyBlob, takeBlob } from './copy.js';
 import { platformName } from './documents.js';
 import { invalid } from './failures.js';
 import { stableJson } from './json.js';
@@ -41,6 +41,8 @@ export interface WriteOptions {
   readonly store: BlobStore;
   /** Copies the layers of the base image too; they must be in the store. */
   readonly full?: boolean;
+  /** The folder takes its place when this resolves; when it rejects, nothing has changed. */
+  readonly ready?: Promise<unknown>;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface WriteOptions {
  * The same images give the same bytes in every file.
  * @throws DeployError ND-IMAGE-INCOMPLETE for a layer that is not in the store; ND-DISK-FULL, ND-IMAGE-STORE when it cannot be written.
  */
-export async function writeLayout(folder: string, images: readonly ImageToWrite[], { store, full = false }: WriteOptions): Promise<WrittenLayout> {
+export async function writeLayout(folder: string, images: readonly ImageToWrite[], { store, full = false, ready }: WriteOptions): Promise<WrittenLayout> {
   assertImages(folder, images);
   const layers = new Map(images.flatMap((image) => image.layers.map((layer) => [layer.digest, layer])));
   return place(folder, async (temporary) => {
@@ -56,7 +58,7 @@ export async function writeLayout(folder: string, images: readonly ImageToWrite[
     const base: BaseBlob[] = [];
     for (const { digest, size, mediaType, from } of layers.values()) {
       if (from !== undefined) base.push({ digest, size, mediaType: ociType(mediaType), from });
-      if (from === undefined || full) await copyBlob(store, { digest, size }, temporary);
+      if ((from === undefined || full) && !await takeBlob(store, { digest, size }, folder, temporary)) await copyBlob(store, { digest, size }, temporary);
     }
     const write = (name: string, content: Buffer): Promise<void> => guarded(temporary, () => writeFile(join(temporary, name), content), LAYOUT);
     const add = async (mediaType: string, value: unknown): Promise<Descriptor> => {
@@ -72,6 +74,7 @@ export async function writeLayout(folder: string, images: readonly ImageToWrite[
     await write(BASE_FILE, writeBase(base));
     await write('oci-layout', stableJson({ imageLayoutVersion: '1.0.0' }));
     await write('index.json', stableJson({ schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests: [root] }));
+    await ready;
     return { root, manifests };
   });
 }

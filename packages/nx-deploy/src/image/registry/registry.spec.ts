@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startFaultProxy, type FaultProxy } from '../../../../../tools/images/fault-proxy.js';
 import type { Registries } from './client.js';
 import type { RegistryEvent } from './progress.js';
 import { parseReference, parseRepository } from './reference.js';
-import { base64, client, collect, contentsOf, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type TokenServer } from './live.spec-support.js';
+import { base64, client, collect, contentsOf, describeWith, dockerConfig, errorText, readBack, smallImage, startRegistry, startTokenServer, status, temporaryFolder, type RealRegistry, type SmallImage, type TokenServer } from './live.spec-support.js';
 
 const opened: Registries[] = [];
 const open = (...parameters: Parameters<typeof client>): Registries => {
@@ -53,6 +53,33 @@ describeWith(['docker-registry'], 'a registry without a login', () => {
     expect(result.blobs).toEqual({ present: 3, mounted: 0, uploaded: 0 });
     // The first tells whether it speaks TLS.
     expect(proxy.seen.map(({ method }) => method)).toEqual(['GET', ...Array<string>(6).fill('HEAD')]);
+  });
+
+  it('is asked once for what it lacks, and again once it was sent', async () => {
+    const image = smallImage();
+    proxy.reset();
+    await open().push(parseRepository(`${proxy.host}/team/new`), image, { tags: ['one'] });
+    const manifests = proxy.seen.filter(({ path }) => path.includes('/manifests/')).map(({ method, path }) => `${method} ${path.split('/').at(-1)}`);
+    // What has a tag is found by its digest, too.
+    const inner = [...image.blobs.keys()].at(-2) ?? '';
+    for (const [to, methods] of [[inner, 'HEAD PUT HEAD'], ['one', 'HEAD PUT HEAD'], [image.root.digest, 'HEAD HEAD']] as const) {
+      expect(manifests.flatMap((line) => (line.endsWith(` ${to}`) ? [line.split(' ')[0]] : [])).join(' ')).toBe(methods);
+    }
+  });
+
+  it('gets its tag although somebody else moves it while blobs are sent', async () => {
+    const repository = parseRepository(`${registry.host}/team/moved`);
+    const [other, image] = [smallImage([10]), smallImage([20])];
+    for (const each of [other, image]) await open().push(repository, each, { tags: ['x'] });
+    // The tag is right when the push begins, and one layer is gone.
+    rmSync(join(registry.folder, 'storage/docker/registry/v2/repositories/team/moved/_layers/sha256', image.layers[0]!.digest.slice('sha256:'.length)), { recursive: true });
+    const content: SmallImage['open'] = async function* (...parts) {
+      await open().push(repository, other, { tags: ['x'] });
+      yield* await image.open(...parts);
+    };
+    const result = await open().push(repository, { ...image, open: content }, { tags: ['x'] });
+    expect(result.blobs).toEqual({ present: 1, mounted: 0, uploaded: 1 });
+    expect(await readBack(open(), `${registry.host}/team/moved:x`)).toEqual(contentsOf(image.blobs));
   });
 
   it('mounts what another repository has, and sends what it has not', async () => {

@@ -52,6 +52,11 @@ export class Session {
     this.authorization = new Authorization({ findCredential: options.findCredential, quiet: options.quiet, send: (outgoing) => this.sendElsewhere(outgoing) });
   }
 
+  /** Finds out how the registry is spoken to, while its first user is busy otherwise. A failure is met by the first request. */
+  greet(): void {
+    (this.base ??= this.findBase()).catch(() => undefined);
+  }
+
   /** One logical request with all its attempts. @throws DeployError */
   ask(ask: Ask, again: Again): Promise<Answer> {
     return this.retrying(ask.signal, again, () => this.once(ask));

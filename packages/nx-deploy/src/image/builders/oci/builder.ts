@@ -11,6 +11,7 @@ import { variablesOf } from './environment.js';
 import { makeLayers, type MadeLayer } from './layers.js';
 import { adviceOn, assertOptions } from './options.js';
 import { isThisMachine, parsePlatforms, thisMachine } from './platforms.js';
+import type { SmokeImport } from './smoke.js';
 import { smokedOnce } from './smoked.js';
 
 /** Which files go into the image for a platform. */
@@ -38,25 +39,49 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
     assertOptions(options);
     const platforms = parsePlatforms(options.platforms);
     const time = layerTime(site.variables);
-    const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
-    const parts: Part[] = [];
+    const collecting = new Collecting(collect, options, platforms, site);
     try {
-      await phase(site, 'dependencies', async () => {
-        for (const image of base.images) parts.push({ base: image, files: await collect(options, image.platform, site) });
-      });
+      const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
+      const files = await phase(site, 'dependencies', () => collecting.all());
+      const parts = base.images.flatMap((image, index): Part[] => files.slice(index, index + 1).map((found) => ({ base: image, files: found })));
       const layered = await phase(site, 'layers', async () => {
         const done: LayeredPart[] = [];
         for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site) });
         return done;
       });
+      const build = await assembled(layered, { base, options, site, time });
       await phase(site, 'smoke', async () => {
-        for (const part of layered) await smoke(part, options, smokeLimit, site);
+        for (const part of layered) await smoke(part, options, { limit: smokeLimit, onStarted: () => site.onAssembled?.(build) }, site);
       });
-      return await assembled(layered, { base, options, site, time });
+      return build;
     } finally {
-      await Promise.allSettled(parts.map(({ files }) => files.close()));
+      await collecting.close();
     }
   };
+}
+
+/** The files for each platform, in their order. It begins at once: while a registry is asked for the base, the files are looked at. */
+class Collecting {
+  readonly #found: ImageFiles[] = [];
+  readonly #work: Promise<void>;
+
+  constructor(collect: CollectFiles, options: OciImage, platforms: readonly Platform[], site: BuildSite) {
+    this.#work = (async () => {
+      for (const platform of platforms) this.#found.push(await collect(options, platform, site));
+    })();
+    // A failure is met when its turn comes.
+    this.#work.catch(() => undefined);
+  }
+
+  async all(): Promise<readonly ImageFiles[]> {
+    await this.#work;
+    return this.#found;
+  }
+
+  async close(): Promise<void> {
+    await this.#work.catch(() => undefined);
+    await Promise.allSettled(this.#found.map((files) => files.close()));
+  }
 }
 
 async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Promise<T>): Promise<T> {
@@ -74,7 +99,7 @@ async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Pr
 }
 
 /** What it finds depends on this machine: it is told, and stands in nothing that is built. */
-async function smoke({ base, files, layers }: LayeredPart, options: OciImage, limit: Ms, site: BuildSite): Promise<void> {
+async function smoke({ base, files, layers }: LayeredPart, options: OciImage, settings: Pick<SmokeImport, 'limit' | 'onStarted'>, site: BuildSite): Promise<void> {
   const { platform } = base;
   const note = (text: string): void => site.onEvent({ type: 'note', text });
   if (!isThisMachine(platform)) {
@@ -83,7 +108,7 @@ async function smoke({ base, files, layers }: LayeredPart, options: OciImage, li
   }
   const node = base.config.config.Env?.find((pair) => pair.startsWith('NODE_VERSION='))?.slice('NODE_VERSION='.length);
   const notes = await smokedOnce({
-    platform, layers: layers.map(({ write }) => write.digest), workingDirectory: files.workingDirectory, entry: files.entry, env: options.env, limit, otherCommand: options.command !== undefined,
+    platform, layers: layers.map(({ write }) => write.digest), workingDirectory: files.workingDirectory, entry: files.entry, env: options.env, ...settings, otherCommand: options.command !== undefined,
     ...(node === undefined ? {} : { node }),
   }, site);
   notes.forEach(note);

@@ -61,16 +61,19 @@ process.on('uncaughtExceptionMonitor', (thrown) => {
   try { if (Array.isArray(thrown.requireStack)) requireStack = thrown.requireStack.slice(0, 10).map(String); } catch { /* hostile */ }
   say({ error: { name: of('name') ?? 'Error', message: of('message') ?? String(typeof thrown), stack: of('stack') ?? '', code: of('code'), requireStack } });
 });
+const done = () => {
+  evaluated = true;
+  if (network) setImmediate(pass, 'network');
+  else setTimeout(pass, 1000, 'loaded').unref();
+};
 if (isMainThread) {
   setImmediate(() => {
+    // A CommonJS module has run by now, and says so.
+    if (process.mainModule?.loaded === true) return void done();
     let entry;
     try { entry = pathToFileURL(realpathSync(argv[1])).href; } catch { return; }
     // The same module as the one that runs: it is evaluated once, and this tells when.
-    import(entry).then(() => {
-      evaluated = true;
-      if (network) setImmediate(pass, 'network');
-      else setTimeout(pass, 1000, 'loaded').unref();
-    }, () => undefined);
+    import(entry).then(done, () => undefined);
   });
 }
 `;

@@ -29,6 +29,8 @@ export interface SmokeImport {
   /** Version of Node in the image, when its base tells; what is too new for the Node here is then not held against the service. */
   readonly node?: string;
   readonly limit: Ms;
+  /** The service loads; once for each process that is started for it. */
+  readonly onStarted?: () => void;
   /** Does something else than `node <entry>` start? The entry is then only loaded when there is one. */
   readonly otherCommand?: boolean;
 }
@@ -113,7 +115,7 @@ async function load(smoke: SmokeImport, { temporary, root, copy = root }: Folder
   };
   let group: number | undefined;
   const result = await run([process.execPath, '--require', preload, entry], {
-    cwd: folder, env: environment(smoke.env, variables), timeout: smoke.limit, onLine, ...(signal === undefined ? {} : { signal }), onStart: async (pid) => { group = pid; },
+    cwd: folder, env: environment(smoke.env, variables), timeout: smoke.limit, onLine, ...(signal === undefined ? {} : { signal }), onStart: async (pid) => { group = pid; smoke.onStarted?.(); },
   });
   // What it started itself ends with it.
   killGroup(group);
