@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { findEngine, lackOfEngine, startEngine, type Engine } from '../images/engine.js';
 import { against, median, medianRatio, ms, span } from './figures.js';
 import { ImageShop, type Took } from './image-shop.js';
+import { run } from './programs.js';
 import { table } from './table.js';
 
 const CASES = ['cold', 'one line', 'unchanged'] as const;
 type Case = (typeof CASES)[number];
 /** So many times faster than Docker. */
 const AIMS: Readonly<Record<Case, number>> = { cold: 3, 'one line': 20, unchanged: 20 };
+/** ms for all that is left to be written to the disk. */
+const WRITTEN = 120_000;
 
 interface Contender {
   readonly name: string;
@@ -56,6 +59,8 @@ async function measure(shop: ImageShop, { forget, once, wall, own }: Contender):
   shop.forgetPushed();
   for (const name of CASES) {
     if (name !== 'unchanged') shop.change();
+    // What another one has left to be written would be waited for by whoever is the next to bring a file to the disk.
+    await run(['sync'], WRITTEN);
     const took = await once();
     wall[name].push(took.wall);
     own[name].push(took.own);
