@@ -1,5 +1,6 @@
 import type { Release } from '../../model/index.js';
 import { CONTAINER_DEFAULTS, imageTag, instanceName, onceArguments, startArguments } from './arguments.js';
+import { macOf } from './network.js';
 
 const key = { workspace: '@acme/shop', environment: 'production', service: 'api' };
 const release: Release = {
@@ -23,6 +24,12 @@ describe('the command line of an instance', () => {
       '--memory=1024', '--memory-swap=1024', '--cpus=0.5', '--pids-limit=7', '--log-driver=json-file', '--log-opt=max-size=10m', '--log-opt=max-file=3', '--env-file=/tmp/env',
       imageTag(key, release.id),
     ]);
+  });
+
+  it('has a network card of its own address where that is given', () => {
+    const words = startArguments({ key, release, process: 'web', slot: 1, network: 'nx-deploy', address: '172.18.0.200', mac: macOf('172.18.0.200') }, []);
+    expect(words.slice(words.indexOf('--ip=172.18.0.200')).slice(0, 2)).toEqual(['--ip=172.18.0.200', '--mac-address=02:42:ac:12:00:c8']);
+    expect(web.filter((word) => word.startsWith('--mac'))).toEqual([]);
   });
 
   it('hands every word of a command over as it is, in place of what the image starts', () => {

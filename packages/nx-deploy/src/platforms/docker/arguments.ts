@@ -13,6 +13,8 @@ export interface InstanceOrder {
   readonly network: string;
   /** On that network; undefined for a process that nobody connects to. */
   readonly address?: string;
+  /** Of its network card; default whatever the engine gives it. */
+  readonly mac?: string;
 }
 
 /** What the containers of an artifact that says nothing of its own get. */
@@ -43,13 +45,13 @@ export function instanceVariables({ key, release, process, slot }: Pick<Instance
 
 /** `environment`: arguments that hand over the variables, none with a value. */
 export function startArguments(order: InstanceOrder, environment: readonly string[]): readonly string[] {
-  const { key, release, process, slot, network, address } = order;
+  const { key, release, process, slot, network, address, mac } = order;
   const { spec } = release;
   const container = spec.container ?? CONTAINER_DEFAULTS;
   const facts = { release: release.id, process, slot: String(slot), port: String(spec.port), ...(address === undefined ? {} : { address }) };
   return [
     'run', '--detach', '--init', '--pull=never', `--name=${instanceName(order)}`, ...labelArguments(key, 'instance', facts),
-    `--network=${network}`, ...(address === undefined ? [] : [`--ip=${address}`]), `--restart=${container.restart}`,
+    `--network=${network}`, ...(address === undefined ? [] : [`--ip=${address}`]), ...(mac === undefined ? [] : [`--mac-address=${mac}`]), `--restart=${container.restart}`,
     `--stop-timeout=${seconds(spec.stopTimeout)}`, ...hardened(container), ...limited(spec.limits), ...logged(container), ...environment,
     ...imageAndCommand(imageTag(key, release.id), spec.processes[process]?.command ?? []),
   ];

@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.js';
 import { least, WEB, type Ms, type Processes, type Release, type ReleaseId } from '../../model/index.js';
 import { isUp, type Container } from './containers.js';
-import { freeAddress, isAddressTaken, NETWORK, type Addresses } from './network.js';
+import { freeAddress, isAddressTaken, macOf, NETWORK, type Addresses } from './network.js';
 import type { DockerService } from './service.js';
 import { targetId } from './targets.js';
 
@@ -69,7 +69,8 @@ async function startOne(service: DockerService, release: Release, { process, slo
     if (process === WEB && address === undefined) throw new DeployError('ND-ENGINE-FAILED', { what: `the network ${NETWORK} has no address left`, where: client.name, next: 'end services that are not needed' });
     if (address !== undefined) taken.add(address);
     try {
-      await containers.start({ key, release, process, slot, network: NETWORK, ...(address === undefined ? {} : { address }) }, values);
+      const mac = address !== undefined && client.program === 'podman' ? { mac: macOf(address) } : {};
+      await containers.start({ key, release, process, slot, network: NETWORK, ...(address === undefined ? {} : { address }), ...mac }, values);
       return;
     } catch (error) {
       if (tries >= ADDRESSES || address === undefined || !(error instanceof DeployError) || !isAddressTaken((error.parts.problems ?? [error.parts.why ?? '']).join('\n'))) throw error;

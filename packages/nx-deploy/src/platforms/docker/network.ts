@@ -134,3 +134,11 @@ function parseAddress(text: string): number {
 function format(number: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
 }
+
+/**
+ * The address of the network card that goes with an IPv4 address, as Docker has it. podman draws one by lot: whoever talked to the container that had the address before
+ * goes on sending to that one's card, for half a minute.
+ */
+export function macOf(address: string): string {
+  return ['02', '42', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
+}
