@@ -106,8 +106,8 @@ function refuseForSite({ entry, packages }: DockerfileOptions): void {
 
 /** Nx checks neither the form of a text nor the size of a number. */
 function refuseUnusable({ base, port }: DockerfileOptions): void {
-  if (base !== undefined && !/^[!-~]+$/.test(base)) throw new DeployError('ND-OPTION-INVALID', { what: `--base cannot be ${JSON.stringify(base)}`, why: 'it is the name of an image' });
-  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) throw new DeployError('ND-OPTION-INVALID', { what: `--port cannot be ${port}`, why: 'a port is a number from 1 to 65535' });
+  if (base !== undefined && !/^[!-~]+$/.test(base)) throw new DeployError('ND-OPTION-INVALID', { what: `--base cannot be ${JSON.stringify(base)}`, why: 'it is the name of an image', next: 'name one, for example --base=node:22-slim' });
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) throw new DeployError('ND-OPTION-INVALID', { what: `--port cannot be ${port}`, why: 'a port is a number from 1 to 65535', next: 'name the port that the service listens at, for example --port=3000' });
 }
 
 function outputOf(tree: Tree, project: Named, options: DockerfileOptions, buildTarget: string, kind: 'node' | 'static'): Output {
@@ -116,7 +116,7 @@ function outputOf(tree: Tree, project: Named, options: DockerfileOptions, buildT
   if (folder === undefined) throw new DeployError('ND-OPTION-INVALID', { what: `where the build of ${project.name} puts its output could not be inferred`, next: `name the folder, relative to the workspace: --output=dist/${project.root}` });
   if (!inside('.', folder)) throw new DeployError('ND-OPTION-INVALID', { what: `the build of ${project.name} puts its output outside of the workspace`, why: folder, next: 'name a folder of the workspace: --output' });
   const entry = options.entry ?? build?.entry ?? 'main.js';
-  if (entry.trim() === '' || posix.isAbsolute(entry) || !inside('.', posix.normalize(entry))) throw new DeployError('ND-OPTION-INVALID', { what: `--entry cannot be ${JSON.stringify(entry)}`, why: 'it is a file of the output' });
+  if (entry.trim() === '' || posix.isAbsolute(entry) || !inside('.', posix.normalize(entry))) throw new DeployError('ND-OPTION-INVALID', { what: `--entry cannot be ${JSON.stringify(entry)}`, why: 'it is a file of the output', next: 'name it relative to the output, for example --entry=main.js' });
   const from = options.output === undefined ? build?.from ?? '' : '--output';
   return { folder, entry, packages: kind === 'static' ? 'bundled' : options.packages ?? usualPackages(build), from };
 }
