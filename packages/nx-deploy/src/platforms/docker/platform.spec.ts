@@ -2,6 +2,7 @@ import { DeployError } from '../../errors.js';
 import { temporaryFolder } from '../../shell/programs.spec-support.js';
 import { dockerPlatform } from './platform.js';
 import { instance, NEW, OLD, release, routeOf, ServiceWorld } from './service.spec-support.js';
+import type { InstanceOrder } from './arguments.js';
 
 const root = temporaryFolder('docker-platform');
 const server = (of: string, weight: number): { readonly name: string; readonly host: string; readonly port: number; readonly weight: number; readonly maintenance: boolean } => ({ name: `${of}/web.1`, host: '10.89.0.2', port: 3_000, weight, maintenance: false });
@@ -144,6 +145,33 @@ describe('a release on an engine', () => {
     world.route = routeOf({ [NEW]: 100 }, [instance(NEW, 1)]);
     expect(await platform.ready(NEW, 5_000)).toEqual({ ready: true });
     expect(world.route.targets).toHaveLength(2);
+  });
+
+  it('that has no traffic gets ready without a change of the route, unless testers reach it', async () => {
+    const world = new ServiceWorld(root);
+    await world.deployed(release(OLD), release(NEW));
+    world.containers = [instance(OLD, 1), instance(NEW, 2)];
+    const platform = dockerPlatform(world.service);
+    world.route = routeOf({ [OLD]: 100 }, [instance(OLD, 1)]);
+    expect(await platform.ready(NEW, 5_000)).toEqual({ ready: true });
+    expect(world.done).toEqual([]);
+    world.route = routeOf({ [OLD]: 100 }, [instance(OLD, 1)], { testers: { header: 'x-release', arriving: NEW } });
+    expect(await platform.ready(NEW, 5_000)).toEqual({ ready: true });
+    expect(world.done).toEqual(['set']);
+  });
+
+  it.each([['podman', ['10.89.0.2 02:42:0a:59:00:02']], ['docker', ['10.89.0.2 its own']]] as const)('has with %s the network card that goes with its address', async (program, expected) => {
+    const world = new ServiceWorld(root);
+    await world.deployed();
+    const { parts } = world.service;
+    const { config, releases } = parts.state;
+    await releases.put({ ...release(NEW), config: await config.seal(values) });
+    const started: string[] = [];
+    Object.assign(parts.client, { program });
+    Object.assign(parts.containers, { start: ({ address, mac }: InstanceOrder) => { started.push(`${address ?? ''} ${mac ?? 'its own'}`); return Promise.resolve(); } });
+    world.service.addresses = () => Promise.resolve({ subnet: { first: 0x0a_59_00_00, bits: 24 }, taken: new Set() });
+    await dockerPlatform(world.service).scale(NEW, { web: { fixed: 1 } });
+    expect(started).toEqual(expected);
   });
 
   it('takes its configuration along when it is removed, unless another one has the same', async () => {
