@@ -10,6 +10,7 @@ import { pick } from '../shell/environment.js';
 import { askedOf, summaryLines, type Asked } from './text.js';
 import { agentWalk } from './agent-walk.js';
 import { commandLines, projectFolder, serviceTarget, type CommandContext } from './context.js';
+import type { EarlyWalker } from './docker/walk.js';
 import { channelsOf } from './notify.js';
 import { EXIT_CODES, type CommandResult } from './result.js';
 
@@ -36,6 +37,8 @@ export interface ChangeOrder {
   readonly listens: boolean;
   /** Where an engine gets the image from that no registry has: absolute folders of its layout and of the home with the store of base layers. */
   readonly source?: { readonly layout: string; readonly home: string };
+  /** The walker, where it was launched before the order was known. */
+  readonly early?: EarlyWalker;
 }
 
 /** A change under way, wherever it is walked. */
@@ -64,7 +67,10 @@ function withChannels(context: CommandContext, resolved: ResolvedEnvironment, or
 }
 
 export async function submit(context: CommandContext, resolved: ResolvedEnvironment, order: ChangeOrder): Promise<CommandResult> {
-  const walk = await begin(context, resolved, withChannels(context, resolved, order));
+  const walk = await begin(context, resolved, withChannels(context, resolved, order)).catch((error: unknown) => {
+    order.early?.dismiss();
+    throw error;
+  });
   const leaving = cancelOnSignals(context, walk, order.request);
   try {
     const result = await Promise.race([follow(context, walk, leaving), leaving.left]);

@@ -36,35 +36,43 @@ export function deploy(command: CommandContext, options: DeployOptions): Promise
     const { resume = false, dryRun = false } = options;
     // Loaded here: few deploys have checks, which take much of a library.
     if (!resume && resolved.preflight !== undefined) await (await import('./preflight.js')).preflight(context, resolved.preflight, await configValues(context, resolved));
-    const { change, source }: Ordered = resume
+    const run = newRun();
+    const { change, source, early }: Ordered = resume
       ? { change: { action: 'resume', rollbackHooks: hooksOf(context, resolved, 'Rollback') } }
-      : resolved.platform.type === 'docker' ? await imageRelease(context, resolved, resolved.platform.place, options) : { change: await newRelease(context, resolved, options) };
+      : resolved.platform.type === 'docker' ? await imageRelease(context, resolved, resolved.platform.place, { ...options, run }) : { change: await newRelease(context, resolved, options) };
     return submit(context, resolved, {
       listens: true,
-      ...(source === undefined ? {} : { source }),
+      ...(source === undefined ? {} : { source }), ...(early === undefined ? {} : { early }),
       request: {
-        run: newRun(), actor: actor(), service: resolved.service, environment: resolved.environment, change,
+        run, actor: actor(), service: resolved.service, environment: resolved.environment, change,
         strategy: resolved.strategy, hooks: hooksOf(context, resolved, 'Deploy'), deadline: resolved.deadline, keep: resolved.keep, dryRun, watch, ...(probing === undefined ? {} : { probing }),
       },
     });
   });
 }
 
-interface Ordered extends Pick<ChangeOrder, 'source'> {
+interface Ordered extends Pick<ChangeOrder, 'source' | 'early'> {
   readonly change: ChangeOrder['request']['change'];
 }
 
 /** The image that was built last: an engine runs it as it is. */
-async function imageRelease(context: CommandContext, resolved: ResolvedEnvironment, place: EnginePlace, { dryRun = false, package: named }: DeployOptions): Promise<Ordered> {
+async function imageRelease(context: CommandContext, resolved: ResolvedEnvironment, place: EnginePlace, { dryRun = false, package: named, run }: DeployOptions & { readonly run: string }): Promise<Ordered> {
   if (named !== undefined) throw new DeployError('ND-OPTION-INVALID', { what: '--package names a package, and the platform docker runs images', where: `${resolved.file}: environments.${resolved.environment}.platform`, next: 'leave the option out' });
-  // Loaded here, as what reads and checks images is much of this program.
-  const { deployedImage } = await import('./docker/image.js');
-  const config = await configValues(context, resolved);
-  const [{ artifact, port, source }, manifest] = await Promise.all([deployedImage(context, resolved, place, dryRun), manifestRef(context)]);
-  const { health, drain, stopTimeout, limits, container } = resolved;
-  const specs = Object.fromEntries(Object.entries(resolved.processes).map(([name, { spec }]) => [name, spec]));
-  const spec: RunSpec = { processes: specs, cwd: '.', port, health, drain, stopTimeout, limits, ...(container === undefined ? {} : { container }) };
-  return { change: { action: 'deploy', deployable: { artifact, config, spec, manifest }, processes: processes(resolved) }, ...(source === undefined ? {} : { source }) };
+  const { launchEarly } = await import('./docker/walk.js');
+  const early = launchEarly(context, run);
+  try {
+    // Loaded here, as what reads and checks images is much of this program.
+    const { deployedImage } = await import('./docker/image.js');
+    const config = await configValues(context, resolved);
+    const [{ artifact, port, source }, manifest] = await Promise.all([deployedImage(context, resolved, place, dryRun), manifestRef(context)]);
+    const { health, drain, stopTimeout, limits, container } = resolved;
+    const specs = Object.fromEntries(Object.entries(resolved.processes).map(([name, { spec }]) => [name, spec]));
+    const spec: RunSpec = { processes: specs, cwd: '.', port, health, drain, stopTimeout, limits, ...(container === undefined ? {} : { container }) };
+    return { change: { action: 'deploy', deployable: { artifact, config, spec, manifest }, processes: processes(resolved) }, early, ...(source === undefined ? {} : { source }) };
+  } catch (error) {
+    early.dismiss();
+    throw error;
+  }
 }
 
 /** What is deployed, stored on the target unless nothing is to be changed, with all that makes a release of it. */

@@ -1,5 +1,6 @@
 /** Asks a short-lived program one question: text on its standard input, its standard output as the answer. */
 import type { Ms } from '../model/index.js';
+import { endOf, startProgram } from './program.js';
 import { killGroup } from './run.js';
 
 export interface AskOptions {
@@ -29,13 +30,8 @@ const PIPE_GRACE: Ms = 500;
 
 /** Resolves also when the program fails. It leads a process group, which gets SIGKILL at the timeout, at the limit and on abort; its standard error is dropped. */
 export async function ask(argv: readonly string[], question: string, options: AskOptions): Promise<Answer> {
-  const [file = '', ...args] = argv;
-  // Loaded when the first program is started: it takes longer than all else that a short command loads.
-  const { execa } = await import('execa');
-  const child = execa(file, args, {
-    cwd: options.cwd, env: options.env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false,
-    stdin: 'pipe', stdout: 'pipe', stderr: 'ignore',
-  });
+  const { child } = startProgram(argv, { cwd: options.cwd, env: options.env, stdin: 'pipe', stderr: 'ignore' });
+  if (child === undefined) return { output: '', timedOut: false, tooLong: false, cancelled: false, unstarted: true };
   const ended = { timedOut: false, tooLong: false, cancelled: false };
   const end = (why: keyof typeof ended): void => { ended[why] = true; killGroup(child.pid); };
   const cancel = (): void => end('cancelled');
@@ -44,17 +40,17 @@ export async function ask(argv: readonly string[], question: string, options: As
   if (options.signal?.aborted === true) cancel();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > options.limit) end('tooLong');
     else chunks.push(chunk);
   });
   let grace: NodeJS.Timeout | undefined;
-  child.once('exit', () => { grace = setTimeout(() => child.stdout.destroy(), PIPE_GRACE); });
+  child.once('exit', () => { grace = setTimeout(() => child.stdout?.destroy(), PIPE_GRACE); });
   // It may end without reading the question.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(question);
-  const result = await child;
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(question);
+  const result = await endOf(child, options.cwd);
   clearTimeout(timer);
   clearTimeout(grace);
   options.signal?.removeEventListener('abort', cancel);
@@ -62,6 +58,6 @@ export async function ask(argv: readonly string[], question: string, options: As
     output: Buffer.concat(chunks).toString('utf8'),
     ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
     ...ended,
-    unstarted: child.pid === undefined,
+    unstarted: result.startError !== undefined,
   };
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attach, detach } from './detach.js';
+import { attach, detach, orphan } from './detach.js';
 import { bundle, lives, node, temporaryFolder, until } from './programs.spec-support.js';
 
 const root = temporaryFolder('detach');
@@ -94,6 +94,40 @@ describe('detach', () => {
     } finally {
       for (const pid of [first, second]) process.kill(pid, 'SIGKILL');
     }
+  });
+});
+
+describe('orphan', () => {
+  const begin = async (name: string, text: string): Promise<Awaited<ReturnType<typeof orphan>> & { readonly output: () => Promise<string> }> => {
+    const file = join(root, name);
+    const output = openSync(file, 'w');
+    try {
+      return { ...await orphan([process.execPath, '-e', text, 'a b', '$(id); "'], { env: { KEPT: 'x' }, output }), output: () => readFile(file, 'utf8') };
+    } finally {
+      closeSync(output);
+    }
+  };
+
+  it('is a program with its arguments as they are and its whole input, whose parent is gone', async () => {
+    const { stdin, gone, output } = await begin('orphan', `
+      const input = require('fs').readFileSync(0, 'utf8');
+      console.log(JSON.stringify([process.argv.slice(1), input.length, process.cwd(), process.env.KEPT]));
+    `);
+    stdin.end('y'.repeat(1_000_000));
+    await gone;
+    expect(JSON.parse(await output())).toEqual([['a b', '$(id); "'], 1_000_000, '/', 'x']);
+  });
+
+  it('tells when the program ends, however it does, and no sooner', async () => {
+    let ended = false;
+    const { stdin, gone, output } = await begin('ended', 'console.log(process.pid); process.stdin.resume()');
+    void gone.then(() => { ended = true; });
+    const pid = await until('its number', async () => /^\d+/.exec(await output())?.[0]);
+    await new Promise((wake) => setTimeout(wake, 200));
+    expect(ended).toBe(false);
+    process.kill(Number(pid), 'SIGKILL');
+    await gone;
+    stdin.end();
   });
 });
 

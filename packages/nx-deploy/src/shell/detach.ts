@@ -1,5 +1,7 @@
 /** Starts programs that outlive this process. */
 import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 
 export interface DetachOptions {
   readonly env: Readonly<Record<string, string>>;
@@ -38,6 +40,37 @@ export function detach(file: string, args: readonly string[], options: DetachOpt
         child.kill('SIGKILL');
         reject(error);
       });
+    });
+  });
+}
+
+export interface Orphan {
+  /** The program's. */
+  readonly stdin: Writable;
+  /** Resolves when the program has ended, while this process still lives. */
+  readonly gone: Promise<void>;
+}
+
+/**
+ * Starts the program that it is given and ends: the program's parent is gone from the beginning. A shell does so in milliseconds. The input comes by another descriptor than the shell's own, which Node closes when the
+ * shell ends.
+ */
+const LEAVE = '"$@" <&3 3<&- &';
+
+/** As {@link detach}, but nobody's child: ending the process tree of this process does not reach the program. Rejects when the shell cannot be started. */
+export function orphan(argv: readonly string[], { env, output }: { readonly env: Readonly<Record<string, string>>; readonly output: number }): Promise<Orphan> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/sh', ['-c', LEAVE, 'sh', ...argv], { cwd: '/', env: { ...env }, detached: true, stdio: ['ignore', output, output, 'pipe', 'pipe'] });
+    const [, , , stdin, held] = child.stdio as readonly (Socket | null | undefined)[];
+    child.once('error', reject);
+    child.once('spawn', () => {
+      if (!stdin || !held) throw new Error('a child without the pipes that it was started with');
+      // A program that dies before it reads gives EPIPE; its end is what tells.
+      for (const pipe of [stdin, held]) pipe.on('error', () => undefined);
+      // The program has the other end of this one open for as long as it lives, and knows nothing of it. What it reads it may close.
+      const gone = new Promise<void>((done) => { held.once('close', () => done()).resume(); });
+      for (const left of [stdin, held, child]) left.unref();
+      resolve({ stdin, gone });
     });
   });
 }

@@ -1,9 +1,8 @@
 /** Runs one program to its end. argv arrays only; output is read line by line and never kept whole. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { Ms } from '../model/index.js';
 import { lineSplitter } from './lines.js';
+import { endOf, startProgram } from './program.js';
 import type { Redactor } from './redactor.js';
 
 export interface RunOptions {
@@ -46,7 +45,7 @@ const PIPE_GRACE: Ms = 500;
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const cancelled = (): boolean => options.signal?.aborted === true;
   if (cancelled()) return { timedOut: false, cancelled: true };
-  const { child, startError } = start(argv, options);
+  const { child, startError } = startProgram(argv, { cwd: options.cwd, env: options.env, stdin: options.input === undefined ? 'ignore' : 'pipe', stderr: 'pipe' });
   if (child === undefined) return { startError, timedOut: false, cancelled: cancelled() };
   let timedOut = false;
   const end = (): void => killGroup(child.pid);
@@ -72,36 +71,6 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   const fault = (await noted).find((found) => found !== undefined);
   if (fault !== undefined) throw fault.thrown;
   return { ...ended, timedOut, cancelled: cancelled() };
-}
-
-type Started = { readonly child: ChildProcess; readonly startError?: undefined } | { readonly child?: undefined; readonly startError: string };
-
-/** Without execa, whose loading alone takes longer than all else that a short command loads, and of which nothing would be used here. */
-function start([file = '', ...args]: readonly string[], { cwd, env, input }: RunOptions): Started {
-  try {
-    return { child: spawn(file, args, { cwd, env, detached: true, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] }) };
-  } catch (error) {
-    return { startError: startErrorOf(error, cwd) };
-  }
-}
-
-/** Once it has ended and nobody holds its streams any more. */
-function endOf(child: ChildProcess, cwd: string): Promise<Pick<RunResult, 'exitCode' | 'signal' | 'startError'>> {
-  return new Promise((resolve) => {
-    child.on('error', (error) => {
-      // With a number it runs, or did: the error is about a signal that did not reach it.
-      if (child.pid === undefined) resolve({ startError: startErrorOf(error, cwd) });
-    });
-    child.once('close', (exitCode, signal) => {
-      if (child.pid !== undefined) resolve({ ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) });
-    });
-  });
-}
-
-/** The system says the same of a program and of a folder that is missing. */
-function startErrorOf(error: unknown, cwd: string): string {
-  const why = error instanceof Error ? error.message : String(error);
-  return existsSync(cwd) ? why : `${why}: there is no folder ${JSON.stringify(cwd)}`;
 }
 
 /** Resolves with what went wrong, so that the program's end is waited for all the same. */

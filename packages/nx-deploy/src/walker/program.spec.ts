@@ -1,14 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { detach } from '../shell/detach.js';
 import { temporaryFolder, until } from '../shell/programs.spec-support.js';
 import { walkerProgram } from './program.js';
 import { readWalker, runFolder, type RunFolder } from './run-folder.js';
 import type { Task } from './walk.js';
 import { ROLLING } from './world.spec-support.js';
-
-jest.mock('../shell/detach.js', () => ({ detach: jest.fn(() => Promise.resolve({ pid: 1, ended: Promise.resolve({ code: 0, signal: null }) })) }));
 
 const EVENTS = ['SIGHUP', 'SIGTERM', 'SIGINT', 'uncaughtException', 'unhandledRejection'] as const;
 type Listener = (...args: readonly unknown[]) => void;
@@ -40,8 +37,8 @@ function added(event: (typeof EVENTS)[number]): readonly Listener[] {
   return process.rawListeners(event).filter((listener) => before.get(event)?.includes(listener) === false) as Listener[];
 }
 
-function start(role: string, input: string, taskOf: (order: unknown) => Task): void {
-  process.argv = [process.execPath, 'walker.js', role, run.folder];
+function start(input: string, taskOf: (order: unknown) => Task): void {
+  process.argv = [process.execPath, 'walker.js', run.folder];
   Object.defineProperty(process, 'stdin', { configurable: true, value: Readable.from([Buffer.from(input)]) });
   walkerProgram(taskOf);
 }
@@ -52,29 +49,25 @@ const request: Task['request'] = {
   hooks: { before: [], after: [] }, deadline: 1_000, keep: 1, dryRun: false,
 };
 
-test('launch starts run with the same order, by its stdin, once it is on record', async () => {
-  start('launch', '{"secret":1}', never);
-  const { calls } = jest.mocked(detach).mock;
-  await until('the call', () => calls.length === 1);
-  const [file, args, options] = calls[0]!;
-  expect([file, ...args]).toEqual([process.execPath, 'walker.js', 'run', run.folder]);
-  expect(options).toMatchObject({ output: 2, input: '{"secret":1}' });
-  await options.before?.(process.pid);
-  expect(await readWalker(run)).toMatchObject({ pid: process.pid });
-  expect(exits).toEqual([]);
+test('without an order it does nothing and leaves nothing', async () => {
+  start('', never);
+  await until('its end', () => exits.length > 0);
+  expect(exits).toEqual([0]);
+  expect([complaints, existsSync(run.folder)]).toEqual(['', false]);
 });
 
-test.each(['', '{"run":{"reque', 'null '])('an order that was cut short (%j) starts nothing', async (input) => {
-  start('run', input, () => { throw new Error('no order'); });
+test.each(['{"run":{"reque', 'null '])('an order that was cut short (%j) starts nothing', async (input) => {
+  start(input, () => { throw new Error('no order'); });
   await until('its end', () => exits.length > 0);
   expect(exits).toEqual([1]);
+  expect(await readWalker(run)).toMatchObject({ pid: process.pid });
   expect(complaints).toMatch(/^\d{4}-\S+ the walker failed: .*(?:JSON|no order)/);
 });
 
 test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s asks for a restore, faults are logged, and the end is 0', async (signal) => {
   const seen: unknown[] = [];
   let finish: (error: Error) => void = () => undefined;
-  start('run', '{"order":1}', (order) => {
+  start('{"order":1}', (order) => {
     seen.push(order);
     return { request, open: () => new Promise((_resolve, reject) => { finish = reject; }) };
   });
@@ -91,7 +84,7 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s asks for a restore, faul
 
 test('a run whose folder is gone ends with 1', async () => {
   rmSync(run.folder, { recursive: true });
-  start('run', '{}', () => ({ request, open: never as never }));
+  start('{}', () => ({ request, open: never as never }));
   await until('its end', () => exits.length > 0);
   expect(exits).toEqual([1]);
   expect(complaints).toContain('ENOENT');

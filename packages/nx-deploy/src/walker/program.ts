@@ -1,12 +1,12 @@
-/** What every walker's program does. `launch` starts `run` so that it has no parent; `run` walks. Both get the order by stdin, and nothing else of it. */
+/** What every walker's program does: it waits for its order, which comes by stdin, and walks. */
+import { access, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { detach } from '../shell/detach.js';
 import { openEventLog, type EventLog } from './event-log.js';
 import { recordWalker, runFolder, type RunFolder } from './run-folder.js';
 import { walk, type Task } from './walk.js';
 import { watcher } from './watching.js';
 
-/** Runs the program of this process (`<program> launch|run <folder of the run>`) and ends the process. */
+/** Runs the program of this process (`<program> <folder of the run>`) and ends the process. */
 export function walkerProgram(taskOf: (order: unknown) => Task): void {
   main(process.argv, taskOf).catch((error: unknown) => {
     complain('the walker failed', error);
@@ -14,18 +14,22 @@ export function walkerProgram(taskOf: (order: unknown) => Task): void {
   });
 }
 
-async function main([, program = '', role, folder = '']: readonly string[], taskOf: (order: unknown) => Task): Promise<void> {
-  // A run whose starter was killed has half an order, and half an order is no JSON.
-  const input = await text(process.stdin);
-  const order: unknown = JSON.parse(input);
+async function main([, , folder = '']: readonly string[], taskOf: (order: unknown) => Task): Promise<void> {
   const run = runFolder(folder);
-  if (role === 'launch') await launch(program, run, input);
-  else await walkThrough(run, taskOf(order));
+  // Of a run that was given up meanwhile nobody wants to know.
+  await access(folder);
+  // Before it has its order: what it does then is done by a process that is known.
+  await recordWalker(run, process.pid);
+  const input = await text(process.stdin);
+  if (input === '') await dismissed(run);
+  // A run whose starter was killed has half an order, and half an order is no JSON.
+  else await walkThrough(run, taskOf(JSON.parse(input)));
 }
 
-async function launch(program: string, run: RunFolder, input: string): Promise<void> {
-  const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
-  await detach(process.execPath, [program, 'run', run.folder], { env, output: 2, input, before: (pid) => recordWalker(run, pid) });
+/** There is nothing to do after all. */
+async function dismissed(run: RunFolder): Promise<void> {
+  await rm(run.folder, { recursive: true, force: true });
+  process.exit(0);
 }
 
 async function walkThrough(run: RunFolder, task: Task): Promise<void> {

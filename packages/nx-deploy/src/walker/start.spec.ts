@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from '../shell/process-table.js';
-import { bundle, lives, temporaryFolder, until } from '../shell/programs.spec-support.js';
+import { bundle, lives, node, temporaryFolder, until } from '../shell/programs.spec-support.js';
 import { readWalker, runFolder } from './run-folder.js';
-import { startWalker } from './start.js';
+import { launchWalker, startWalker } from './start.js';
 
 const folder = temporaryFolder('start');
 const runs = join(folder, 'runs');
@@ -12,22 +12,19 @@ afterEach(() => {
   for (const pid of pids.splice(0)) if (lives(pid)) process.kill(pid, 'SIGKILL');
 });
 
-/** Launches as every walker does; `run` does what the text says. */
+/** Does what the text of its order says. */
 const program = bundle(`
-import { detach } from './shell/detach.js';
 import { recordWalker, runFolder } from './walker/run-folder.js';
 import { writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-const [, self, role, folder] = process.argv;
+const [, , folder] = process.argv;
 const run = runFolder(folder);
-void text(process.stdin).then(async (input) => {
-if (role === 'launch') await detach(process.execPath, [self, 'run', folder], { env: { ...process.env }, output: 2, input, before: (pid) => recordWalker(run, pid) });
-else {
+void recordWalker(run, process.pid).then(() => text(process.stdin)).then((input) => {
+  if (input === '') process.exit(0);
   const { behave, size } = JSON.parse(input);
   if (behave === 'fail') throw new Error('planted');
   writeFileSync(run.events, JSON.stringify({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd(), parent: process.ppid, size: size?.length ?? 0 }) + '\\n');
   setInterval(() => {}, 1000);
-}
 });
 `, join(folder, 'walker.js'));
 
@@ -45,13 +42,35 @@ test('the walker has no parent, no folder of the user, none of the variables of 
   process.env['CI_SECRET_OF_THIS_TEST'] = 'x';
   const { pid, told } = await started('run-1', { behave: 'well', size: 'y'.repeat(2_000_000) });
   delete process.env['CI_SECRET_OF_THIS_TEST'];
-  expect(told).toMatchObject({ argv: ['run', join(runs, 'run-1')], cwd: '/', size: 2_000_000 });
+  expect(told).toMatchObject({ argv: [join(runs, 'run-1')], cwd: '/', size: 2_000_000 });
   expect(Object.keys(told['env'] as object)).toEqual(expect.arrayContaining(['PATH']));
   expect(Object.keys(told['env'] as object).filter((name) => /CI_|JEST|NODE_ENV/.test(name))).toEqual([]);
   const stat = (who: number): readonly string[] => readFileSync(`/proc/${who}/stat`, 'latin1').replace(/^.*\) /, '').split(' ');
+  // Nobody's child, and of no session that this process has anything to do with.
+  expect(told.parent).not.toBe(process.pid);
   await until('its launcher has ended', () => Number(stat(pid)[1]) !== told.parent || !lives(told.parent) || told.parent === 1);
-  // A session of its own: it leads it.
-  expect(Number(stat(pid)[3])).toBe(pid);
+  const session = stat(pid)[3];
+  expect([stat(process.pid)[3], String(process.pid)]).not.toContain(session);
+  expect(Number(stat(pid)[4])).toBe(0);
+});
+
+test('one that waits for its order does nothing, and ends without one, also with whoever launched it', async () => {
+  const waiting = await launchWalker({ runs, run: 'run-4', program });
+  const { pid } = await until('it is on record', async () => readWalker(runFolder(join(runs, 'run-4'))));
+  expect([lives(pid), existsSync(runFolder(join(runs, 'run-4')).events)]).toEqual([true, false]);
+  waiting.dismiss();
+  await until('it has ended', () => !lives(pid));
+  const starter = bundle(`
+    import { launchWalker } from './walker/start.js';
+    void launchWalker(${JSON.stringify({ runs, run: 'run-5', program })}).then(() => { console.log('launched'); setInterval(() => undefined, 1_000); });
+  `, join(folder, 'starter.js'));
+  const { child, code } = node([starter]);
+  await new Promise((done) => child.stdout?.once('data', done));
+  const second = await until('it is on record', async () => readWalker(runFolder(join(runs, 'run-5'))));
+  expect(lives(second.pid)).toBe(true);
+  child.kill('SIGKILL');
+  await code;
+  await until('it has ended', () => !lives(second.pid));
 });
 
 test('a walker that fails is told with the end of its log, at once', async () => {

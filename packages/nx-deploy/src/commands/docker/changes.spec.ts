@@ -13,7 +13,7 @@ import { deployJson, Engine } from './engine.spec-support.js';
 
 let engine: Engine;
 jest.mock('../../platforms/docker/index.js', () => ({ openDocker: (target: never) => engine.openDocker(target) }));
-jest.mock('../../walker/start.js', () => ({ startWalker: (options: never) => engine.startWalker(options) }));
+jest.mock('../../walker/start.js', () => ({ launchWalker: (options: never) => engine.launchWalker(options) }));
 jest.mock('../../walker/attach.js', () => ({ ...jest.requireActual<object>('../../walker/attach.js'), cancelRun: (run: never) => engine.cancelRun(run) }));
 jest.mock('../../control/code-copies.js', () => ({ ...jest.requireActual<object>('../../control/code-copies.js'), ownCopy: () => '/code/0123456789abcdef/agent.js', pruneCopies: () => Promise.resolve([]) }));
 jest.mock('./image.js', () => ({ deployedImage: jest.fn() }));
@@ -78,6 +78,8 @@ test('what is wrong with the image ends the deploy before a walker is started', 
   jest.mocked(deployedImage).mockRejectedValue(new DeployError('ND-IMAGE-INCOMPLETE', { what: 'api has no image yet' }));
   expect(await ran()).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-IMAGE-INCOMPLETE' } } });
   expect(engine.orders).toEqual([]);
+  // It was launched while the image was looked for.
+  expect(engine.dismissed).toBe(1);
 });
 
 describe('certificates', () => {
@@ -94,7 +96,7 @@ describe('certificates', () => {
     expect(refused).toMatchObject({ exitCode: 3, document: { outcome: 'refused', error: { code: 'ND-CONFIG-INVALID', what: '3 certificates cannot be used', problems: [
       `${engine.root}/none.pem: there is no such file`, `${engine.root}/apps/api/chain.pem: it holds no key in PEM without a password, which the router needs`, `${engine.root}/apps/api/text.pem: it holds no certificate in PEM`,
     ] } } });
-    expect(engine.orders).toEqual([]);
+    expect([engine.orders, engine.dismissed]).toEqual([[], 1]);
     await engine.write('apps/api/deploy.json', deployJson({ listen: { port: 443, certificate: 'a.pem' } }));
     const done = await ran();
     expect(engine.orders[0]?.target.listen).toEqual({ address: '127.0.0.1', port: 443, certificates: [both] });

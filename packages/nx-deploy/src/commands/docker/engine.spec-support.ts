@@ -11,7 +11,7 @@ import type { InstanceStatus, OnceOrder } from '../../platforms/platform.js';
 import { fileStateStore, memoryLock } from '../../releases/index.js';
 import { openEventLog } from '../../walker/event-log.js';
 import { createRunFolder, recordWalker, type RunFolder } from '../../walker/run-folder.js';
-import type { StartOptions } from '../../walker/start.js';
+import type { LaunchOptions, StartOptions, WaitingWalker } from '../../walker/start.js';
 import { walk } from '../../walker/walk.js';
 import { watcher } from '../../walker/watching.js';
 import { commandContext, type CommandContext } from '../context.js';
@@ -67,6 +67,8 @@ export class Engine {
   instances: readonly InstanceStatus[] = [];
   told: readonly string[] = [];
   closed = 0;
+  /** Walkers that were told that there is nothing to do. */
+  dismissed = 0;
   closing: Closing | undefined;
 
   private constructor(readonly folder: string, readonly platform: EnginePlatform, readonly variables: NodeJS.ProcessEnv) {}
@@ -103,8 +105,14 @@ export class Engine {
     });
   };
 
-  /** In the place of `startWalker`. A child stands for the walker's process. */
-  readonly startWalker = async ({ runs, run: name, order }: StartOptions): Promise<RunFolder> => {
+  /** In the place of `launchWalker`. */
+  readonly launchWalker = (options: LaunchOptions): Promise<WaitingWalker> => Promise.resolve({
+    begin: (order) => this.startWalker({ ...options, order }),
+    dismiss: () => { this.dismissed += 1; },
+  });
+
+  /** A child stands for the walker's process. */
+  private readonly startWalker = async ({ runs, run: name, order }: StartOptions): Promise<RunFolder> => {
     const run = await createRunFolder(runs, name);
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     await recordWalker(run, child.pid ?? 0);

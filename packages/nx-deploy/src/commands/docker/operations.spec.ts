@@ -19,7 +19,7 @@ import { Engine } from './engine.spec-support.js';
 
 let engine: Engine;
 jest.mock('../../platforms/docker/index.js', () => ({ openDocker: (target: never) => engine.openDocker(target) }));
-jest.mock('../../walker/start.js', () => ({ startWalker: (options: never) => engine.startWalker(options) }));
+jest.mock('../../walker/start.js', () => ({ launchWalker: (options: never) => engine.launchWalker(options) }));
 jest.mock('../../walker/attach.js', () => ({ ...jest.requireActual<object>('../../walker/attach.js'), cancelRun: (run: never) => engine.cancelRun(run) }));
 jest.mock('../../control/code-copies.js', () => ({ ...jest.requireActual<object>('../../control/code-copies.js'), ownCopy: () => '/code/0123456789abcdef/agent.js', pruneCopies: () => Promise.resolve([]) }));
 jest.mock('./image.js', () => ({ deployedImage: jest.fn() }));

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient } from '../../shell/engine/index.js';
+import { KEEPER_CONTAINER, LABELS } from './labels.js';
 
 export interface ClientStandIn {
   readonly client: EngineClient;
@@ -42,7 +43,8 @@ export function keptIn(folder: string): string {
   const own = mkdtempSync(join(folder, 'keeper-'));
   const [state, program] = [join(own, 'state'), join(own, 'run')];
   mkdirSync(state);
-  writeFileSync(program, `#!/bin/sh\nwhile [ "$1" != nx-deploy-keeper ]; do text="$1"; shift; done\nexec sh -c "$text" nx-deploy-keeper '${state}' 30\n`);
+  writeFileSync(program, `#!/bin/sh\nwhile [ "$1" != nx-deploy-keeper ]; do text="$1"; shift; done\nmkdir -p '${own}/locks'\nexec sh -c "$text" nx-deploy-keeper '${state}' 30 '${own}/locks' "$5" "$6"\n`);
   chmodSync(program, 0o755);
-  return `'run --rm --interactive '*) exec '${program}' "$@" ;;`;
+  const container = JSON.stringify([{ Id: 'k', State: { Status: 'running' }, Config: { Labels: { [LABELS.role]: 'keeper' } } }]);
+  return `'container inspect ${KEEPER_CONTAINER}') echo '${container}' ;;\n'run --rm --interactive '*|'exec --interactive --user=0:0 k sh '*) exec '${program}' "$@" ;;`;
 }

@@ -4,6 +4,9 @@
  *
  * A question is a line of {@link HEADER} bytes, `operation bytes path other` padded with spaces, and then so many bytes of content. An answer is a line `word bytes`, and then
  * so many bytes. Contents are counted, never quoted. Paths are checked by whoever asks: see keeper.ts.
+ *
+ * It can hold a lock for as long as it lives: flock(2) on a file, so that the lock is free when the last process that could still write is gone. Who holds it stands in the file, behind
+ * the id of the process that does.
  */
 
 /** Of the line of a question, with its line feed. */
@@ -13,8 +16,9 @@ export const HEADER = 320;
 const AT_ONCE = 32 * 1024;
 
 /**
- * $1 the folder, $2 seconds without a question after which it ends.
+ * $1 the folder, $2 seconds without a question after which it ends, $3 the folder of locks, $4 the lock to take, and $5 what is told of its holder.
  *
+ * - A lock that is held by a process that is no longer there is held by what that has left behind: it is waited for. An empty file names nobody: the lock was given back, or is just being taken.
  * - Whoever stops half way, as a machine does that goes to sleep, is waited for no longer than whoever asks nothing: that is what `timeout` is for.
  * - A shell whose `read` knows no time limit (dash) leaves the waiting to programs. Where it knows one (busybox, bash) that saves two processes for each question. busybox's
  *   `timeout` leaves one behind for a second besides, which must not have the output (4) open.
@@ -31,11 +35,24 @@ for program in timeout dd wc mv ln rm mkdir sync; do
   command -v "$program" >/dev/null 2>&1 || { printf 'unfit %s\\n' "$program"; exit 15; }
 done
 cd "$1" 2>/dev/null || { printf 'absent\\n'; exit 15; }
+locks=$3 lock=''
+if [ -n "$4" ]; then
+  command -v flock >/dev/null 2>&1 || { printf 'unfit flock\\n'; exit 15; }
+  lock=$locks/$4 tries=0
+  exec 9>>"$lock" || exit 15
+  until flock -n 9; do
+    said=$(cat "$lock")
+    if [ -d "/proc/\${said%% *}/fd" ] || [ $tries -ge 50 ]; then printf 'held %s\\n' "\${said#* }"; exit 16; fi
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+  printf '%s %s\\n' $$ "$5" >"$lock" || exit 15
+fi
 exec 4>&1
 if (read -r -t 1 any </dev/null) 2>/dev/null || [ $? -eq 1 ]; then
   question() { IFS= read -r -t "$limit" asked; }
 else
-  question() { asked=$(timeout "$limit" dd ibs=1 obs=${HEADER} count=${HEADER} 2>/dev/null); }
+  question() { asked=$(timeout "$limit" dd ibs=1 obs=${HEADER} count=${HEADER} 2>/dev/null 9>&-); }
 fi
 timed() { timeout "$limit" "$@"; }
 giving() { if [ "$bytes" -gt ${AT_ONCE} ]; then timed "$@"; else "$@"; fi; }
@@ -114,6 +131,14 @@ list() {
   done
   answer ok "$names"
 }
+locked() { [ -f "$locks/$path" ] && ! ( exec 8<"$locks/$path" && flock -n -s 8 ); }
+holds() { said=$(cat "$locks/$path" 2>/dev/null) && [ "\${said%% *}" = "$1" ] && locked; }
+end() {
+  tries=0
+  holds "$other" || return 1
+  kill -9 "$other" 2>/dev/null
+  while holds "$other" && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+}
 printf 'ready\\n'
 while question && [ -n "$asked" ]; do
   set -f; set -- $asked; set +f
@@ -126,6 +151,8 @@ while question && [ -n "$asked" ]; do
     elif [ -r "$path" ]; then give 3<"$path" || [ -z "$given" ] || exit 9
     fi 2>/dev/null
     [ -n "$given" ] || if missing "$path"; then answer none ''; else answer no "\${said:-Permission denied}"; fi ;;
+  holder) if locked && said=$(cat "$locks/$path") && [ -n "$said" ]; then answer ok "$said"; else answer none ''; fi ;;
+  end) if end; then answer ok ''; else answer none ''; fi ;;
   names)
     if [ -r "$path/." ] && [ -x "$path/." ]; then list
     elif missing "$path/."; then answer none ''
@@ -143,4 +170,5 @@ while question && [ -n "$asked" ]; do
     esac ;;
   esac
 done
+[ -z "$lock" ] || true >"$lock"
 `;

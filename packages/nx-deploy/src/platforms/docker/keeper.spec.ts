@@ -89,7 +89,7 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
     ])('ends when its client %s', async (_what, sent) => {
       const folder = fresh();
       writeFileSync(join(folder, 'large'), Buffer.alloc(3_000_000));
-      const child = spawn(shell.program ?? 'sh', keeperArguments(1, folder), { env: { PATH: shell.path }, stdio: ['pipe', 'pipe', 'ignore'] });
+      const child = spawn(shell.program ?? 'sh', keeperArguments(1, { folder }), { env: { PATH: shell.path }, stdio: ['pipe', 'pipe', 'ignore'] });
       const ended = new Promise<number | null>((done) => { child.once('exit', done); });
       await new Promise((ready) => child.stdout.once('readable', ready));
       child.stdin.on('error', () => undefined).write(sent(Buffer.from(`${'write 5000 a a.1.ab.tmp'.padEnd(HEADER - 1)}\n`)));
@@ -99,6 +99,46 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
       expect(readdirSync(folder)).toEqual(['large']);
     }, 20_000);
 
+    describe('that locks', () => {
+      let locks: string;
+      beforeEach(() => { locks = fresh(); });
+      const take = (holder: string, folder = fresh()): Promise<Keeper> => open(folder, { locks, lock: { name: 'api.test.0123456789', holder } });
+      const asked = async (operation: 'holder' | 'end', other?: string): Promise<string> => {
+        const keeper = await open(fresh(), { locks });
+        const { word, content } = await keeper.ask({ operation, path: 'api.test.0123456789', ...(other === undefined ? {} : { other }) });
+        return word === 'ok' ? content.toString() : word;
+      };
+      const HOLDER = '{"run":"one","who":"a \\"b\\" $(id) `id` \u00e4 %s"}';
+
+      it('has one holder, tells who that is, and is free when that is closed', async () => {
+        expect(await asked('holder')).toBe('none');
+        const one = await take(HOLDER);
+        expect(await asked('holder')).toMatch(/^\d+ \{/);
+        expect((await asked('holder')).replace(/^\d+ /, '')).toBe(HOLDER);
+        await expect(take('two')).rejects.toThrow(JSON.stringify({ held: HOLDER }));
+        await one.ask({ operation: 'write', path: 'a', other: 'a.tmp', content: Buffer.from('x') });
+        await one.close();
+        expect(await asked('holder')).toBe('none');
+        await (await take('two')).close();
+      });
+
+      it('is taken away from the process that holds it, and from no other', async () => {
+        const one = await take('one');
+        const [process_ = ''] = (await asked('holder')).split(' ');
+        expect(await asked('end', '1')).toBe('none');
+        await one.ask({ operation: 'beat', path: '.' });
+        expect(await asked('end', process_)).toBe('');
+        await expect(one.ask({ operation: 'beat', path: '.' })).rejects.toBeInstanceOf(KeeperGone);
+        expect(await asked('end', process_)).toBe('none');
+        await (await take('two')).close();
+      });
+
+      it('is taken by one of several who ask at once', async () => {
+        const results = await Promise.allSettled(['a', 'b', 'c', 'd'].map((name) => take(name)));
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      });
+    });
+
     it('tells a folder that is not there from one that is empty', async () => {
       await expect(keeperOf(shell, join(root, 'none'))).rejects.toThrow('absent');
     });
@@ -107,13 +147,13 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
 
 test('an image that lacks a program is named as unfit, with the program', async () => {
   const sh = shellsIn(join(root, 'lacking')).find(({ name }) => name.startsWith('dash'));
-  const opening = Keeper.open({ name: 'docker, context prod', hold: (args) => hold([sh?.program ?? 'sh', ...args], { PATH: root }) }, keeperArguments(30, root));
+  const opening = Keeper.open({ name: 'docker, context prod', hold: async (args) => hold([sh?.program ?? 'sh', ...args], { PATH: root }) }, keeperArguments(30, { folder: root }));
   await expect(opening).rejects.toMatchObject({ code: 'ND-ENGINE-UNSUPPORTED', parts: { where: 'docker, context prod', why: 'it has no timeout' } });
 });
 
 test('what the engine says instead of a program is a complaint, also where it says so on standard output', async () => {
   const said = 'OCI runtime exec failed: write /run/x: no space left on device: unknown';
-  const client = { name: 'docker', hold: () => hold(['/bin/sh', '-c', `echo '${said}'; echo beside >&2; exit 126`], {}) };
+  const client = { name: 'docker', hold: async () => hold(['/bin/sh', '-c', `echo '${said}'; echo beside >&2; exit 126`], {}) };
   expect(await Keeper.open(client, [])).toEqual({ complaints: `${said}\nbeside` });
 });
 

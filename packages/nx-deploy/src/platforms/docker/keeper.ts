@@ -4,7 +4,8 @@ import type { Ms } from '../../model/index.js';
 import type { EngineClient, Held } from '../../shell/engine/index.js';
 import { HEADER, KEEPER } from './keeper-program.js';
 
-export type Operation = 'beat' | 'read' | 'names' | 'write' | 'create' | 'append' | 'truncate' | 'remove' | 'tree' | 'aside';
+/** `holder`: who holds the lock of that name, as `<process> <what is told>`. `end`: ends it, where `other` is that process. */
+export type Operation = 'beat' | 'holder' | 'end' | 'read' | 'names' | 'write' | 'create' | 'append' | 'truncate' | 'remove' | 'tree' | 'aside';
 
 export interface Question {
   readonly operation: Operation;
@@ -34,10 +35,29 @@ const LONGEST = 32 * 1024 * 1024;
 /** Where the state is, in every container that has it. */
 export const STATE_FOLDER = '/state';
 
-/** Behind the image, or the container, of a command line. `limit`: seconds without a question after which it ends. */
-export function keeperArguments(limit: number, folder = STATE_FOLDER): readonly string[] {
-  return ['-c', KEEPER, 'nx-deploy-keeper', folder, String(limit)];
+/** Where the files are that are locked, in the container that all keepers of an engine share: in memory, and gone with it. */
+export const LOCKS_FOLDER = '/locks';
+
+export interface KeeperOptions {
+  readonly folder?: string;
+  readonly locks?: string;
+  /** Taken first, and held to the end. `holder`: one line. */
+  readonly lock?: { readonly name: string; readonly holder: string };
 }
+
+/** Behind the image, or the container, of a command line. `limit`: seconds without a question after which it ends. */
+export function keeperArguments(limit: number, { folder = STATE_FOLDER, locks = LOCKS_FOLDER, lock }: KeeperOptions = {}): readonly string[] {
+  return ['-c', KEEPER, 'nx-deploy-keeper', folder, String(limit), locks, lock?.name ?? '', lock?.holder ?? ''];
+}
+
+/** Why there is no keeper. */
+export type Unopened =
+  /** It has no such folder. */
+  | { readonly absent: true }
+  /** Somebody else holds the lock: what is told of him, '' where nothing is. */
+  | { readonly held: string }
+  /** What the client complained of. */
+  | { readonly complaints: string };
 
 /** The keeper is not there any more, or does not answer: what was asked last may have been done or not. */
 export class KeeperGone extends Error {
@@ -52,13 +72,13 @@ export class Keeper {
     void held.ended.then(() => { this.gone = true; });
   }
 
-  /** Resolves with what the client complained of where the container could not be had, and with `absent` where it has no such folder. */
-  static async open(client: Pick<EngineClient, 'name' | 'hold'>, args: readonly string[]): Promise<Keeper | { readonly absent: true } | { readonly complaints: string }> {
+  static async open(client: Pick<EngineClient, 'name' | 'hold'>, args: readonly string[]): Promise<Keeper | Unopened> {
     const held = await client.hold(args);
     const said = await held.line(START);
     if (said === 'ready') return new Keeper(held);
     await held.close(0);
     if (said === 'absent') return { absent: true };
+    if (said?.startsWith('held ') === true) return { held: said.slice('held '.length) };
     // The engine itself says on standard output why it could not start a program.
     if (said === undefined || !said.startsWith('unfit ')) return { complaints: [said ?? '', (await held.ended).complaints].join('\n').trim() };
     throw new DeployError('ND-ENGINE-UNSUPPORTED', {

@@ -13,7 +13,7 @@ import type { Lease, ServiceKey } from '../../releases/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
 import { bundle, lives, node, temporaryFolder, until } from '../../shell/programs.spec-support.js';
 import { STATE_FOLDER } from './keeper.js';
-import { containerName, ROUTER_CONTAINER, roleArgument, STATE_VOLUME } from './labels.js';
+import { keeperName } from './keeper-container.js';
 import { openDockerState, type DockerState } from './state.js';
 
 const IMAGE = 'nx-deploy-kills:spec';
@@ -63,7 +63,10 @@ describeWithEngine('the state on an engine', (engine) => {
   beforeEach(() => { key = { workspace: `w${process.pid}`, environment: 'test', service: `kills-${count += 1}` }; });
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((state) => state.close()));
-    for (const name of volumes.splice(0)) engine().docker(['volume', 'rm', '--force', name]);
+    for (const name of volumes.splice(0)) {
+      engine().docker(['rm', '--force', keeperName(name)]);
+      engine().docker(['volume', 'rm', '--force', name]);
+    }
   });
 
   describe('of any kind', () => {
@@ -83,10 +86,10 @@ describeWithEngine('the state on an engine', (engine) => {
   const clientsOf = (pid: number): readonly number[] => execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number)).flatMap(([id = 0, parent]) => (parent === pid ? [id] : []));
 
-  it.each<[string, (pid: number) => void]>([
+  it.each<[string, (pid: number, volume: string) => void]>([
     ['the process that writes', (pid) => { process.kill(pid, 'SIGKILL'); }],
     ['its docker client', (pid) => { for (const id of clientsOf(pid)) process.kill(id, 'SIGKILL'); }],
-    ['the container that keeps it', () => { engine().docker(['kill', containerName(key, 'lock')]); }],
+    ['the container that keeps it', (_pid, name) => { engine().docker(['restart', '--time=0', keeperName(name)]); }],
   ])('is whole, and the lock soon free, when %s is killed at any moment', async (whom, kill) => {
     const name = volume();
     const state = open(name);
@@ -95,7 +98,7 @@ describeWithEngine('the state on an engine', (engine) => {
       const { child, code, output } = node([program, name, JSON.stringify(key)], engine().env);
       await new Promise((done) => child.stdout?.once('data', done));
       await new Promise((wake) => setTimeout(wake, 50 + Math.random() * (SOAK ? 1_500 : 400)));
-      kill(child.pid ?? 0);
+      kill(child.pid ?? 0, name);
       const ended = performance.now();
       await until('the lock is free', async () => await state.store.lock.holder() === undefined, 20_000);
       longest = Math.max(longest, performance.now() - ended);
@@ -161,32 +164,28 @@ describeWithEngine('the state on an engine', (engine) => {
     expect((await files.names('')).toSorted()).toEqual(['journal.json', 'mine']);
   }, 120_000);
 
-  it('leaves no process beside the router when its reader is killed', async () => {
-    engine().docker(['volume', 'create', STATE_VOLUME]);
-    engine().docker(['run', '--detach', `--name=${ROUTER_CONTAINER}`, roleArgument('router'), `--volume=${STATE_VOLUME}:${STATE_FOLDER}`, '--entrypoint=sleep', IMAGE, '600']);
-    try {
-      const reader = bundle(`
-        import { EngineClient } from './shell/engine/index.js';
-        import { openDockerState } from './platforms/docker/state.js';
-        const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env }), key: ${JSON.stringify(key)}, image: ${JSON.stringify(IMAGE)} });
-        void (async () => { for (let number = 0; ; number += 1) { await state.all.names(''); await state.all.read('none'); if (number === 0) process.stdout.write('reads\\n'); } })();
-      `, join(folder, 'reader.js'));
-      const keepers = (): readonly string[] => engine().docker(['top', ROUTER_CONTAINER, '-eo', 'pid,args']).split('\n').filter((line) => line.includes('nx-deploy-keeper'));
-      for (const whom of ['program', 'client'] as const) {
-        const { child, code } = node([reader], engine().env);
-        await new Promise((done) => child.stdout?.once('data', done));
-        expect(keepers()).not.toEqual([]);
-        const clients = clientsOf(child.pid ?? 0);
-        if (whom === 'program') child.kill('SIGKILL');
-        else for (const id of clients) process.kill(id, 'SIGKILL');
-        if (whom === 'program') await until('no keeper is left', () => keepers().length === 0, 10_000);
-        else await until('another keeper is there', () => keepers().length === 1 && clients.every((id) => !lives(id)), 10_000);
-        child.kill('SIGKILL');
-        await code;
-      }
-      await until('no keeper is left', () => keepers().length === 0, 10_000);
-    } finally {
-      engine().docker(['rm', '--force', ROUTER_CONTAINER]);
+  it('leaves no process in the container that keeps it when its reader is killed', async () => {
+    const name = volume();
+    await (await open(name).store.lock.acquire(lockHolder('first'))).release();
+    const reader = bundle(`
+      import { EngineClient } from './shell/engine/index.js';
+      import { openDockerState } from './platforms/docker/state.js';
+      const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env }), key: ${JSON.stringify(key)}, image: ${JSON.stringify(IMAGE)}, volume: ${JSON.stringify(name)} });
+      void (async () => { for (let number = 0; ; number += 1) { await state.all.names(''); await state.all.read('none'); if (number === 0) process.stdout.write('reads\\n'); } })();
+    `, join(folder, 'reader.js'));
+    const keepers = (): readonly string[] => engine().docker(['top', keeperName(name), '-eo', 'pid,args']).split('\n').filter((line) => line.includes('nx-deploy-keeper'));
+    for (const whom of ['program', 'client'] as const) {
+      const { child, code } = node([reader], engine().env);
+      await new Promise((done) => child.stdout?.once('data', done));
+      expect(keepers()).not.toEqual([]);
+      const clients = clientsOf(child.pid ?? 0);
+      if (whom === 'program') child.kill('SIGKILL');
+      else for (const id of clients) process.kill(id, 'SIGKILL');
+      if (whom === 'program') await until('no keeper is left', () => keepers().length === 0, 10_000);
+      else await until('another keeper is there', () => keepers().length === 1 && clients.every((id) => !lives(id)), 10_000);
+      child.kill('SIGKILL');
+      await code;
     }
+    await until('no keeper is left', () => keepers().length === 0, 10_000);
   }, 120_000);
 }, HAPROXY_PROGRAMS);

@@ -3,14 +3,17 @@ import { keyName, type ServiceKey } from '../../releases/index.js';
 
 /** Reverse-DNS names, as Docker asks of labels that are not a user's own. */
 export const LABELS = {
-  role: 'io.nx-deploy.role', workspace: 'io.nx-deploy.workspace', environment: 'io.nx-deploy.environment', service: 'io.nx-deploy.service', holder: 'io.nx-deploy.holder',
+  role: 'io.nx-deploy.role', workspace: 'io.nx-deploy.workspace', environment: 'io.nx-deploy.environment', service: 'io.nx-deploy.service',
   release: 'io.nx-deploy.release', process: 'io.nx-deploy.process', slot: 'io.nx-deploy.slot', port: 'io.nx-deploy.port', address: 'io.nx-deploy.address',
 } as const;
 
-export type Role = 'lock' | 'keeper' | 'instance' | 'once' | 'router' | 'state' | 'network';
+export type Role = 'keeper' | 'instance' | 'once' | 'router' | 'state' | 'network';
 
 /** One for each engine; every service on it goes through it. */
 export const ROUTER_CONTAINER = 'nx-deploy-router';
+
+/** One for each engine, beside which the state of every service on it is read and written, and locked. */
+export const KEEPER_CONTAINER = 'nx-deploy-keeper';
 
 /** One for each engine, with the state of every service on it. */
 export const STATE_VOLUME = 'nx-deploy-state';

@@ -1,7 +1,6 @@
 /** The command lines of the router's container. Pure. */
 import { haproxyCommand } from '../../routers/haproxy/index.js';
-import { STATE_FOLDER } from './keeper.js';
-import { LABELS, ROUTER_CONTAINER, STATE_VOLUME } from './labels.js';
+import { LABELS, ROUTER_CONTAINER } from './labels.js';
 import { NETWORK } from './network.js';
 
 /** One per engine, and the same for every workspace. */
@@ -9,8 +8,7 @@ export const ROUTER = ROUTER_CONTAINER;
 /** While it takes over. */
 export const NEXT_ROUTER = 'nx-deploy-router-next';
 export const ROUTER_VOLUME = 'nx-deploy-router';
-export const VOLUME_NAMES = [STATE_VOLUME, ROUTER_VOLUME] as const;
-/** Where the volumes are in it. */
+/** Where it is in the container. */
 export const ROUTER_FOLDER = '/router';
 /** Label with the mode that the container was made for. */
 export const MODE_LABEL = 'io.nx-deploy.network';
@@ -24,7 +22,7 @@ export interface Publication {
   readonly port: number;
 }
 
-const VOLUMES = [`--volume=${ROUTER_VOLUME}:${ROUTER_FOLDER}`, `--volume=${STATE_VOLUME}:${STATE_FOLDER}`] as const;
+const VOLUME = `--volume=${ROUTER_VOLUME}:${ROUTER_FOLDER}`;
 /** root without its powers, but for ports below 1024. */
 const RIGHTS = ['--user=0:0', '--cap-drop=ALL', '--cap-add=NET_BIND_SERVICE', '--security-opt=no-new-privileges', '--read-only'] as const;
 
@@ -49,7 +47,7 @@ export function routerArguments({ image, network, ports, token }: RouterStart, n
     // It is to be back at once: with USR1, which the official image asks for, it would take no connection while it waits for those it has.
     '--stop-signal=SIGTERM', '--log-driver=json-file', '--log-opt=max-size=10m', '--pids-limit=256',
     ...(network === 'host' ? ['--network=host'] : [`--network=${NETWORK}`, ...ports.map(publishArgument)]),
-    ...RIGHTS, ...VOLUMES, '--entrypoint=', image, ...haproxyCommand(ROUTER_FOLDER, { takesOver: name === NEXT_ROUTER }),
+    ...RIGHTS, VOLUME, '--entrypoint=', image, ...haproxyCommand(ROUTER_FOLDER, { takesOver: name === NEXT_ROUTER }),
   ];
 }
 
@@ -60,9 +58,9 @@ export function execArguments(container: string): readonly string[] {
   return ['exec', '--interactive', container];
 }
 
-/** A container that runs one program on the router's volumes and is gone; the program follows. */
+/** A container that runs one program on the router's volume and is gone; the program follows. */
 export function besideArguments(image: string): readonly string[] {
-  return ['run', '--rm', '--interactive', '--pull=never', `--label=${LABELS.role}=router-setup`, '--network=none', '--log-driver=none', ...RIGHTS, ...VOLUMES, '--entrypoint=', image];
+  return ['run', '--rm', '--interactive', '--pull=never', `--label=${LABELS.role}=router-setup`, '--network=none', '--log-driver=none', ...RIGHTS, VOLUME, '--entrypoint=', image];
 }
 
 function publishArgument({ address, port }: Publication): string {

@@ -4,9 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { HaproxyRouter, type RouterPlace } from '../../routers/haproxy/index.js';
-import { STATE_VOLUME } from './labels.js';
 import { makeNetwork, readSubnet } from './network.js';
-import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, VOLUME_NAMES, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
+import { execArguments, NEXT_ROUTER, ROUTER, ROUTER_FOLDER, routerArguments, ROUTER_VOLUME, type Publication, type RouterMode, type RouterStart } from './router-arguments.js';
 import { fetchImage, newestImage } from './router-image.js';
 import { lookAtRouter, lookAtRouters, shortName, type RouterFacts } from './router-look.js';
 import type { Restore, RouterContainerOptions, RouterLook } from './router-order.js';
@@ -169,7 +168,7 @@ export class RouterContainer {
   private async make(restore: Restore, notes: string[]): Promise<void> {
     const { client, image } = this.options;
     if (await fetchImage(client, image)) notes.push(`the image ${image} of the router was pulled`);
-    await Promise.all(VOLUME_NAMES.map((volume) => createVolume(client, volume, volume === STATE_VOLUME ? 'state' : 'router')));
+    await createVolume(client, ROUTER_VOLUME, 'router');
     await withRouterLock(client, image, LOCK, async (run) => {
       await makeNetwork(client);
       // Another command was quicker.

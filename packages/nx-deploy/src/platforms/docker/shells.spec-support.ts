@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { find } from '../../../../../tools/bench/programs.js';
 import { hold, type Held } from '../../shell/engine/held.js';
-import { Keeper, keeperArguments } from './keeper.js';
+import { Keeper, keeperArguments, type KeeperOptions } from './keeper.js';
 
 export interface Shell {
   readonly name: string;
@@ -13,14 +13,17 @@ export interface Shell {
   readonly path: string;
 }
 
-const APPLETS = ['sh', 'dd', 'ln', 'mkdir', 'mv', 'rm', 'sync', 'timeout', 'wc'];
+const APPLETS = ['sh', 'cat', 'dd', 'ln', 'mkdir', 'mv', 'rm', 'sleep', 'sync', 'timeout', 'wc'];
 
 /** @param folder gets links to the programs of busybox */
 export function shellsIn(folder: string): readonly Shell[] {
   const busybox = find('busybox');
-  const system = [...new Set(['dd', 'timeout', 'sync'].flatMap((name) => find(name) ?? []).map((file) => dirname(file)))].join(':');
+  const system = [...new Set(['dd', 'timeout', 'sync', 'flock'].flatMap((name) => find(name) ?? []).map((file) => dirname(file)))].join(':');
   mkdirSync(folder, { recursive: true });
   if (busybox !== undefined) for (const name of APPLETS) symlinkSync(busybox, join(folder, name));
+  // Debian's busybox has none.
+  const flock = find('flock');
+  if (flock !== undefined) symlinkSync(flock, join(folder, 'flock'));
   return [
     { name: 'busybox, as in Alpine', program: busybox === undefined ? undefined : join(folder, 'sh'), path: folder },
     { name: 'dash and coreutils, as in Debian', program: find('dash'), path: system },
@@ -30,13 +33,13 @@ export function shellsIn(folder: string): readonly Shell[] {
 }
 
 /** As a container would run it; `beside` is told what is held. */
-export async function keeperOf({ program = 'sh', path }: Shell, folder: string, { limit = 30, beside }: { readonly limit?: number; readonly beside?: (held: Held) => void } = {}): Promise<Keeper> {
-  const held = async (args: readonly string[]): Promise<Held> => {
-    const started = await hold([program, ...args], { PATH: path });
+export async function keeperOf({ program = 'sh', path }: Shell, folder: string, { limit = 30, beside, ...options }: { readonly limit?: number; readonly beside?: (held: Held) => void } & Omit<KeeperOptions, 'folder'> = {}): Promise<Keeper> {
+  const held = (args: readonly string[]): Promise<Held> => {
+    const started = hold([program, ...args], { PATH: path });
     beside?.(started);
-    return started;
+    return Promise.resolve(started);
   };
-  const opened = await Keeper.open({ name: 'here', hold: held }, keeperArguments(limit, folder));
+  const opened = await Keeper.open({ name: 'here', hold: held }, keeperArguments(limit, { folder, ...options }));
   if (!(opened instanceof Keeper)) throw new Error(JSON.stringify(opened));
   return opened;
 }

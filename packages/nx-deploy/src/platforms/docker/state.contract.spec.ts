@@ -10,8 +10,7 @@ import { lockHolder, startBody } from '../../releases/state.spec-support.js';
 import { until } from '../../shell/programs.spec-support.js';
 import type { ServiceKey } from '../../releases/index.js';
 import { EngineClient } from '../../shell/engine/index.js';
-import { STATE_FOLDER } from './keeper.js';
-import { containerName, ROUTER_CONTAINER, roleArgument, STATE_VOLUME } from './labels.js';
+import { keeperName } from './keeper-container.js';
 import { openDockerState, serviceFolder, type DockerState } from './state.js';
 
 const IMAGE = 'nx-deploy-state:spec';
@@ -45,7 +44,10 @@ describeWithEngine('the state on an engine', (engine) => {
   });
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((state) => state.close()));
-    for (const name of volumes.splice(0)) engine().docker(['volume', 'rm', '--force', name]);
+    for (const name of volumes.splice(0)) {
+      engine().docker(['rm', '--force', keeperName(name)]);
+      engine().docker(['volume', 'rm', '--force', name]);
+    }
   });
   const hasVolume = (name: string): boolean => engine().docker(['volume', 'ls', '--format={{.Name}}']).split('\n').includes(name);
 
@@ -83,7 +85,7 @@ describeWithEngine('the state on an engine', (engine) => {
     const one = open(name);
     const lease = await one.store.lock.acquire(lockHolder('one'));
     await one.files.write('a', 'before');
-    engine().docker(['kill', containerName(key, 'lock')]);
+    engine().docker(['restart', '--time=0', keeperName(name)]);
     await expect(one.files.write('a', 'after')).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
     await expect(one.files.read('a')).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
     await expect(lease.assert()).rejects.toMatchObject({ code: 'ND-LEASE-LOST' });
@@ -91,47 +93,43 @@ describeWithEngine('the state on an engine', (engine) => {
     expect((await one.files.read('a'))?.toString()).toBe('before');
   }, 120_000);
 
-  it('is read beside the router, again after that was started again, and without it', async () => {
-    engine().docker(['volume', 'create', STATE_VOLUME]);
-    const router = (): void => {
-      engine().docker(['run', '--detach', '--interactive', `--name=${ROUTER_CONTAINER}`, roleArgument('router'), `--volume=${STATE_VOLUME}:${STATE_FOLDER}`, '--entrypoint=sleep', IMAGE, '600']);
-    };
-    const containers = (): string => engine().docker(['ps', '--filter=label=io.nx-deploy.role=keeper', '--format={{.ID}}']).trim();
-    const state = open();
-    router();
-    try {
-      await state.files.write('note', 'one');
-      expect(containers()).toBe('');
-      const times: number[] = [];
-      for (let read = 0; read < 20; read += 1) {
-        const began = performance.now();
-        expect((await state.files.read('note'))?.toString()).toBe('one');
-        times.push(performance.now() - began);
-      }
-      process.stdout.write(`a read beside the router takes ${times.toSorted((a, b) => a - b)[10]?.toFixed(1) ?? ''} ms\n`);
-      engine().docker(['restart', '--time=0', ROUTER_CONTAINER]);
-      expect((await state.files.read('note'))?.toString()).toBe('one');
-      expect(containers()).toBe('');
-    } finally {
-      engine().docker(['rm', '--force', ROUTER_CONTAINER]);
+  it('is read in the container that keeps it, again after that was started again, and without it', async () => {
+    const name = volume();
+    const containers = (): string => engine().docker(['ps', '--filter=label=io.nx-deploy.role=keeper', `--filter=volume=${name}`, '--format={{.Names}}']).trim();
+    const state = open(name);
+    await state.files.write('note', 'one');
+    // Without the lock nothing is made that stays.
+    expect(containers()).not.toContain(keeperName(name));
+    expect(await state.store.lock.holder()).toBeUndefined();
+    await (await state.store.lock.acquire(lockHolder('one'))).release();
+    const other = open(name);
+    const times: number[] = [];
+    for (let read = 0; read < 20; read += 1) {
+      const began = performance.now();
+      expect((await other.files.read('note'))?.toString()).toBe('one');
+      times.push(performance.now() - began);
     }
-    expect((await state.files.read('note'))?.toString()).toBe('one');
+    process.stdout.write(`a read takes ${times.toSorted((a, b) => a - b)[10]?.toFixed(1) ?? ''} ms\n`);
+    engine().docker(['restart', '--time=0', keeperName(name)]);
+    expect((await other.files.read('note'))?.toString()).toBe('one');
+    engine().docker(['rm', '--force', keeperName(name)]);
+    expect((await other.files.read('note'))?.toString()).toBe('one');
     // Its program may answer before a busy engine lists it as running.
     await until('a container of its own', () => containers() !== '');
-    await state.all.removeTree(serviceFolder(key));
+    const lease = await open(name).store.lock.acquire(lockHolder('two'));
+    // Whoever reads apart from the container that was made since is told of its locks all the same.
+    expect(await other.store.lock.holder()).toEqual(lockHolder('two'));
+    await lease.release();
   }, 120_000);
 
-  it('never enters a container of somebody else that has the name of the router', async () => {
-    engine().docker(['volume', 'create', STATE_VOLUME]);
-    engine().docker(['run', '--detach', `--name=${ROUTER_CONTAINER}`, '--volume=/state', '--entrypoint=sleep', IMAGE, '600']);
-    try {
-      const state = open();
-      await state.files.write('note', 'one');
-      expect(engine().docker(['exec', ROUTER_CONTAINER, 'ls', '/state']).trim()).toBe('');
-      await state.all.removeTree(serviceFolder(key));
-    } finally {
-      engine().docker(['rm', '--force', '--volumes', ROUTER_CONTAINER]);
-    }
+  it('never enters a container of somebody else that has the name of the one that keeps it', async () => {
+    const name = volume();
+    engine().docker(['volume', 'create', name]);
+    engine().docker(['run', '--detach', `--name=${keeperName(name)}`, '--volume=/state', '--entrypoint=sleep', IMAGE, '600']);
+    const state = open(name);
+    await state.files.write('note', 'one');
+    expect(engine().docker(['exec', keeperName(name), 'ls', '/state']).trim()).toBe('');
+    engine().docker(['rm', '--force', '--volumes', keeperName(name)]);
   }, 120_000);
 
   it('comes back from a backup, on an engine that had none', async () => {

@@ -1,19 +1,18 @@
-/** What an engine remembers of one service: a folder in a volume, by way of the container that is the lock, or of one that only reads. */
+/** What an engine remembers of one service: a folder in a volume, by way of the keeper that holds the lock, or of one that only reads. */
 import { lostError, keyName, stateStoreIn, type Lease, type LockHolder, type ServiceKey, type StateFiles, type StateStore } from '../../releases/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { engineFiles, type KeeperAccess } from './files.js';
 import { KeeperGone, type Answer, type Keeper, type Question } from './keeper.js';
-import { STATE_VOLUME } from './labels.js';
+import { KeeperContainer } from './keeper-container.js';
 import { dockerLock } from './lock.js';
 import { ReadingKeeper } from './reading.js';
-import { createVolume } from './volumes.js';
 
 export interface DockerStateOptions {
   readonly client: EngineClient;
   readonly key: ServiceKey;
-  /** Of the router: what runs where the router does not. */
+  /** Of the router: it has what a keeper needs. */
   readonly image: string;
-  /** Default that of the engine; another one is never reached by the router. */
+  /** Default that of the engine. */
   readonly volume?: string;
   /** Does anything outside the ledger show that it had entries? Default: nothing does. */
   readonly written?: () => boolean;
@@ -36,26 +35,24 @@ export function serviceFolder(key: ServiceKey): string {
 }
 
 /**
- * Between `store.lock.acquire` and the release of its lease everything goes through the container that is the lock, and rejects with ND-LEASE-LOST when that is gone. Before and
+ * Between `store.lock.acquire` and the release of its lease everything goes through the keeper that holds the lock, and rejects with ND-LEASE-LOST when that is gone. Before and
  * after, reading finds nothing, and makes nothing, where there is no volume yet.
  */
-export function openDockerState({ client, key, image, volume = STATE_VOLUME, written }: DockerStateOptions): DockerState {
+export function openDockerState({ client, key, image, volume, written }: DockerStateOptions): DockerState {
   const what = `${key.service} (${key.environment})`;
-  const lock = dockerLock({ client, key, image, volume });
-  const reading = new ReadingKeeper({ client, key, image, volume });
+  const container = new KeeperContainer({ client, image, ...(volume === undefined ? {} : { volume }) });
+  const reading = new ReadingKeeper({ client, key, image, container });
+  const lock = dockerLock({ client, key, container, reading });
   const held = new Set<Keeper>();
   const access: KeeperAccess = {
-    name: `volume ${volume} (${client.name})`,
+    name: `volume ${container.volume} (${client.name})`,
     ask: (question) => {
       const [keeper] = held;
       return keeper === undefined ? reading.ask(question) : askHeld(keeper, question, what);
     },
   };
   const acquire = async (holder: LockHolder): Promise<Lease> => {
-    // The client would make it too, but without its label.
-    if (!reading.found) await createVolume(client, volume, 'state');
     const { keeper, lease } = await lock.hold(holder);
-    reading.found = true;
     held.add(keeper);
     return {
       assert: () => lease.assert(),

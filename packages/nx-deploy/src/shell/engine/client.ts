@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { baseEnvironment, pick } from '../environment.js';
+import { endOf, startProgram } from '../program.js';
 import { killGroup } from '../run.js';
 import { EngineApi } from './api.js';
 import { withEnvironment, type ContainerEnvironment } from './environment.js';
@@ -82,7 +83,7 @@ export class EngineClient {
 
   /** Starts a program that is held by its standard input. Rejects with ND-ENGINE-MISSING where the client is not installed. */
   async hold(args: readonly string[]): Promise<Held> {
-    const held = await hold([...this.prefix, ...args], this.env);
+    const held = hold([...this.prefix, ...args], this.env);
     if (!held.started) throw missingProgram(this.options.program);
     return held;
   }
@@ -115,21 +116,21 @@ interface Ended extends Called {
 
 /** The client leads a process group, which gets SIGKILL at the timeout and on abort. What is too long is cut off at its beginning. */
 async function execute(argv: readonly string[], env: Readonly<Record<string, string>>, { input, timeout, signal }: CallOptions & { readonly timeout: Ms }): Promise<Ended> {
-  const { execa } = await import('execa');
-  const [file = '', ...args] = argv;
-  const child = execa(file, args, { cwd: tmpdir(), env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+  const { child } = startProgram(argv, { cwd: tmpdir(), env, stdin: 'pipe', stderr: 'pipe' });
+  const { stdin, stdout, stderr } = child ?? {};
+  if (child === undefined || !stdin || !stdout || !stderr) return { exitCode: -1, output: '', complaints: '', unstarted: true, timedOut: false };
   let timedOut = false;
   const end = (): void => killGroup(child.pid);
   const timer = setTimeout(() => { timedOut = true; end(); }, timeout);
   signal?.addEventListener('abort', end, { once: true });
   if (signal?.aborted === true) end();
-  const [output, complaints] = [gather(child.stdout, LONGEST_OUTPUT), gather(child.stderr, LONGEST_COMPLAINTS)];
-  feed(child.stdin, input, end);
-  child.once('exit', () => closeWhenSilent([child.stdout, child.stderr]));
-  const { exitCode } = await child;
+  const [output, complaints] = [gather(stdout, LONGEST_OUTPUT), gather(stderr, LONGEST_COMPLAINTS)];
+  feed(stdin, input, end);
+  child.once('exit', () => closeWhenSilent([stdout, stderr]));
+  const { exitCode, startError } = await endOf(child, tmpdir());
   clearTimeout(timer);
   signal?.removeEventListener('abort', end);
-  return { exitCode: exitCode ?? -1, output: output(), complaints: complaints(), unstarted: child.pid === undefined, timedOut };
+  return { exitCode: exitCode ?? -1, output: output(), complaints: complaints(), unstarted: startError !== undefined, timedOut };
 }
 
 /** Pipes that nobody has written to for a while. On a busy machine what is in them may be read late: it comes before the pipe is closed all the same. */

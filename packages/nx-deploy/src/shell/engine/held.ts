@@ -1,7 +1,8 @@
 /** A program of an engine that lives as long as somebody holds its standard input, and answers what is sent to it with lines, or with bytes. */
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import type { Ms } from '../../model/index.js';
+import { endOf, startProgram } from '../program.js';
 import { killGroup } from '../run.js';
 
 export interface Held {
@@ -24,22 +25,26 @@ export interface Held {
 const LONGEST_COMPLAINTS = 16 * 1024;
 const LINE_FEED = 10;
 
+const UNSTARTED: Held = {
+  started: false, line: () => Promise.resolve(undefined), bytes: () => Promise.resolve(undefined), send: () => undefined, sendBytes: () => undefined,
+  ended: Promise.resolve({ exitCode: -1, complaints: '' }), close: () => Promise.resolve(),
+};
+
 /** The client leads a process group. It ends when this process does, as its input is then closed. */
-export async function hold(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<Held> {
-  const { execa } = await import('execa');
-  const [file = '', ...args] = argv;
-  const child = execa(file, args, { cwd: tmpdir(), env, extendEnv: false, detached: true, reject: false, buffer: false, cleanup: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
-  const streams: { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } = child;
+export function hold(argv: readonly string[], env: Readonly<Record<string, string>>): Held {
+  const { child } = startProgram(argv, { cwd: tmpdir(), env, stdin: 'pipe', stderr: 'pipe' });
+  const { stdin, stdout, stderr } = child ?? {};
+  if (child === undefined || !stdin || !stdout || !stderr) return UNSTARTED;
   let complaints = '';
-  streams.stderr.setEncoding('utf8').on('data', (text: string) => { complaints = (complaints + text).slice(-LONGEST_COMPLAINTS); });
-  streams.stdin.on('error', () => undefined);
-  const answers = new Answers(streams.stdout);
+  stderr.setEncoding('utf8').on('data', (text: string) => { complaints = (complaints + text).slice(-LONGEST_COMPLAINTS); });
+  stdin.on('error', () => undefined);
+  const answers = new Answers(stdout);
   const ended = (async () => {
-    const { exitCode } = await child;
+    const { exitCode } = await endOf(child, tmpdir());
     answers.end();
     return { exitCode: exitCode ?? -1, complaints };
   })();
-  const send = (content: string | Uint8Array): void => { if (streams.stdin.writable) streams.stdin.write(content); };
+  const send = (content: string | Uint8Array): void => { if (stdin.writable) stdin.write(content); };
   return {
     started: child.pid !== undefined, ended,
     line: (limit) => answers.next(limit, (_, all) => all().indexOf(LINE_FEED) + 1).then((line) => line?.toString('utf8').slice(0, -1)),
@@ -47,7 +52,7 @@ export async function hold(argv: readonly string[], env: Readonly<Record<string,
     send: (text) => { send(`${text}\n`); },
     sendBytes: send,
     close: async (grace) => {
-      streams.stdin.end();
+      stdin.end();
       const timer = setTimeout(() => killGroup(child.pid), grace);
       await ended;
       clearTimeout(timer);

@@ -1,0 +1,111 @@
+/** The container of an engine in which the state of its services is read and written: one for all of them, which does nothing but be there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeployError } from '../../errors.js';
+import type { Ms } from '../../model/index.js';
+import type { EngineClient } from '../../shell/engine/index.js';
+import { Keeper, keeperArguments, LOCKS_FOLDER, STATE_FOLDER, type KeeperOptions, type Unopened } from './keeper.js';
+import { KEEPER_CONTAINER, LABELS, roleArgument, STATE_VOLUME } from './labels.js';
+import { createVolume } from './volumes.js';
+
+export interface KeeperPlace {
+  readonly client: EngineClient;
+  /** With what a keeper needs; it has to be on the engine, or where the engine can get it. */
+  readonly image: string;
+  /** With the state; default that of the engine. */
+  readonly volume?: string;
+}
+
+/** Getting the image may take its time. */
+const MAKE: Ms = 5 * 60_000;
+const TRIES = 60;
+const PAUSE: Ms = 100;
+/** It sleeps as long as a system's `sleep` can be told to everywhere, again and again. */
+const PROGRAM = ['-c', 'while sleep 86400; do :; done'] as const;
+/** A keeper holds a file in memory, and there may be one for each of many services at once. */
+const LIMITS = ['--pids-limit=1024', '--memory=512m', `--tmpfs=${LOCKS_FOLDER}:size=16m,mode=0700`] as const;
+
+/** What a container may that only keeps files, which are root's. */
+export function keepingArguments(volume: string): readonly string[] {
+  return [
+    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--log-driver=none', '--user=0:0', `--volume=${volume}:${STATE_FOLDER}`, '--entrypoint=sh',
+  ];
+}
+
+/** Another volume has a container of its own. */
+export function keeperName(volume: string): string {
+  return volume === STATE_VOLUME ? KEEPER_CONTAINER : `${KEEPER_CONTAINER}-${volume}`;
+}
+
+/** `--init`: whatever a keeper leaves behind is waited for. */
+export function containerArguments(image: string, volume: string): readonly string[] {
+  return ['run', '--detach', '--init', `--name=${keeperName(volume)}`, roleArgument('keeper'), '--restart=always', ...LIMITS, ...keepingArguments(volume), image, ...PROGRAM];
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly State: { readonly Status: string };
+  readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
+}
+
+export class KeeperContainer {
+  readonly volume: string;
+  private readonly name: string;
+
+  constructor(private readonly place: KeeperPlace) {
+    this.volume = place.volume ?? STATE_VOLUME;
+    this.name = keeperName(this.volume);
+  }
+
+  /** Its id, where it runs and is nx-deploy's. */
+  async running(): Promise<string | undefined> {
+    const found = await this.find();
+    return found?.State.Status === 'running' && isOurs(found) ? found.Id : undefined;
+  }
+
+  /** A keeper in the container that runs under this id. */
+  enter(id: string, silence: number, lock?: KeeperOptions['lock']): Promise<Keeper | Unopened> {
+    return Keeper.open(this.place.client, ['exec', '--interactive', '--user=0:0', id, 'sh', ...keeperArguments(silence, lock === undefined ? {} : { lock })]);
+  }
+
+  /** Its id, made or started where it does not run. Rejects with ND-OWNER-CONFLICT where somebody else has its name, and with what the client says. */
+  async ensure(): Promise<string> {
+    const { client } = this.place;
+    for (let tries = 0; ; tries += 1) {
+      const found = await this.find();
+      if (found !== undefined && !isOurs(found)) throw foreign(client.name, this.name);
+      if (found?.State.Status === 'running') return found.Id;
+      if (tries >= TRIES) throw stuck(client.name, this.name, found?.State.Status);
+      if (found === undefined) await this.make();
+      else if (found.State.Status === 'created' || found.State.Status === 'exited') await client.ask('start the container that keeps the state', ['start', found.Id]);
+      else await sleep(PAUSE);
+    }
+  }
+
+  private async find(): Promise<Inspected | undefined> {
+    const [found] = await this.place.client.objects.inspect('look for the container that keeps the state', 'container', [this.name]) as readonly (Inspected | undefined)[];
+    return found;
+  }
+
+  private async make(): Promise<void> {
+    const { client, image } = this.place;
+    // The client would make it too, but without its label.
+    await createVolume(client, this.volume, 'state');
+    const what = 'make the container that keeps the state';
+    const { exitCode, complaints } = await client.call(what, containerArguments(image, this.volume), { timeout: MAKE });
+    const failure = client.failure(what, complaints);
+    // Another command was quicker.
+    if (exitCode !== 0 && failure.code !== 'ND-OWNER-CONFLICT') throw failure;
+  }
+}
+
+function isOurs({ Config: { Labels } }: Inspected): boolean {
+  return Labels?.[LABELS.role] === 'keeper';
+}
+
+function foreign(where: string, name: string): DeployError {
+  return new DeployError('ND-OWNER-CONFLICT', { what: `the name ${name} is taken by a container that nx-deploy did not start`, where, why: 'it was left alone', next: 'rename or remove it, if it is yours' });
+}
+
+function stuck(where: string, name: string, state = 'gone'): DeployError {
+  return new DeployError('ND-ENGINE-FAILED', { what: 'the state of the service cannot be reached', where, why: `the container ${name} does not run: it is ${state}`, next: `start it, or remove it so that it is made anew: docker rm --force ${name}` });
+}
