@@ -33,6 +33,14 @@ const QUIET: Ms = 5_000;
 export async function deployedImage(context: CommandContext, resolved: Pick<ResolvedEnvironment, 'port' | 'file' | 'environment'>, place: DockerPlace, dryRun: boolean): Promise<DeployedImage> {
   const { program, context: named } = place;
   const client = new EngineClient({ program, variables: engineVariables(context.variables), ...(named === undefined ? {} : { context: named }) });
+  try {
+    return await imageOn(client, context, resolved, place, dryRun);
+  } finally {
+    client.objects.close();
+  }
+}
+
+async function imageOn(client: EngineClient, context: CommandContext, resolved: Pick<ResolvedEnvironment, 'port' | 'file' | 'environment'>, { program }: DockerPlace, dryRun: boolean): Promise<DeployedImage> {
   const option = await resolveProjectImage(context);
   const layout = await readProjectImage(context);
   const image = fitting(layout, await enginePlatform(client, program), client.name);
@@ -50,7 +58,8 @@ export async function deployedImage(context: CommandContext, resolved: Pick<Reso
 /** `linux/amd64`: what the engine itself runs on, which need not be this machine. */
 async function enginePlatform(client: EngineClient, program: DockerPlace['program']): Promise<string> {
   const question = program === 'docker' ? ['version', '--format={{.Server.Os}}/{{.Server.Arch}}'] : ['info', '--format={{.Host.OS}}/{{.Host.Arch}}'];
-  const said = (await client.ask('tell what it runs on', question)).trim();
+  const what = 'tell what it runs on';
+  const said = await client.objects.platform(what) ?? (await client.ask(what, question)).trim();
   if (/^[a-z0-9]+\/[a-z0-9_]+$/.test(said)) return said;
   throw new DeployError('ND-ENGINE-FAILED', { what: 'the engine does not tell what it runs on', where: client.name, why: said === '' ? 'it says nothing' : `it says ${JSON.stringify(said.slice(0, 100))}`, next: `run ${program} ${question.join(' ')} to see it` });
 }
@@ -102,11 +111,8 @@ async function repositoryOf({ variables, output }: CommandContext, { push, plain
 
 /** Engines name an image by its configuration or, with a store of contents, by its manifest. */
 async function isThere(client: EngineClient, { digest, config }: ImageRef): Promise<boolean> {
-  for (const name of [config, digest]) {
-    const { exitCode } = await client.call('look for the image', ['image', 'inspect', '--format={{.Id}}', name]);
-    if (exitCode === 0) return true;
-  }
-  return false;
+  const found = await client.objects.inspect('look for the image', 'image', [config, digest]);
+  return found.some((image) => image !== undefined);
 }
 
 /** Layers of the base image may have been left where they came from, and a walker asks no registry. */

@@ -29,7 +29,7 @@ export class Images {
     if (await this.isThere(tag, artifact)) return;
     // Another release may have the same image: then its content is there, and lacks only this name.
     if (await this.isThere(artifact.config, artifact)) {
-      await this.client.ask('name the image', ['image', 'tag', artifact.config, tag]);
+      await this.client.objects.tag('name the image', artifact.config, tag);
       return;
     }
     if (artifact.repository === undefined) await this.load(artifact, tag);
@@ -50,9 +50,7 @@ export class Images {
   async remove(release: string): Promise<void> {
     this.staged.delete(release);
     const tag = imageTag(this.key, release);
-    const { exitCode, complaints } = await this.client.call('remove the image', ['image', 'rm', tag]);
-    if (exitCode === 0 || /no such image|image not known/i.test(complaints)) return;
-    throw this.client.failure(`remove the image of ${release}`, complaints);
+    await this.client.objects.untag(`remove the image of ${release}`, tag);
   }
 
   /** An engine knows an image by its configuration, or by its manifest where it keeps those (the containerd image store). */
@@ -70,7 +68,7 @@ export class Images {
   private async pull(artifact: ImageRef, repository: string, tag: string): Promise<void> {
     const reference = `${repository}@${artifact.digest}`;
     await this.client.ask(`pull ${reference}`, ['pull', '--quiet', reference], { timeout: TRANSFER });
-    await this.client.ask('name the image', ['image', 'tag', reference, tag]);
+    await this.client.objects.tag('name the image', reference, tag);
   }
 
   private async load(artifact: ImageRef, tag: string): Promise<void> {

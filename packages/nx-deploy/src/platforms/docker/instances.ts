@@ -16,8 +16,12 @@ const ADDRESSES = 20;
 
 /** Surplus ones leave the traffic, drain and stop; what is missing is started. What has ended by itself and does not start again is removed. */
 export async function scale(service: DockerService, id: ReleaseId, processes: Processes): Promise<void> {
+  // Whoever looks meanwhile sees half of it.
+  await change(service, id, processes).finally(() => service.stale());
+}
+
+async function change(service: DockerService, id: ReleaseId, processes: Processes): Promise<void> {
   const { containers } = service.parts;
-  service.stale();
   const mine = (await containers.all()).filter(({ release }) => release === id);
   const [up, ended] = [mine.filter((container) => isUp(container) && !service.draining.has(container.id)), mine.filter((container) => !isUp(container))];
   await Promise.all(ended.map((container) => containers.remove(container)));
@@ -90,7 +94,6 @@ async function retire(service: DockerService, release: Release | undefined, surp
       await containers.end(container, stopTimeout);
     }));
   } finally {
-    service.stale();
     for (const { id } of surplus) service.draining.delete(id);
   }
 }

@@ -34,7 +34,7 @@ export function dockerPlatform(service: DockerService): DockerPlatform {
     can: ['overlap', 'split', 'many'],
     state,
     preflight: async () => { await remember(); },
-    list: async () => observe(await service.look(), service.draining, (await service.owned())?.warm ?? {}),
+    list: async () => observe(await service.glance(), service.draining, (await service.owned())?.warm ?? {}),
     drift: async () => (wanted === undefined ? [] : settingsDrift(await inForce(), wanted)),
     settings: async () => asPlatformSettings(await remember()),
     async revert(to) {

@@ -46,6 +46,7 @@ const LOOK_TIMEOUT: Ms = 1_000;
 /** One slow answer is nothing yet. */
 const LOOKS = 3;
 const RECENT: Ms = 1_000;
+const GLANCE: Ms = 400;
 
 export class DockerService {
   private record: ServiceRecord | undefined;
@@ -122,8 +123,13 @@ export class DockerService {
   }
 
   /** The last look, where nothing was done since and it is young: a change looks before each thing that it does, and what it does then relies on that. */
-  private async recent(): Promise<Sight> {
-    return this.seen !== undefined && performance.now() - this.seen.at < RECENT ? this.seen.sight : this.look();
+  private async recent(within = RECENT): Promise<Sight> {
+    return this.seen !== undefined && performance.now() - this.seen.at < within ? this.seen.sight : this.look();
+  }
+
+  /** What there is, for whoever lists it. As long as the lock is held nobody else changes it, and an instance that has ended by itself is seen a moment later. */
+  glance(): Promise<Sight> {
+    return this.parts.containers.isHeld ? this.recent(GLANCE) : this.look();
   }
 
   /** Whatever was seen is old from here on. */

@@ -7,9 +7,11 @@ import { baseEnvironment, pick } from '../environment.js';
 import { endOf, startProgram } from '../program.js';
 import { killGroup } from '../run.js';
 import { EngineApi } from './api.js';
+import { execByApi } from './exec.js';
 import { withEnvironment, type ContainerEnvironment } from './environment.js';
 import { failedCall, missingProgram, slowCall } from './failures.js';
 import { hold, type Held } from './held.js';
+import { localSocket } from './local-socket.js';
 import { EngineObjects } from './objects.js';
 import { stream, type Streamed } from './stream.js';
 import { CLIENT_VARIABLES } from './variables.js';
@@ -50,6 +52,7 @@ export class EngineClient {
   readonly program: EngineOptions['program'];
   readonly objects: EngineObjects;
   private readonly env: Readonly<Record<string, string>>;
+  private readonly local: EngineApi | undefined;
   private readonly prefix: readonly string[];
 
   constructor(private readonly options: EngineOptions) {
@@ -61,7 +64,11 @@ export class EngineClient {
     this.prefix = [program, ...(context === undefined ? [] : [program === 'docker' ? `--context=${context}` : `--connection=${context}`])];
     const where = context === undefined ? host ?? (chosen === undefined ? undefined : `context ${chosen}`) : `context ${context}`;
     this.name = where === undefined ? program : `${program}, ${where}`;
-    this.objects = new EngineObjects(this, program === 'docker' ? new EngineApi(() => this.stream(['system', 'dial-stdio'])) : undefined);
+    const socket = program === 'docker' && context === undefined ? localSocket(this.env) : undefined;
+    const api = program !== 'docker' ? undefined : new EngineApi(socket === undefined ? { dial: () => this.stream(['system', 'dial-stdio']) } : { socket });
+    this.objects = new EngineObjects(this, api);
+    // Where a client has to be started to dial, it may as well be the one that does what is wanted.
+    this.local = socket === undefined ? undefined : api;
   }
 
   /** Runs the client; rejects only when it is not installed (ND-ENGINE-MISSING), does not end (ND-ENGINE-UNREACHABLE) or is cancelled (ND-CANCELLED). */
@@ -83,6 +90,8 @@ export class EngineClient {
 
   /** Starts a program that is held by its standard input. Rejects with ND-ENGINE-MISSING where the client is not installed. */
   async hold(args: readonly string[]): Promise<Held> {
+    const byApi = this.local === undefined ? undefined : await execByApi(this.local, args);
+    if (byApi !== undefined) return byApi;
     const held = hold([...this.prefix, ...args], this.env);
     if (!held.started) throw missingProgram(this.options.program);
     return held;

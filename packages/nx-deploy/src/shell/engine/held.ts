@@ -1,5 +1,5 @@
 /** A program of an engine that lives as long as somebody holds its standard input, and answers what is sent to it with lines, or with bytes. */
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import type { Ms } from '../../model/index.js';
 import { endOf, startProgram } from '../program.js';
@@ -25,6 +25,15 @@ export interface Held {
 const LONGEST_COMPLAINTS = 16 * 1024;
 const LINE_FEED = 10;
 
+/** What a program that is held consists of. */
+export interface HeldParts {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly ended: Held['ended'];
+  /** Ends the client at once. */
+  readonly kill: () => void;
+}
+
 const UNSTARTED: Held = {
   started: false, line: () => Promise.resolve(undefined), bytes: () => Promise.resolve(undefined), send: () => undefined, sendBytes: () => undefined,
   ended: Promise.resolve({ exitCode: -1, complaints: '' }), close: () => Promise.resolve(),
@@ -37,23 +46,24 @@ export function hold(argv: readonly string[], env: Readonly<Record<string, strin
   if (child === undefined || !stdin || !stdout || !stderr) return UNSTARTED;
   let complaints = '';
   stderr.setEncoding('utf8').on('data', (text: string) => { complaints = (complaints + text).slice(-LONGEST_COMPLAINTS); });
+  const ended = endOf(child, tmpdir()).then(({ exitCode }) => ({ exitCode: exitCode ?? -1, complaints }));
+  return { ...heldOver({ stdin, stdout, ended, kill: () => killGroup(child.pid) }), started: child.pid !== undefined };
+}
+
+export function heldOver({ stdin, stdout, ended, kill }: HeldParts): Held {
   stdin.on('error', () => undefined);
   const answers = new Answers(stdout);
-  const ended = (async () => {
-    const { exitCode } = await endOf(child, tmpdir());
-    answers.end();
-    return { exitCode: exitCode ?? -1, complaints };
-  })();
+  void ended.then(() => answers.end());
   const send = (content: string | Uint8Array): void => { if (stdin.writable) stdin.write(content); };
   return {
-    started: child.pid !== undefined, ended,
+    started: true, ended,
     line: (limit) => answers.next(limit, (_, all) => all().indexOf(LINE_FEED) + 1).then((line) => line?.toString('utf8').slice(0, -1)),
     bytes: (count, limit) => (count === 0 ? Promise.resolve(Buffer.alloc(0)) : answers.next(limit, (length) => (length < count ? 0 : count))),
     send: (text) => { send(`${text}\n`); },
     sendBytes: send,
     close: async (grace) => {
       stdin.end();
-      const timer = setTimeout(() => killGroup(child.pid), grace);
+      const timer = setTimeout(kill, grace);
       await ended;
       clearTimeout(timer);
     },

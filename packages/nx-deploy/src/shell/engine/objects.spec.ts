@@ -78,6 +78,28 @@ describe('what is on an engine that can be dialled', () => {
     await expect(objects.remove('remove it', 'x', 1_000)).rejects.toMatchObject({ code: 'ND-ENGINE-FAILED', parts: { what: 'docker could not remove it' } });
   });
 
+  it('has its images named and unnamed, and says what it runs on', async () => {
+    const { objects } = client('echo by the client');
+    answer = json(201, undefined);
+    await objects.tag('name it', 'sha256:ab', 'localhost:5000/team/api.live:r1');
+    answer = json(200, []);
+    await objects.untag('unname it', 'localhost:5000/team/api.live:r1');
+    answer = json(404, { message: 'No such image: x' });
+    await objects.untag('unname it', 'x:r1');
+    expect(requests).toEqual(['POST /images/sha256%3Aab/tag?repo=localhost%3A5000%2Fteam%2Fapi.live&tag=r1', 'DELETE /images/localhost%3A5000/team/api.live%3Ar1', 'DELETE /images/x%3Ar1']);
+    answer = json(409, { message: 'image is being used by running container 5d3a' });
+    await expect(objects.untag('unname it', 'x:r1')).rejects.toMatchObject({ code: 'ND-ENGINE-FAILED', parts: { what: 'docker could not unname it' } });
+    answer = json(200, { Os: 'linux', Arch: 'arm64' });
+    expect(await objects.platform('tell')).toBe('linux/arm64');
+    answer = json(200, {});
+    expect(await objects.platform('tell')).toBeUndefined();
+    expect(asked()).toEqual([DIALLED]);
+    // The client says better why it could not be done.
+    answer = json(404, { message: 'No such image: x' });
+    await objects.tag('name it', 'x', 'y:1');
+    expect(asked()).toEqual([DIALLED, 'image tag x y:1']);
+  });
+
   it('says what went wrong by the same names as the client, and gives up one that does not answer', async () => {
     const { objects } = client();
     answer = json(500, { message: 'write /var/lib/docker/x: no space left on device' });

@@ -82,6 +82,29 @@ export class EngineObjects {
     else if (answer.status !== 409 || !/already in progress/i.test(answer.body)) this.read(what, answer);
   }
 
+  /** A further name, `repository:tag`, for an image. */
+  async tag(what: string, image: string, name: string): Promise<void> {
+    const colon = name.lastIndexOf(':');
+    const answer = await this.ask(what, 'POST', `${PATHS.image(image).replace(/json$/, 'tag')}?repo=${encodeURIComponent(name.slice(0, colon))}&tag=${encodeURIComponent(name.slice(colon + 1))}`);
+    if (answer?.status !== 201) await this.client.ask(what, ['image', 'tag', image, name]);
+  }
+
+  /** Takes a name from an image, whose content goes with its last one. A name that is not there is no failure, and content that a container needs stays. */
+  async untag(what: string, name: string): Promise<void> {
+    const answer = await this.ask(what, 'DELETE', PATHS.image(name).replace(/\/json$/, ''));
+    if (answer === undefined) {
+      const { exitCode, complaints } = await this.client.call(what, ['image', 'rm', name]);
+      if (exitCode !== 0 && !/no such image|image not known/i.test(complaints)) throw this.client.failure(what, complaints);
+    } else this.read(what, answer);
+  }
+
+  /** `linux/amd64`: what the engine itself runs on. Undefined where the client has to be asked. */
+  async platform(what: string): Promise<string | undefined> {
+    const answer = await this.ask(what, 'GET', '/version');
+    const { Os, Arch } = (answer === undefined ? undefined : this.read(what, answer) as { readonly Os?: string; readonly Arch?: string } | undefined) ?? {};
+    return Os === undefined || Arch === undefined ? undefined : `${Os}/${Arch}`;
+  }
+
   close(): void {
     this.api?.close();
   }
