@@ -49,7 +49,7 @@ describeWithEngine('the state on an engine', (engine) => {
       import { openDockerState } from './platforms/docker/state.js';
       import { startBody, lockHolder } from './releases/state.spec-support.js';
       const [volume, key] = process.argv.slice(2);
-      const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env }), key: JSON.parse(key), image: ${JSON.stringify(IMAGE)}, volume });
+      const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env, ...(process.env.SPEC_CONTEXT === undefined ? {} : { context: process.env.SPEC_CONTEXT }) }), key: JSON.parse(key), image: ${JSON.stringify(IMAGE)}, volume });
       void (async () => {
         await state.store.lock.acquire(lockHolder('writer'));
         process.stdout.write('held\\n');
@@ -86,16 +86,24 @@ describeWithEngine('the state on an engine', (engine) => {
   const clientsOf = (pid: number): readonly number[] => execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number)).flatMap(([id = 0, parent]) => (parent === pid ? [id] : []));
 
-  it.each<[string, (pid: number, volume: string) => void]>([
+  /** Of this machine's engine a client is asked only where its user named a context. */
+  const byClient = (): Readonly<Record<string, string>> => {
+    const env = { ...engine().env, SPEC_CONTEXT: 'spec' };
+    const contexts = execFileSync(engine().client, ['context', 'ls', '--quiet'], { env, encoding: 'utf8' });
+    if (!contexts.split('\n').includes('spec')) execFileSync(engine().client, ['context', 'create', 'spec', `--docker=host=${engine().host}`], { env, stdio: 'ignore' });
+    return env;
+  };
+
+  it.each<[string, (pid: number, volume: string) => void, (() => Readonly<Record<string, string>>)?]>([
     ['the process that writes', (pid) => { process.kill(pid, 'SIGKILL'); }],
-    ['its docker client', (pid) => { for (const id of clientsOf(pid)) process.kill(id, 'SIGKILL'); }],
+    ['its docker client', (pid) => { for (const id of clientsOf(pid)) process.kill(id, 'SIGKILL'); }, byClient],
     ['the container that keeps it', (_pid, name) => { engine().docker(['restart', '--time=0', keeperName(name)]); }],
-  ])('is whole, and the lock soon free, when %s is killed at any moment', async (whom, kill) => {
+  ])('is whole, and the lock soon free, when %s is killed at any moment', async (whom, kill, env = () => engine().env) => {
     const name = volume();
     const state = open(name);
     let [torn, numbers, longest] = [0, 0, 0];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { child, code, output } = node([program, name, JSON.stringify(key)], engine().env);
+      const { child, code, output } = node([program, name, JSON.stringify(key)], env());
       await new Promise((done) => child.stdout?.once('data', done));
       await new Promise((wake) => setTimeout(wake, 50 + Math.random() * (SOAK ? 1_500 : 400)));
       kill(child.pid ?? 0, name);
@@ -170,12 +178,12 @@ describeWithEngine('the state on an engine', (engine) => {
     const reader = bundle(`
       import { EngineClient } from './shell/engine/index.js';
       import { openDockerState } from './platforms/docker/state.js';
-      const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env }), key: ${JSON.stringify(key)}, image: ${JSON.stringify(IMAGE)}, volume: ${JSON.stringify(name)} });
+      const state = openDockerState({ client: new EngineClient({ program: 'docker', variables: process.env, ...(process.env.SPEC_CONTEXT === undefined ? {} : { context: process.env.SPEC_CONTEXT }) }), key: ${JSON.stringify(key)}, image: ${JSON.stringify(IMAGE)}, volume: ${JSON.stringify(name)} });
       void (async () => { for (let number = 0; ; number += 1) { await state.all.names(''); await state.all.read('none'); if (number === 0) process.stdout.write('reads\\n'); } })();
     `, join(folder, 'reader.js'));
     const keepers = (): readonly string[] => engine().docker(['top', keeperName(name), '-eo', 'pid,args']).split('\n').filter((line) => line.includes('nx-deploy-keeper'));
     for (const whom of ['program', 'client'] as const) {
-      const { child, code } = node([reader], engine().env);
+      const { child, code } = node([reader], whom === 'client' ? byClient() : engine().env);
       await new Promise((done) => child.stdout?.once('data', done));
       expect(keepers()).not.toEqual([]);
       const clients = clientsOf(child.pid ?? 0);
