@@ -49,18 +49,10 @@ export function readTable(answer: string): ReadonlyMap<string, number> {
   return new Map([...answer.matchAll(/^0x[0-9a-f]+: key=(\S+) .*\bgpc0=(\d+)/gm)].map(([, key = '', count = '']) => [key, Number(count)]));
 }
 
-export interface Workers {
-  /** Process ids as the master names them. */
-  readonly current: readonly number[];
-  /** They accept nothing any more, and finish what they have. */
-  readonly leaving: readonly number[];
-}
-
-/** `show proc`. */
-export function readWorkers(answer: string): Workers {
-  const [, before = '', after = ''] = /# workers\n([^]*?)(?:# old workers\n([^]*?))?# programs/.exec(`${answer}\n`) ?? [];
-  const ids = (text: string): readonly number[] => [...text.matchAll(/^(\d+)\s+worker\b/gm)].map(([, id]) => Number(id));
-  return { current: ids(before), leaving: ids(after) };
+/** `show proc`: the workers that accept nothing any more, and finish what they have, by their process ids as the master names them. */
+export function leavingWorkers(answer: string): readonly number[] {
+  const [, old = ''] = /# old workers\n([^]*?)# programs/.exec(`${answer}\n`) ?? [];
+  return [...old.matchAll(/^(\d+)\s+worker\b/gm)].map(([, id]) => Number(id));
 }
 
 /** `show env <name>`; undefined when it is not set. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Target } from '../router.js';
-import { readFigures, readServers, readVariable, readWorkers } from './answers.js';
+import { readFigures, readServers, readVariable, leavingWorkers } from './answers.js';
 import { changesOf, refusal } from './commands.js';
 import { readDocument, writeDocument } from './document.js';
 import { A, B, route, type RouteParts } from './haproxy.spec-support.js';
@@ -120,8 +120,8 @@ describe('answers', () => {
     expect(countersOf(['', 'a\nb', '0x1: key=x use=0 gpc0=3'], 5)).toMatchObject({ latency: new Map([['x/', new Map([[0, 3]])]]) });
     expect(readServers('# srv_name x\n1 a')[0]).toMatchObject({ name: '1', host: '', maintenance: false });
     expect(readFigures('# a,b\n1')).toEqual([{ a: '1', b: '' }]);
-    expect(readWorkers('')).toEqual({ current: [], leaving: [] });
-    expect(readWorkers('#<PID> <type>\n1 master 3 [failed: 0]\n# workers\n7 worker 0\n# old workers\n5  worker 1\n6  worker 2\n# programs\n')).toEqual({ current: [7], leaving: [5, 6] });
+    expect(leavingWorkers('')).toEqual([]);
+    expect(leavingWorkers('#<PID> <type>\n1 master 3 [failed: 0]\n# workers\n7 worker 0\n# old workers\n5  worker 1\n6  worker 2\n# programs\n')).toEqual([5, 6]);
   });
 });
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeployError } from '../../errors.js';
 import type { Metrics, Ms, ReleaseId } from '../../model/index.js';
 import type { Target } from '../router.js';
-import { figure, isServer, readFigures, readServers, readVariable, readWorkers, type RunningServer } from './answers.js';
+import { figure, isServer, leavingWorkers, readFigures, readServers, readVariable, type RunningServer } from './answers.js';
 import { isPaused, WAIT_PROGRAM } from './closure.js';
 import { changesOf, refusal, toLeaving, toWorker } from './commands.js';
 import { readDocument, writeDocument, type RouterDocument } from './document.js';
@@ -143,10 +143,13 @@ export class HaproxyRouter {
 
   /** Requests, streams and upgraded connections that the target has not finished, also those of workers that leave after a reload. */
   async inFlight(key: string, target: Pick<Target, 'id'>): Promise<number> {
-    const { current, leaving } = readWorkers(await this.ask1('show proc'));
     const question = `show stat ${backendName(key)} 4 -1`;
+    // In this order: one that a reload sends away in between is counted twice rather than not at all.
+    const { answers: [now = '', workers = ''] } = await read(this.place, [toWorker(question), 'show proc']);
+    const leaving = leavingWorkers(workers);
     // One that has left meanwhile answers with nothing.
-    const { answers } = await read(this.place, [...current.slice(0, 1).map(() => toWorker(question)), ...leaving.map((worker) => toLeaving(worker, question))]);
+    const left = leaving.length === 0 ? [] : (await read(this.place, leaving.map((worker) => toLeaving(worker, question)))).answers;
+    const answers = [now, ...left];
     const rows = answers.flatMap(readFigures).filter((row) => isServer(row) && row['svname'] === serverName(target));
     return rows.reduce((sum, row) => sum + figure(row, 'scur') + figure(row, 'qcur'), 0);
   }
@@ -185,11 +188,6 @@ export class HaproxyRouter {
 
   private async storePrograms(routes: readonly HaproxyRoute[]): Promise<void> {
     if (routes.some(isPaused)) await store(this.place, WAIT_PROGRAM.name, WAIT_PROGRAM.text);
-  }
-
-  private async ask1(command: string): Promise<string> {
-    const { answers } = await read(this.place, [command]);
-    return answers[0] ?? '';
   }
 
   private async look(key: string | undefined): Promise<Seen> {
