@@ -9,7 +9,7 @@ const packages = ['nx-health', 'nx-env-sync', 'nx-build-manifest', 'nx-deploy'];
 const deploy = join(root, 'packages/nx-deploy');
 const bundles = join(deploy, 'dist/bundles');
 /** Programs in one file each: they must go on when node_modules is deleted under them. */
-const programs = ['bin/agent.ts', 'agent/shim.ts', 'bin/walker.ts'];
+const programs = ['bin/agent.ts', 'agent/shim.ts', 'bin/walker.ts', 'start/start.ts'];
 
 /**
  * Libraries of nx-build-manifest that few commands need and that are larger than everything else. They stay outside, and are found where that package
@@ -91,16 +91,19 @@ const common = {
   minifyWhitespace: true,
   sourcemap: true,
   legalComments: 'inline',
+  // Code that is started from what V8 made of it before cannot import.
+  supported: { 'dynamic-import': false },
   logLevel: 'warning',
 } satisfies BuildOptions;
 
 /**
  * The bin spends most of its time on loading, so each command is in files of its own, and what stays outside is loaded only when it is needed. esbuild
- * splits ECMAScript modules alone; as CommonJS they start faster, and their code finds what it is used to (`__dirname`, `require`).
+ * splits ECMAScript modules alone; as CommonJS they start faster, and their code finds what it is used to (`__dirname`, `require`). It is started by `start.ts`.
  */
 async function bundleBin(): Promise<void> {
   const { outputFiles } = await build({
-    ...common, entryPoints: [join(deploy, 'src/bin/nx-deploy.ts')], outdir: bundles, chunkNames: 'nx-deploy-[hash]', format: 'esm', splitting: true, external: ['@nx/devkit', 'yaml'], write: false,
+    ...common, entryPoints: [{ in: join(deploy, 'src/bin/nx-deploy.ts'), out: 'nx-deploy.main' }], outdir: bundles, chunkNames: 'nx-deploy-[hash]', format: 'esm', splitting: true,
+    supported: {}, external: ['@nx/devkit', 'yaml'], write: false,
   });
   for (const name of readdirSync(bundles)) if (name.startsWith('nx-deploy')) rmSync(join(bundles, name));
   for (const { path, text } of outputFiles.filter(({ path: file }) => file.endsWith('.js'))) {
@@ -109,7 +112,8 @@ async function bundleBin(): Promise<void> {
     const { code, map: joined } = await transform(inline, {
       format: 'cjs', platform: 'node', target: 'node20', minifyWhitespace: true, sourcemap: 'external', sourcefile: basename(path), legalComments: 'inline', supported: { 'dynamic-import': false },
     });
-    writeFileSync(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
+    // Not a file to start any more.
+    writeFileSync(path, `${code.replace(/^#!/, '//')}//# sourceMappingURL=${basename(path)}.map\n`);
     writeFileSync(`${path}.map`, joined);
   }
 }
@@ -123,6 +127,7 @@ async function main(): Promise<void> {
   }
   for (const program of programs) await build({ ...common, entryPoints: [join(deploy, 'src', program)], outfile: join(bundles, `${basename(program, '.ts')}.js`), format: 'cjs' });
   await bundleBin();
+  copyFileSync(join(bundles, 'start.js'), join(bundles, 'nx-deploy.js'));
 }
 
 void main();

@@ -30,6 +30,7 @@ export const layers = {
   terminal: { may: ground },
   config: { may: ['notifications', ...ground] },
   hooks: { may: ['shell', 'config', ...ground] },
+  start: { may: ['agent/home-folder'] },
   agent: { may: ['shell', 'routers', 'releases', 'archive', ...ground] },
   platforms: { may: ['agent', 'routers', 'shell', 'releases', 'archive', ...ground], types: ['config/resolved'], apart: ['platform', 'contract', 'index'] },
   plan: { may: ['strategies', 'config', ...ground], types: ['platforms/platform'] },

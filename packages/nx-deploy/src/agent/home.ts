@@ -1,9 +1,10 @@
 /** Where the agent of this user keeps everything. NX_DEPLOY_HOME moves it as a whole (tests, several agents). */
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
-import { homedir, tmpdir, userInfo } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { DeployError } from '../errors.js';
+import { homeFolder } from './home-folder.js';
 
 export interface Home {
   readonly folder: string;
@@ -28,10 +29,8 @@ const SOCKET_PATH_LIMIT = 103;
 
 /** @throws DeployError ND-OPTION-INVALID for a relative NX_DEPLOY_HOME */
 export function agentHome(environment: NodeJS.ProcessEnv = process.env): Home {
-  // A variable that is set to nothing (by a CI system, say) would name the folder that a command happens to run in.
-  const named = environment['NX_DEPLOY_HOME'];
-  if (named !== undefined && named !== '' && !isAbsolute(named)) throw notAbsolute(named);
-  const folder = resolve(named === undefined || named === '' ? defaultFolder(environment) : named);
+  const folder = homeFolder(environment);
+  if (folder === undefined) throw notAbsolute(environment['NX_DEPLOY_HOME'] ?? '');
   return {
     folder,
     socket: socketPath(folder),
@@ -50,18 +49,6 @@ function notAbsolute(named: string): DeployError {
   return new DeployError('ND-OPTION-INVALID', {
     what: `NX_DEPLOY_HOME=${named} is no absolute path`, why: 'every folder that a command is run in would have an agent of its own', next: `set it to the whole path, such as NX_DEPLOY_HOME=${resolve(named)}`,
   });
-}
-
-/** XDG Base Directory Specification: state that should persist between restarts. */
-function defaultFolder(environment: NodeJS.ProcessEnv): string {
-  const state = environment['XDG_STATE_HOME'];
-  return state !== undefined && state.startsWith('/') ? join(state, 'nx-deploy') : join(homeOfUser(), '.local', 'state', 'nx-deploy');
-}
-
-/** HOME, or where that is empty what the system knows of the user. */
-function homeOfUser(): string {
-  const home = homedir();
-  return home === '' ? userInfo().homedir : home;
 }
 
 /**

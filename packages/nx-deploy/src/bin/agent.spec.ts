@@ -50,7 +50,7 @@ test('launch starts run as a program of its own, with the same environment, and 
   await until(() => calls.length === 1);
   const [file, args, options] = calls[0] ?? [];
   expect(file).toBe(process.execPath);
-  expect(args).toEqual([join(__dirname, 'agent.ts'), 'run']);
+  expect(args).toEqual([join(__dirname, 'agent.js'), 'run']);
   expect(options).toMatchObject({ output: 2, env: { NX_DEPLOY_HOME: bench.home.folder } });
   expect(exits).toEqual([]);
 });

@@ -1,4 +1,5 @@
 /** The agent's program. `launch` starts `run` so that it has no parent; `run` is the agent; `standby` becomes it when that is gone. */
+import { join } from 'node:path';
 import { agentHome, type Home } from '../agent/home.js';
 import { startAgent, type AgentOptions } from '../control/agent.js';
 import { inheritedListeners, waitForTurn } from '../control/heir.js';
@@ -6,11 +7,14 @@ import { codeOf, shimBeside } from '../control/launch.js';
 import { PROTOCOL } from '../control/protocol.js';
 import { detach } from '../shell/detach.js';
 
+/** What is started: in a copy this file is loaded by that one. */
+const PROGRAM = join(__dirname, 'agent.js');
+
 async function main(role: string | undefined): Promise<void> {
   const home = agentHome();
   if (role === 'launch') {
     const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
-    await detach(process.execPath, [__filename, 'run'], { env, output: 2 });
+    await detach(process.execPath, [PROGRAM, 'run'], { env, output: 2 });
     return;
   }
   // A closed terminal or a reader that went away is no reason to end.
@@ -18,7 +22,7 @@ async function main(role: string | undefined): Promise<void> {
   const inheritance = role === 'standby' ? await standBy(home) : undefined;
   process.title = 'nx-deploy-agent';
   const agent = await startAgent({
-    home, shim: shimBeside(__filename), version: String(PROTOCOL), code: codeOf(__filename), standby: { node: process.execPath, program: __filename },
+    home, shim: shimBeside(PROGRAM), version: String(PROTOCOL), code: codeOf(PROGRAM), standby: { node: process.execPath, program: PROGRAM },
     ...(inheritance === undefined ? {} : { inheritance }),
   });
   if (agent === undefined) return;

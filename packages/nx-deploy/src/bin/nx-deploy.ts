@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 /** The commands of the executors outside Nx: the same code, with exact exit codes and pure JSON. */
 import { resolve } from 'node:path';
-import { commandContext } from '../commands/context.js';
-import { findProject, findRoots, findTargets, findWorkspace, projectGraph } from '../commands/project.js';
 import { failure, writeDocument, type CommandResult } from '../commands/result.js';
 import { silentOutput, terminalOutput } from '../commands/terminal-output.js';
 import type { Output } from '../commands/output.js';
@@ -60,6 +58,7 @@ async function dispatch(given: Arguments, output: Output, cwd: string, variables
   if (given.command === 'agent') return agent(subject, flag('keep-instances'), output, variables);
   if (given.command === 'images') return (await import('../commands/images.js')).images(subject, { dryRun: flag('dry-run'), ...optional({ max: text('max') }) }, output, variables);
   if (subject === '') throw new DeployError('ND-PROJECT-UNKNOWN', { what: 'no project was named', next: `write nx-deploy ${given.command} <project>${Object.hasOwn(COMMANDS[given.command], 'configuration') ? ' -c <environment>' : ''}` });
+  const [{ commandContext }, { findProject, findRoots, findTargets, findWorkspace, projectGraph }] = await Promise.all([import('../commands/context.js'), import('../commands/project.js')]);
   const workspaceRoot = findWorkspace(cwd);
   const project = await findProject(workspaceRoot, subject);
   const context = commandContext({ workspaceRoot, projectName: project.name, projectRoot: project.root, environment: text('configuration'), variables }, output);

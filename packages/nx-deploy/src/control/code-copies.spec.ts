@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { temporaryFolder } from '../shell/programs.spec-support.js';
 import { ownCopy, pruneCopies, versionOf } from './code-copies.js';
 
@@ -71,4 +71,18 @@ test('a copy holds the bundles and the version of the package that they came wit
   expect(versionOf({ code }, nameOf(9))).toBeUndefined();
   expect(ownCopy({ code }, bundles)).toBe(program);
   expect(readdirSync(code)).toEqual([name]);
+});
+
+test('in a copy agent and walker are started by the starter, where the package has it', () => {
+  const bundles = join(code, '../started/dist/bundles');
+  mkdirSync(bundles, { recursive: true });
+  for (const name of ['agent.js', 'shim.js', 'walker.js']) writeFileSync(join(bundles, name), `// ${name}`);
+  const plain = ownCopy({ code }, bundles);
+  writeFileSync(join(bundles, 'start.js'), '// starter');
+  const program = ownCopy({ code }, bundles);
+  expect(program).not.toBe(plain);
+  const held = readdirSync(dirname(program)).map((name) => `${name}: ${readFileSync(join(dirname(program), name), 'utf8')}`);
+  expect(held.sort()).toEqual(['agent.js: // starter', 'agent.main.js: // agent.js', 'shim.js: // shim.js', 'walker.js: // starter', 'walker.main.js: // walker.js']);
+  writeFileSync(join(bundles, 'start.js'), '// another');
+  expect(ownCopy({ code }, bundles)).not.toBe(program);
 });

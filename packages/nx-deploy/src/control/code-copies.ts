@@ -9,6 +9,10 @@ import { commandLines } from '../shell/open-files.js';
 import { packageVersion } from './version.js';
 
 const BUNDLES = ['agent.js', 'shim.js', 'walker.js'] as const;
+/** Starts a program from what V8 made of it before. Where there is none the program is started itself. */
+const STARTER = 'start.js';
+/** The shim is too small to gain by it. */
+const STARTED: ReadonlySet<string> = new Set(['agent.js', 'walker.js']);
 const VERSION_FILE = 'version';
 const COPY_NAME = /^[0-9a-f]{16}$/;
 /** Another command may have made it just now and be about to start it. */
@@ -19,12 +23,19 @@ type Copies = Pick<Home, 'code'>;
 /** Path of the agent's program in the copy of these bundles, which is made if need be. */
 export function ownCopy(home: Copies, bundles: string): string {
   const hash = createHash('sha256');
-  for (const name of BUNDLES) hash.update(readFileSync(join(bundles, name)));
+  const starter = join(bundles, STARTER);
+  const starts = existsSync(starter);
+  for (const file of [...BUNDLES.map((name) => join(bundles, name)), ...(starts ? [starter] : [])]) hash.update(readFileSync(file));
   const folder = join(home.code, hash.digest('hex').slice(0, 16));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const version = packageVersion(bundles);
   if (version !== undefined) put(join(folder, VERSION_FILE), (temp) => writeFileSync(temp, version, { mode: 0o600 }));
-  for (const name of BUNDLES) put(join(folder, name), (temp) => copyFileSync(join(bundles, name), temp));
+  for (const name of BUNDLES) {
+    const started = starts && STARTED.has(name);
+    // The starter is there last: it loads the other.
+    put(join(folder, started ? name.replace(/\.js$/, '.main.js') : name), (temp) => copyFileSync(join(bundles, name), temp));
+    if (started) put(join(folder, name), (temp) => copyFileSync(starter, temp));
+  }
   return join(folder, 'agent.js');
 }
 
