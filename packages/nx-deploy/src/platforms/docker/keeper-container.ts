@@ -81,6 +81,14 @@ export class KeeperContainer {
     }
   }
 
+  /** A runtime that cannot start a program in a container says less of the cause than an engine that cannot make one: of a full disk, above all. */
+  async explain(complaints: string): Promise<string> {
+    if (!/OCI runtime/.test(complaints)) return complaints;
+    const { client, image } = this.place;
+    const made = await client.call('look why no program can be started', ['run', '--rm', roleArgument('keeper'), ...keepingArguments(this.volume), image, '-c', ':']);
+    return made.exitCode === 0 ? complaints : `${complaints}\n${made.complaints}`;
+  }
+
   private async find(): Promise<Inspected | undefined> {
     const [found] = await this.place.client.objects.inspect('look for the container that keeps the state', 'container', [this.name]) as readonly (Inspected | undefined)[];
     return found;

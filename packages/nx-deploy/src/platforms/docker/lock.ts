@@ -53,7 +53,7 @@ export function dockerLock({ client, key, container, reading }: DockerLockOption
       if (opened instanceof Keeper) return { keeper: opened, lease: leaseOf(opened, what) };
       if ('held' in opened) throw heldError(what, opened.held, client.name);
       const complaints = 'complaints' in opened ? opened.complaints : `the container has no ${STATE_FOLDER}`;
-      if (tries >= TRIES || !ENDED.test(complaints)) throw client.failure('take the lock', complaints);
+      if (tries >= TRIES || !ENDED.test(complaints)) throw client.failure('take the lock', await container.explain(complaints));
       await sleep(PAUSE);
     }
   };

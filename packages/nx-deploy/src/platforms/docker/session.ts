@@ -26,6 +26,7 @@ import { dockerUpkeep } from './upkeep.js';
 export async function openDocker(target: DockerTarget, use: 'look' | 'change' = 'look'): Promise<DockerSession> {
   const { key, place, variables } = target;
   const client = new EngineClient({ program: place.program, variables, ...(place.context === undefined ? {} : { context: place.context }) });
+  if (use === 'change') client.assertInstalled();
   let known: DockerService | undefined;
   const state = openDockerState({ client, key, image: place.router.image, written: () => known?.isKnown === true });
   const router = new RouterContainer({ client, ...place.router });

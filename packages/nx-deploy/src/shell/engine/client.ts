@@ -1,6 +1,8 @@
 /** One engine, reached by the command line that its users know: contexts, DOCKER_HOST, ssh:// and TLS are the client's business. */
-import type { Readable, Writable } from 'node:stream';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { DeployError } from '../../errors.js';
 import type { Ms } from '../../model/index.js';
 import { baseEnvironment, pick } from '../environment.js';
@@ -86,6 +88,12 @@ export class EngineClient {
     const { exitCode, output, complaints } = await this.call(what, args, options);
     if (exitCode === 0) return output;
     throw this.failure(what, complaints);
+  }
+
+  /** Much is asked of an engine without its client, but no container is made. Throws ND-ENGINE-MISSING where it is not installed. */
+  assertInstalled(): void {
+    const folders = (this.env['PATH'] ?? '').split(delimiter);
+    if (!folders.some((folder) => existsSync(join(folder, this.program)))) throw missingProgram(this.program);
   }
 
   /** Starts a program that is held by its standard input. Rejects with ND-ENGINE-MISSING where the client is not installed. */

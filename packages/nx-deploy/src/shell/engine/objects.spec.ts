@@ -152,6 +152,22 @@ describe('what is on an engine that cannot be dialled', () => {
     await expect(new EngineClient({ program: 'docker', variables: { PATH: root } }).objects.list('list', {})).rejects.toMatchObject({ code: 'ND-ENGINE-MISSING' });
   });
 
+  it.each([
+    'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: open /x/meta.json: no such file or directory',
+    'error during connect: Get "http://there:2375/v1.41/x": dial tcp: lookup there: no such host',
+  ])('is not taken for gone where it is not reached: %s', async (said) => {
+    const { objects } = client(`echo '${said}' >&2; exit 1`, 'exit 1');
+    await expect(objects.inspect('look', 'container', ['a'])).rejects.toMatchObject({ code: 'ND-ENGINE-UNREACHABLE' });
+  });
+
+  it.each([
+    'Error: No such container: x', 'Error: No such object: x', 'Error: No such image: x', 'Error response from daemon: network x not found', 'Error: get x: no such volume', 'Error: x: image not known',
+    'Error: network x: unable to find network with name or ID x: network not found', 'Error: inspecting object: no such volume x',
+  ])('is gone where that is said: %s', async (said) => {
+    const { objects } = client(`echo '${said}' >&2; exit 1`, 'exit 1');
+    expect(await objects.inspect('look', 'container', ['a'])).toEqual([undefined]);
+  });
+
   it('is asked of the client again when an answer breaks off', async () => {
     answer = (_, response) => {
       response.writeHead(200, { 'content-length': 1_000 });

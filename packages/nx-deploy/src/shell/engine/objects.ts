@@ -33,7 +33,8 @@ export interface Caller {
 }
 
 const TIMEOUT: Ms = 60_000;
-const GONE = /no such|not known|not found/i;
+/** Of the thing that was asked for: a host, a file or a context that is not there is another matter. */
+const GONE = /\bno such (?:container|object|image|network|volume)\b|\b(?:container|image|network|volume)\b[^:]*\bnot (?:known|found)\b/i;
 const PATHS: Readonly<Record<Kind, (name: string) => string>> = {
   container: (name) => `/containers/${encodeURIComponent(name)}/json`,
   // A name of an image has slashes, which the engine wants as they are.
