@@ -12,6 +12,7 @@ import { makeLayers, type MadeLayer } from './layers.js';
 import { adviceOn, assertOptions } from './options.js';
 import { isThisMachine, parsePlatforms, thisMachine } from './platforms.js';
 import type { SmokeImport } from './smoke.js';
+import { SmokeAhead } from './smoke-ahead.js';
 import { smokedOnce } from './smoked.js';
 
 /** Which files go into the image for a platform. */
@@ -39,6 +40,7 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
     assertOptions(options);
     const platforms = parsePlatforms(options.platforms);
     const time = layerTime(site.variables);
+    const ahead = new SmokeAhead(options, platforms, site);
     const collecting = new Collecting(collect, options, platforms, site);
     try {
       const base = await phase(site, 'base', () => resolveBase(options.base, platforms, site));
@@ -51,11 +53,12 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
       });
       const build = await assembled(layered, { base, options, site, time });
       await phase(site, 'smoke', async () => {
-        for (const part of layered) await smoke(part, options, { limit: smokeLimit, onStarted: () => site.onAssembled?.(build) }, site);
+        for (const part of layered) await smoke(part, options, { limit: smokeLimit, onStarted: () => site.onAssembled?.(build), waiting: () => ahead.take() }, site);
+        await ahead.passed();
       });
       return build;
     } finally {
-      await collecting.close();
+      await Promise.all([collecting.close(), ahead.close()]);
     }
   };
 }
@@ -99,7 +102,7 @@ async function phase<T>({ onEvent }: BuildSite, name: BuildPhase, work: () => Pr
 }
 
 /** What it finds depends on this machine: it is told, and stands in nothing that is built. */
-async function smoke({ base, files, layers }: LayeredPart, options: OciImage, settings: Pick<SmokeImport, 'limit' | 'onStarted'>, site: BuildSite): Promise<void> {
+async function smoke({ base, files, layers }: LayeredPart, options: OciImage, settings: Pick<SmokeImport, 'limit' | 'onStarted' | 'waiting'>, site: BuildSite): Promise<void> {
   const { platform } = base;
   const note = (text: string): void => site.onEvent({ type: 'note', text });
   if (!isThisMachine(platform)) {

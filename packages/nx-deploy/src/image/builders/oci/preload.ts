@@ -11,6 +11,20 @@ export interface ReportedError {
   readonly requireStack?: readonly string[];
 }
 
+/** What the program is told on its standard input, one line of JSON; without it, it ends. Absolute paths. */
+export interface Loading {
+  /** Where the service runs. */
+  readonly folder: string;
+  readonly entry: string;
+}
+
+export interface PreloadPaths {
+  /** What is written to. */
+  readonly report: string;
+  /** What Node is told to run, for as long as its real entry is not known. */
+  readonly link: string;
+}
+
 export type Reported = { readonly passed: 'network' | 'loaded' } | { readonly error: ReportedError };
 
 /**
@@ -18,9 +32,9 @@ export type Reported = { readonly passed: 'network' | 'loaded' } | { readonly er
  * when the entry is evaluated, or after a moment when it waits for its connection. Without any attempt the end comes once it is loaded and a while has passed, in which a
  * function that runs on may load more.
  */
-export function preloadProgram(report: string): string {
+export function preloadProgram({ report, link }: PreloadPaths): string {
   return `'use strict';
-const { appendFileSync, realpathSync } = require('node:fs');
+const { appendFileSync, closeSync, openSync, readSync, realpathSync } = require('node:fs');
 const { Server, Socket } = require('node:net');
 const { Socket: Datagram } = require('node:dgram');
 const dns = require('node:dns');
@@ -61,7 +75,7 @@ process.on('uncaughtExceptionMonitor', (thrown) => {
   try { if (Array.isArray(thrown.requireStack)) requireStack = thrown.requireStack.slice(0, 10).map(String); } catch { /* hostile */ }
   say({ error: { name: of('name') ?? 'Error', message: of('message') ?? String(typeof thrown), stack: of('stack') ?? '', code: of('code'), requireStack } });
 });
-const done = () => {
+${waiting(link)}const done = () => {
   evaluated = true;
   if (network) setImmediate(pass, 'network');
   else setTimeout(pass, 1000, 'loaded').unref();
@@ -75,6 +89,28 @@ if (isMainThread) {
     // The same module as the one that runs: it is evaluated once, and this tells when.
     import(entry).then(done, () => undefined);
   });
+}
+`;
+}
+
+/** Until it is told what to load. */
+function waiting(link: string): string {
+  return `// What the service forks has another one.
+if (isMainThread && argv[1] === ${JSON.stringify(link)}) {
+  // All that Node does before it looks at the entry is done by now, and there is time for what nearly every service loads.
+  require('node:https');
+  let word = '';
+  for (const bytes = Buffer.alloc(4096); !word.endsWith('\\n');) {
+    const count = readSync(0, bytes);
+    if (count === 0) kill.call(process, pid, 'SIGKILL');
+    word += bytes.toString('latin1', 0, count);
+  }
+  const told = JSON.parse(Buffer.from(word, 'latin1'));
+  process.chdir(told.folder);
+  argv[1] = told.entry;
+  // The service finds an empty standard input.
+  closeSync(0);
+  openSync('/dev/null', 'r');
 }
 `;
 }

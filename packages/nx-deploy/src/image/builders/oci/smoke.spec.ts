@@ -67,6 +67,9 @@ describe('what is fine', () => {
     ['a worker that only waits', 'setInterval(() => {}, 1000);', undefined],
     ['a job that is done at once', 'console.log("done")', undefined],
     ['one that is only loaded once', 'const { existsSync, writeFileSync } = require("node:fs"); if (existsSync("once")) { require("twice"); } writeFileSync("once", ""); require("node:net").createServer().listen(0);', undefined],
+    ['one that is where it thinks it is', 'if (process.argv[1] !== __filename || process.cwd() !== __dirname) require("elsewhere"); require("node:net").createServer().listen(0);', undefined],
+    ['one that reads its standard input', 'if (require("node:fs").readFileSync(0).length > 0) require("told"); process.stdin.resume().on("end", () => require("node:net").createServer().listen(0));', undefined],
+    ['one that starts itself once more', 'if (process.argv[2] !== "child") require("node:child_process").fork(__filename, ["child"]).on("exit", (_, signal) => (signal === null ? require("node:net").createServer().listen(0) : require(signal)));', undefined],
     ['one that starts when it is the main module', 'if (require.main === module) require("node:net").createServer().listen(0); else require("not-main");', undefined],
   ];
   it.each(cases)('%s', async (_name, text, entry = 'main.js') => {

@@ -2,7 +2,7 @@
  * Proves that the layers hold all that the service loads: they are laid out in a folder of their own, and this machine's Node loads the entry there, without the variables of
  * the command. It ends as soon as the service begins to listen or to connect. A module that cannot be loaded fails the build; anything else that goes wrong is told.
  */
-import { lstat, mkdtemp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildEvent, BuildSite } from '../../builder.js';
@@ -11,11 +11,12 @@ import type { Ms } from '../../../model/index.js';
 import { platformName } from '../../layout/documents.js';
 import type { Digest, Platform } from '../../oci.js';
 import { plain } from '../../registry/plain.js';
-import { killGroup, run, type RunResult } from '../../../shell/run.js';
+import type { RunResult } from '../../../shell/run.js';
 import { cancelled } from './cancelled.js';
 import { moduleFailure, printedFailure, printedPlace, type ModuleFailure } from './module-failure.js';
-import { preloadProgram, type Reported } from './preload.js';
+import type { Reported } from './preload.js';
 import { layOut, layOutByLinks } from './lay-out.js';
+import { ServiceProcess } from './service-process.js';
 
 export interface SmokeImport {
   readonly platform: Platform;
@@ -29,6 +30,8 @@ export interface SmokeImport {
   /** Version of Node in the image, when its base tells; what is too new for the Node here is then not held against the service. */
   readonly node?: string;
   readonly limit: Ms;
+  /** A process that waits for its service, started with {@link serviceEnvironment} of the same `env`; undefined when there is none, or no other one. */
+  readonly waiting?: () => Promise<ServiceProcess | undefined>;
   /** The service loads; once for each process that is started for it. */
   readonly onStarted?: () => void;
   /** Does something else than `node <entry>` start? The entry is then only loaded when there is one. */
@@ -101,30 +104,24 @@ async function load(smoke: SmokeImport, { temporary, root, copy = root }: Folder
   const isFile = await lstat(entry).then((stat) => stat.isFile() || stat.isSymbolicLink(), () => false);
   if (!isFile && smoke.otherCommand === true) return [`no smoke import for ${platformName(smoke.platform)}: the command of the image is another, and there is no ${plain(smoke.entry)} in it`];
   if (!isFile) throw failure(smoke, { why: 'there is no such file in the image' }, inImage(entry));
-  const preload = join(temporary, 'preload.cjs');
-  const report = join(temporary, 'report');
-  await writeFile(preload, preloadProgram(report), { flag: 'wx' });
+  const service = await smoke.waiting?.() ?? await ServiceProcess.start({ folder: temporary, env: serviceEnvironment(smoke.env, variables), ...(signal === undefined ? {} : { signal }) });
+  const placed = (text: string): string => inImage(text.replaceAll(service.link, entry));
   const lines: string[] = [];
   let told = 0;
   const onLine = (text: string): void => {
-    const line = plain(inImage(text), LONGEST_LINE);
+    const line = plain(placed(text), LONGEST_LINE);
     lines.push(line);
     if (lines.length > LINES_KEPT) lines.shift();
     told += 1;
     if (told <= LINES_TOLD) onEvent({ type: 'output', source: 'smoke import', line });
   };
-  let group: number | undefined;
-  const result = await run([process.execPath, '--require', preload, entry], {
-    cwd: folder, env: environment(smoke.env, variables), timeout: smoke.limit, onLine, ...(signal === undefined ? {} : { signal }), onStart: async (pid) => { group = pid; smoke.onStarted?.(); },
-  });
-  // What it started itself ends with it.
-  killGroup(group);
+  const result = await service.load({ folder, entry, limit: smoke.limit, onLine, ...(smoke.onStarted === undefined ? {} : { onStarted: smoke.onStarted }) });
   if (result.cancelled) throw cancelled();
-  return verdict(smoke, result, { reported: await reportIn(report), lines, inImage });
+  return verdict(smoke, result, { reported: await reportIn(service.report), lines, inImage: placed });
 }
 
 /** Nothing of the command's variables but the PATH: no secret can be printed, sent or taken into account. */
-function environment(env: Readonly<Record<string, string>>, { PATH = '' }: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+export function serviceEnvironment(env: Readonly<Record<string, string>>, { PATH = '' }: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   const own = Object.entries(env).filter(([name]) => !NOT_HERE.test(name));
   return Object.fromEntries([['NODE_ENV', 'production'], ...own, ['PATH', PATH], ['PORT', '0']]);
 }
