@@ -16,13 +16,14 @@ const FOLDERS_A_TURN = 64;
 /** Folders that no program needs when it runs. */
 const NEVER = new Set(['.git', '.hg', '.svn', '.nx']);
 /** Variables reach an instance by its environment; a file that holds them would put secrets into the artifact. */
-const ENVIRONMENT_FILE = /(^|\/)(\.env(rc|[-._][^/]*)?|[^/]+\.env)$/i;
+const ENVIRONMENT_FILE = /^(\.env(rc|[-._][^/]*)?|[^/]+\.env)$/i;
 /** Where programs keep what they log in with. A package from a registry may bring one along, which holds nothing. */
-const LOGIN_FILE = /(^|\/)(\.npmrc|\.yarnrc(\.yml)?|\.netrc|_netrc|\.pgpass|\.git-credentials)$/i;
+const LOGIN_FILE = /^(\.npmrc|\.yarnrc(\.yml)?|\.netrc|_netrc|\.pgpass|\.git-credentials)$/i;
 
 /** Is this a file that never becomes part of an artifact? */
 export function isLeftOut(path: string): boolean {
-  return ENVIRONMENT_FILE.test(path) || (LOGIN_FILE.test(path) && !path.split('/').includes('node_modules'));
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return ENVIRONMENT_FILE.test(name) || (LOGIN_FILE.test(name) && !path.split('/').includes('node_modules'));
 }
 
 /** Lists a folder with everything below it. Links are read, never followed; empty folders leave no trace. `skip`: names of folders to leave out. */

@@ -12,6 +12,8 @@ import type { Defaults, DeployConfig, EnvironmentConfig } from './schema.js';
 export const CONFIG_FILE = 'deploy.json';
 /** Problems that are shown; the others are counted. */
 const MOST_SHOWN = 50;
+/** A function that is made to read thousands of documents takes longer to make than one is read without it. */
+const ONCE = { jitless: true } as const;
 const NEXT = 'correct the file; docs/deploy-json.md lists every key, and an editor shows problems as you type once "$schema" is set';
 
 /** deploy.json as it was written, valid on its own; `resolveEnvironment` takes it further. */
@@ -56,7 +58,7 @@ export function parseConfig(text: string, file: string): DeployFile {
   if (!reading.ok) throw invalid(file, reading.problems);
   const { document } = reading;
   refuseNewer(document, file);
-  const result = deploySchema.safeParse(document.value);
+  const result = deploySchema.safeParse(document.value, ONCE);
   const found = describeIssues(result.error?.issues ?? [], { value: document.value, document });
   if (!result.success || found.length > 0) throw invalid(file, found);
   const problems = crossProblems(result.data, document);
@@ -80,7 +82,7 @@ function refuseNewer(document: Document, file: string): void {
 /** Workspace-wide defaults from the plugin's options in nx.json; throws ND-CONFIG-INVALID with every problem. */
 export function parseDefaults(value: unknown): Defaults {
   const given = value ?? {};
-  const result = defaultsSchema.safeParse(given);
+  const result = defaultsSchema.safeParse(given, ONCE);
   const found = describeIssues(result.error?.issues ?? [], { value: given });
   if (result.success && found.length === 0) return result.data;
   throw invalid('nx.json: plugins, nx-deploy/plugin, options.defaults', found);

@@ -14,7 +14,7 @@ export function assetMatcher(patterns: readonly string[]): (path: string) => boo
 }
 
 export function inModules(path: string): boolean {
-  return path.split('/').slice(0, -1).includes('node_modules');
+  return path.startsWith('node_modules/') || path.includes('/node_modules/');
 }
 
 /** Files of an output that holds all that runs; paths are relative to it. */
