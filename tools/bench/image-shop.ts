@@ -1,6 +1,5 @@
 /** A workspace in a temp folder with a service that brings about 28 MB of modules, built as an image by this product and by a Docker engine, and a registry to push both to. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeBaseImage, pushBase } from '../images/base-image.js';
 import { dockerClient } from '../images/client.js';
@@ -39,11 +38,12 @@ export class ImageShop {
     this.modules = join(this.root, 'services/api/dist/node_modules');
     const { PATH, LANG, USER } = process.env;
     this.docker = { PATH, HOME: folder, DOCKER_CONFIG: join(folder, 'docker') };
-    this.env = { PATH, LANG, USER, HOME: folder, NX_DEPLOY_HOME: this.home, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_CACHE_DIRECTORY: join(this.root, '.nx/cache'), GIT_CONFIG_NOSYSTEM: '1' };
+    this.env = { PATH, LANG, USER, HOME: folder, TMPDIR: join(folder, 'tmp'), NX_DEPLOY_HOME: this.home, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_CACHE_DIRECTORY: join(this.root, '.nx/cache'), GIT_CONFIG_NOSYSTEM: '1' };
   }
 
-  static async open(): Promise<ImageShop> {
-    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nxd-')));
+  /** @param place absolute; everything lies there, temporary files too */
+  static async open(place: string): Promise<ImageShop> {
+    const folder = mkdtempSync(join(place, 's-'));
     let registry: LocalRegistry | undefined;
     try {
       registry = await startRegistry(join(folder, 'registry'));
@@ -80,7 +80,7 @@ export class ImageShop {
     return { wall, own: this.own(this.record()['build']?.started === before ? ['push'] : ['build', 'push']) };
   }
 
-  /** Nothing of an earlier image is left. Moved aside: where thousands of files were deleted, ext4 looks at each of their inodes for minutes before it gives one to a new file. */
+  /** Nothing of an earlier image is left. Moved aside, as to delete thousands of files keeps the disk busy for a while. */
   forget(): void {
     if (existsSync(this.home)) renameSync(this.home, join(this.folder, `home-${this.line}`));
     for (const made of ['dist', '.nx']) rmSync(join(this.root, made), { recursive: true, force: true });
@@ -132,7 +132,7 @@ export class ImageShop {
   private lay(): void {
     const project = join(this.root, 'services/api');
     mkdirSync(this.modules, { recursive: true });
-    mkdirSync(join(this.folder, 'docker'));
+    for (const name of ['docker', 'tmp']) mkdirSync(join(this.folder, name));
     for (const name of [...MODULES, ...NEEDED]) {
       const from = join(repository, 'node_modules', name);
       if (existsSync(from)) cpSync(from, join(this.modules, name), { recursive: true, dereference: true });

@@ -1,8 +1,8 @@
 /** How long build and push of an image take, against `docker build` and `docker push` on the same service, one after the other in every run. */
-import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { findEngine, lackOfEngine, startEngine, type Engine } from '../images/engine.js';
+import { openDisk } from './disk.js';
 import { against, median, medianRatio, ms, span } from './figures.js';
 import { ImageShop, type Took } from './image-shop.js';
 import { run } from './programs.js';
@@ -28,12 +28,12 @@ interface Contender {
 /** Prints its table. */
 export async function benchImages(runs: number, print: (text: string) => void): Promise<void> {
   print('\n== Images: build and push, with about 28 MB of modules ==\n');
-  const place = realpathSync(mkdtempSync(join(tmpdir(), 'nxd-')));
+  const disk = await openDisk(print);
   let shop: ImageShop | undefined;
   let engine: Engine | undefined;
   try {
-    shop = await ImageShop.open();
-    engine = await engineIn(join(place, 'e'), print);
+    shop = await ImageShop.open(disk.folder);
+    engine = await engineIn(join(disk.folder, 'e'), print);
     print(describe(shop.modules));
     const contenders = [...ours(shop), ...(engine === undefined ? [] : await theirs(shop, engine.host, print))];
     if (engine !== undefined) await shop.pullBase(engine.host);
@@ -42,7 +42,7 @@ export async function benchImages(runs: number, print: (text: string) => void): 
   } finally {
     await engine?.stop();
     await shop?.close();
-    rmSync(place, { recursive: true, force: true });
+    await disk.close();
   }
 }
 
