@@ -3,7 +3,7 @@
  * copied into every cached output. Any number of processes may use it at once; a kill at any instruction leaves temporary files alone.
  */
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DeployError, errorCode } from '../../errors.js';
 import type { BuiltLayer } from '../layer/layer.js';
@@ -12,11 +12,13 @@ import { alone, type Alone } from './alone.js';
 import { chunksOf } from './chunks.js';
 import { openKnownDigests, type KnownDigests } from '../../archive/known-digests.js';
 import { guarded, mismatch, missing } from './failures.js';
+import { makeFolder, PRIVATE } from './folder.js';
 import { takeHold, type Hold } from './hold.js';
 import { exclusively, layerOnce, type Once } from './once.js';
 import { noteIn, type Note } from './note.js';
 import { pathOf, placesIn, type Places } from './places.js';
 import { pruneStore, type Pruned, type PruneOptions } from './prune.js';
+import { temporaryIn } from './temporary.js';
 import { keepUnpacked, type Unpack } from './unpacked.js';
 import { use } from './use.js';
 import { openWriter, type BlobWriter } from './writer.js';
@@ -64,6 +66,8 @@ export interface BlobStore {
    * The files of a layer, laid out in a folder that stays: by an earlier call, or now by `unpack` into the folder that it is given. Nobody may write there. Absolute path.
    */
   unpacked(digest: Digest, unpack: Unpack): Promise<string>;
+  /** A new folder, on the disk of the store; whoever asked for it removes it, or prune does when that one was killed. Absolute path. */
+  temporaryFolder(): Promise<string>;
   /** The digests of the files below a folder (absolute) as an earlier build found them; `part` tells several lists of one folder apart. */
   digestsBelow(root: string, part?: string): Promise<KnownDigests>;
   note(name: string): Note;
@@ -106,6 +110,12 @@ export function openBlobs(folder: string): BlobStore {
     once: (key, make) => layerOnce(places, key, make),
     alone: (key, work) => alone(places, key, work),
     unpacked: (digest, unpack) => keepUnpacked(places, digest, unpack),
+    temporaryFolder: () => guarded(folder, async () => {
+      await makeFolder(places.temporary, PRIVATE);
+      const made = temporaryIn(places);
+      await mkdir(made, PRIVATE);
+      return made;
+    }),
     digestsBelow: (root, part) => openKnownDigests(places.digests, part === undefined ? root : JSON.stringify([root, part])),
     note: (name) => noteIn(places, name),
     prune: (options) => guarded(folder, () => pruneStore(places, options)),

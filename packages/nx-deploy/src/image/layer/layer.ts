@@ -18,6 +18,8 @@ export interface LayerOptions {
   /** 1 (fast) to 9 (small), 6 by default. */
   readonly level?: number;
   readonly onProgress?: (event: LayerProgress) => void;
+  /** Sees the tar too, piece by piece, each of which is only valid until this returns. The next one comes when it has resolved. */
+  readonly onTar?: (chunk: Uint8Array) => Promise<void>;
 }
 
 /** `diffId`: digest of the tar. `digest` and `size`: of the gzip. `uncompressed`: bytes of the tar. */
@@ -33,28 +35,34 @@ const PROGRESS_STEP = 4 * 1024 * 1024;
  */
 export async function writeLayer(entries: AsyncIterable<Entry> | Iterable<Entry>, sink: Sink, options: LayerOptions = {}): Promise<BuiltLayer> {
   const ordered = await arrange(entries);
-  const { mtime = layerTime(), level = DEFAULT_LEVEL, onProgress } = options;
-  return packed(sink, level, async (chunks) => {
+  const { mtime = layerTime(), level = DEFAULT_LEVEL, onProgress, onTar } = options;
+  return packed(sink, { level, onTar }, async (chunks) => {
     await fillTar(ordered, chunks, mtime, onProgress === undefined ? undefined : progress(ordered, onProgress));
   });
 }
 
 /** Compresses a tar that somebody else wrote, as it is: its bytes, and so its diffID, stay the same. */
 export async function compressLayer(tar: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, sink: Sink, options: Pick<LayerOptions, 'level'> = {}): Promise<BuiltLayer> {
-  return packed(sink, options.level ?? DEFAULT_LEVEL, async (chunks) => {
+  return packed(sink, { level: options.level ?? DEFAULT_LEVEL }, async (chunks) => {
     for await (const bytes of tar) await chunks.write(bytes);
   });
 }
 
-async function packed(sink: Sink, level: number, fill: (chunks: Chunks) => Promise<void>): Promise<BuiltLayer> {
+interface Packing {
+  readonly level: number;
+  readonly onTar?: LayerOptions['onTar'];
+}
+
+async function packed(sink: Sink, { level, onTar }: Packing, fill: (chunks: Chunks) => Promise<void>): Promise<BuiltLayer> {
   const gzip = new ParallelGzip(sink, level);
   const chunks = new Chunks(async (chunk) => {
-    await gzip.push(chunk);
+    await Promise.all([gzip.push(chunk), onTar?.(chunk)]);
     return gzip.take();
   }, Buffer.allocUnsafeSlow(CHUNK));
   try {
     await fill(chunks);
-    return await gzip.end(chunks.rest());
+    const [layer] = await Promise.all([gzip.end(chunks.rest()), onTar?.(chunks.rest())]);
+    return layer;
   } catch (error) {
     await gzip.abandon();
     throw error;

@@ -48,7 +48,7 @@ export function ociBuilder(collect: CollectFiles, { smokeLimit = SMOKE_LIMIT }: 
       const parts = base.images.flatMap((image, index): Part[] => files.slice(index, index + 1).map((found) => ({ base: image, files: found })));
       const layered = await phase(site, 'layers', async () => {
         const done: LayeredPart[] = [];
-        for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site) });
+        for (const part of parts) done.push({ ...part, layers: await makeLayers(part.files, time, site, isThisMachine(part.base.platform)) });
         return done;
       });
       const build = await assembled(layered, { base, options, site, time });

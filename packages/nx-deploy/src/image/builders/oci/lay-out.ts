@@ -12,6 +12,9 @@ const WORTH_KEEPING = 1024 * 1024;
 /** What no module loads. The few that read such a file fail, and are judged by real files. Half of the files of usual modules are of this kind. */
 const HARDLY_LOADED = /\.(?:d\.[cm]?ts|[cm]?ts|tsx|map|md|markdown|flow)$|\/(?:licen[cs]e|readme|changelog|history|authors)[^/]*$/i;
 
+/** How the copy of a layer is unpacked that stays in the store. */
+export const COPY = { readOnly: true, leaveOut: (path: string): boolean => HARDLY_LOADED.test(path) } as const;
+
 const optional = (signal: AbortSignal | undefined): { readonly signal?: AbortSignal } => (signal === undefined ? {} : { signal });
 
 /** Every layer as real files. */
@@ -29,7 +32,7 @@ export async function layOutByLinks(store: BlobStore, layers: readonly Digest[],
   if (lowest === undefined || upper.length === 0) return undefined;
   const blob = await stat(store.pathOf(lowest)).catch(() => undefined);
   if (blob === undefined || blob.size < WORTH_KEEPING) return undefined;
-  const copy = await store.unpacked(lowest, (folder) => unpackLayer(store, lowest, folder, { ...optional(signal), readOnly: true, leaveOut: (path) => HARDLY_LOADED.test(path) }));
+  const copy = await store.unpacked(lowest, (folder) => unpackLayer(store, lowest, folder, { ...optional(signal), ...COPY }));
   if (hasModulesAbove(copy)) return undefined;
   await layOut(store, upper, root, signal);
   linkBelow(copy, root, copy);

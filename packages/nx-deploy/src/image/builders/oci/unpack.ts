@@ -9,7 +9,7 @@ import { quoted } from '../../../archive/manifest.js';
 import { DeployError, errorCode } from '../../../errors.js';
 import { badMember } from '../../layer/entry.js';
 import type { Member } from '../../layer/header.js';
-import { readTar } from '../../layer/read.js';
+import { readTar, type Refuse } from '../../layer/read.js';
 import type { Digest } from '../../oci.js';
 import { assertGoesOn } from './cancelled.js';
 
@@ -25,23 +25,27 @@ export interface UnpackOptions {
  * @param folder absolute, stands for the root of the image: absolute links lead into it
  * @throws DeployError ND-IMAGE-INVALID when the layer is damaged or would write outside of the folder
  */
-export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, { signal, leaveOut, readOnly = false }: UnpackOptions = {}): Promise<void> {
+export async function unpackLayer(store: BlobStore, digest: Digest, folder: string, options: UnpackOptions = {}): Promise<void> {
   const plain = createGunzip({ chunkSize: 256 * 1024 });
-  const refuse = (why: string, path?: string): DeployError => damaged(digest, path === undefined ? why : `${quoted(path)}: ${why}`);
+  const refuse: Refuse = (why, path) => damaged(digest, path === undefined ? why : `${quoted(path)}: ${why}`);
+  await pipeline(Readable.from(store.open(digest, { verify: true })), plain, (tar: AsyncIterable<Buffer>) => unpackTar(tar, refuse, folder, options))
+    .catch((thrown: unknown) => { throw errorCode(thrown)?.startsWith('Z_') === true ? damaged(digest, 'it is no gzip') : thrown; });
+}
+
+/** {@link unpackLayer} of bytes that are not compressed. */
+export async function unpackTar(tar: AsyncIterable<Buffer>, refuse: Refuse, folder: string, { signal, leaveOut, readOnly = false }: UnpackOptions): Promise<void> {
   // The folder of a member comes before it, so that nothing is ever written through a link of a layer below.
   const known = new Set(['']);
-  await pipeline(Readable.from(store.open(digest, { verify: true })), plain, async (tar: AsyncIterable<Buffer>) => {
-    await readTar(tar, refuse, async (member, content) => {
-      assertGoesOn(signal);
-      const { path, type } = member;
-      const problem = badMember(member) ?? (known.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))) ? undefined : 'its folder is missing');
-      if (problem !== undefined) throw refuse(problem, path);
-      if (type === 'directory') known.add(path);
-      else known.delete(path);
-      if (type !== 'file') makeOther(member, folder);
-      else if (leaveOut?.(path) !== true) await writeFile(join(folder, path), ((member.mode & 0o100) === 0 ? 0o644 : 0o755) & (readOnly ? 0o555 : 0o777), content);
-    });
-  }).catch((thrown: unknown) => { throw errorCode(thrown)?.startsWith('Z_') === true ? damaged(digest, 'it is no gzip') : thrown; });
+  await readTar(tar, refuse, async (member, content) => {
+    assertGoesOn(signal);
+    const { path, type } = member;
+    const problem = badMember(member) ?? (known.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))) ? undefined : 'its folder is missing');
+    if (problem !== undefined) throw refuse(problem, path);
+    if (type === 'directory') known.add(path);
+    else known.delete(path);
+    if (type !== 'file') makeOther(member, folder);
+    else if (leaveOut?.(path) !== true) await writeFile(join(folder, path), ((member.mode & 0o100) === 0 ? 0o644 : 0o755) & (readOnly ? 0o555 : 0o777), content);
+  });
 }
 
 async function writeFile(file: string, mode: number, content: AsyncIterable<Buffer>): Promise<void> {
