@@ -18,7 +18,8 @@ const AT_ONCE = 32 * 1024;
 /**
  * $1 the folder, $2 seconds without a question after which it ends, $3 the folder of locks, $4 the lock to take, and $5 what is told of its holder.
  *
- * - A lock that is held by a process that is no longer there is held by what that has left behind: it is waited for. An empty file names nobody: the lock was given back, or is just being taken.
+ * - A lock that is held by a process that is no longer there is held by what that has left behind: it is waited for. An empty file names nobody: the lock is just being taken.
+ *   Whoever gives it back does so for all that it has started, as busybox's `timeout` lives on for a second.
  * - Whoever stops half way, as a machine does that goes to sleep, is waited for no longer than whoever asks nothing: that is what `timeout` is for.
  * - A shell whose `read` knows no time limit (dash) leaves the waiting to programs. Where it knows one (busybox, bash) that saves two processes for each question. busybox's
  *   `timeout` leaves one behind for a second besides, which must not have the output (4) open.
@@ -139,16 +140,18 @@ end() {
   kill -9 "$other" 2>/dev/null
   while holds "$other" && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
 }
+release() { [ -z "$lock" ] || { true >"$lock"; flock -u 9; }; }
+quit() { release; exit 9; }
 printf 'ready\\n'
 while question && [ -n "$asked" ]; do
   set -f; set -- $asked; set +f
-  [ $# -eq 4 ] || exit 9
+  [ $# -eq 4 ] || quit
   operation=$1 bytes=$2 path=$3 other=$4
   case $operation in
   read)
     given=''
     if [ -d "$path" ]; then answer no 'Is a directory'; given=1
-    elif [ -r "$path" ]; then give 3<"$path" || [ -z "$given" ] || exit 9
+    elif [ -r "$path" ]; then give 3<"$path" || [ -z "$given" ] || quit
     fi 2>/dev/null
     [ -n "$given" ] || if missing "$path"; then answer none ''; else answer no "\${said:-Permission denied}"; fi ;;
   holder) if locked && said=$(cat "$locks/$path") && [ -n "$said" ]; then answer ok "$said"; else answer none ''; fi ;;
@@ -164,11 +167,11 @@ while question && [ -n "$asked" ]; do
     0) answer ok '' ;;
     4) answer taken '' ;;
     7) answer no "$said" ;;
-    8) [ "$bytes" -eq 0 ] || timed dd bs="$bytes" count=1 iflag=fullblock of=/dev/null 2>/dev/null 4>&- || exit 9
+    8) [ "$bytes" -eq 0 ] || timed dd bs="$bytes" count=1 iflag=fullblock of=/dev/null 2>/dev/null 4>&- || quit
       answer no "$said" ;;
-    *) exit 9 ;;
+    *) quit ;;
     esac ;;
   esac
 done
-[ -z "$lock" ] || true >"$lock"
+release
 `;

@@ -122,6 +122,19 @@ for (const shell of shellsIn(join(root, 'busybox'))) {
         await (await take('two')).close();
       });
 
+      it('is free at once when it is given back after a write', async () => {
+        const times: number[] = [];
+        for (let round = 0; round < 5; round += 1) {
+          const began = performance.now();
+          const keeper = await take('one');
+          times.push(performance.now() - began);
+          await keeper.ask({ operation: 'write', path: 'a', other: 'a.tmp', content: Buffer.from('x') });
+          await keeper.close();
+        }
+        // Whoever finds it taken looks again after 100 ms.
+        expect(Math.min(...times.slice(1))).toBeLessThan(100);
+      });
+
       it('is taken away from the process that holds it, and from no other', async () => {
         const one = await take('one');
         const [process_ = ''] = (await asked('holder')).split(' ');
