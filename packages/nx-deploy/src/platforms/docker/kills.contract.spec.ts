@@ -89,7 +89,7 @@ describeWithEngine('the state on an engine', (engine) => {
   /** Of this machine's engine a client is asked only where its user named a context. */
   const byClient = (): Readonly<Record<string, string>> => {
     const env = { ...engine().env, SPEC_CONTEXT: 'spec' };
-    const contexts = execFileSync(engine().client, ['context', 'ls', '--quiet'], { env, encoding: 'utf8' });
+    const contexts = execFileSync(engine().client, ['context', 'ls', '--quiet'], { env, encoding: 'utf8', stdio: 'pipe' });
     if (!contexts.split('\n').includes('spec')) execFileSync(engine().client, ['context', 'create', 'spec', `--docker=host=${engine().host}`], { env, stdio: 'ignore' });
     return env;
   };

@@ -167,10 +167,7 @@ export class DockerService {
     return state === 'running' && foreign !== true;
   }
 
-  /**
-   * Asked for once. An address that was given back since is the last to be given again, and one that somebody else took since is refused by the engine, whereupon the next
-   * one is tried.
-   */
+  /** Asked for once. An address that was given back since is the last to be given again, and one that somebody else took since is refused by the engine, whereupon the next is tried. */
   addresses(): Promise<Addresses> {
     this.addressing ??= readAddresses(this.parts.client);
     return this.addressing;
