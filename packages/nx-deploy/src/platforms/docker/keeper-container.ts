@@ -5,6 +5,7 @@ import type { Ms } from '../../model/index.js';
 import type { EngineClient } from '../../shell/engine/index.js';
 import { Keeper, keeperArguments, LOCKS_FOLDER, STATE_FOLDER, type KeeperOptions, type Unopened } from './keeper.js';
 import { KEEPER_CONTAINER, LABELS, roleArgument, STATE_VOLUME } from './labels.js';
+import { foreign } from './router-trouble.js';
 import { createVolume } from './volumes.js';
 
 export interface KeeperPlace {
@@ -22,12 +23,15 @@ const PAUSE: Ms = 100;
 /** It sleeps as long as a system's `sleep` can be told to everywhere, again and again. */
 const PROGRAM = ['-c', 'while sleep 86400; do :; done'] as const;
 /** A keeper holds a file in memory, and there may be one for each of many services at once. */
-const LIMITS = ['--pids-limit=1024', '--memory=512m', `--tmpfs=${LOCKS_FOLDER}:size=16m,mode=0700`] as const;
+const LIMITS = ['--pids-limit=1024', '--memory=512m'] as const;
+/** Of one that reads for one command. */
+const SMALL = ['--pids-limit=256', '--memory=128m'] as const;
+const LOCKS = `--tmpfs=${LOCKS_FOLDER}:size=16m,mode=0700`;
 
 /** What a container may that only keeps files, which are root's. */
-export function keepingArguments(volume: string): readonly string[] {
+export function keepingArguments(volume: string, limits: readonly string[] = SMALL): readonly string[] {
   return [
-    '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--log-driver=none', '--user=0:0', `--volume=${volume}:${STATE_FOLDER}`, '--entrypoint=sh',
+    ...limits, '--network=none', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--log-driver=none', '--user=0:0', `--volume=${volume}:${STATE_FOLDER}`, '--entrypoint=sh',
   ];
 }
 
@@ -38,7 +42,7 @@ export function keeperName(volume: string): string {
 
 /** `--init`: whatever a keeper leaves behind is waited for. */
 export function containerArguments(image: string, volume: string): readonly string[] {
-  return ['run', '--detach', '--init', `--name=${keeperName(volume)}`, roleArgument('keeper'), '--restart=always', ...LIMITS, ...keepingArguments(volume), image, ...PROGRAM];
+  return ['run', '--detach', '--init', `--name=${keeperName(volume)}`, roleArgument('keeper'), '--restart=always', LOCKS, ...keepingArguments(volume, LIMITS), image, ...PROGRAM];
 }
 
 interface Inspected {
@@ -74,7 +78,7 @@ export class KeeperContainer {
       const found = await this.find();
       if (found !== undefined && !isOurs(found)) throw foreign(client.name, this.name);
       if (found?.State.Status === 'running') return found.Id;
-      if (tries >= TRIES) throw stuck(client.name, this.name, found?.State.Status);
+      if (tries >= TRIES) throw stuck(client, this.name, found?.State.Status);
       if (found === undefined) await this.make();
       else if (found.State.Status === 'created' || found.State.Status === 'exited') await client.ask('start the container that keeps the state', ['start', found.Id]);
       else await sleep(PAUSE);
@@ -110,10 +114,6 @@ function isOurs({ Config: { Labels } }: Inspected): boolean {
   return Labels?.[LABELS.role] === 'keeper';
 }
 
-function foreign(where: string, name: string): DeployError {
-  return new DeployError('ND-OWNER-CONFLICT', { what: `the name ${name} is taken by a container that nx-deploy did not start`, where, why: 'it was left alone', next: 'rename or remove it, if it is yours' });
-}
-
-function stuck(where: string, name: string, state = 'gone'): DeployError {
-  return new DeployError('ND-ENGINE-FAILED', { what: 'the state of the service cannot be reached', where, why: `the container ${name} does not run: it is ${state}`, next: `start it, or remove it so that it is made anew: docker rm --force ${name}` });
+function stuck({ name: where, program }: EngineClient, name: string, state = 'gone'): DeployError {
+  return new DeployError('ND-ENGINE-FAILED', { what: 'the state of the service cannot be reached', where, why: `the container ${name} does not run: it is ${state}`, next: `start it, or remove it so that it is made anew: ${program} rm --force ${name}` });
 }

@@ -139,6 +139,7 @@ end() {
   holds "$other" || return 1
   kill -9 "$other" 2>/dev/null
   while holds "$other" && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+  ! holds "$other"
 }
 release() { [ -z "$lock" ] || { true >"$lock"; flock -u 9; }; }
 quit() { release; exit 9; }
